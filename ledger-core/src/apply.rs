@@ -1,0 +1,282 @@
+//! Applying a record to the portfolio. Total: every rule was checked when the record was decided, so
+//! what is wrong here is damage or a bug, and stops the fold with the promise that was broken.
+
+use crate::command::{OperationKind, WorkingMode};
+use crate::event::{ContraKey, Decided, EventBody, Record};
+use crate::ids::{AccountIndex, IssuerIndex, OperationId};
+use crate::money::{Quantity, Unit};
+use crate::portfolio::{Account, AccountStatus, Issuer, Movement, Pending, Portfolio, usize_of};
+use crate::time::BusinessDate;
+
+impl Portfolio {
+    /// Folds one record in. `moved` is told each operation that this makes effective, in order.
+    pub fn apply(&mut self, record: &Record, moved: &mut impl FnMut(&Self, Movement<'_>)) {
+        let issuer = record.event.issuer;
+        match &record.event.body {
+            EventBody::IssuerConfigured {
+                issuer_id,
+                configuration,
+                business_date,
+            } => {
+                if usize_of(issuer.0) == self.issuers.len() {
+                    self.issuer_by_id.insert(issuer_id.clone(), issuer);
+                    self.issuers
+                        .push(Issuer::new(issuer_id.clone(), *business_date));
+                }
+                self.issuer_mut(issuer)
+                    .configurations
+                    .push(configuration.clone());
+            }
+            EventBody::ProductDefined(product) => {
+                let products = &mut self.issuer_mut(issuer).products;
+                products.insert(product.reference.clone(), product.clone());
+            }
+            EventBody::BonusProgramDefined(program) => {
+                let issuer = self.issuer_mut(issuer);
+                for unit in &program.loyalty_units {
+                    if issuer.commodity(&program.reference, unit).is_none() {
+                        issuer
+                            .commodities
+                            .push((program.reference.clone(), unit.clone()));
+                    }
+                }
+                issuer
+                    .programs
+                    .insert(program.reference.clone(), program.clone());
+            }
+            EventBody::BusinessDateAdvanced(advance) => {
+                self.advance(issuer, advance.business_date, moved);
+            }
+            EventBody::AccountOpened { account, .. } => self.open(*account, record),
+            EventBody::CreditLimitSet {
+                account, change, ..
+            } => {
+                self.account_mut(*account).credit_limit_minor = change.credit_limit.minor;
+            }
+            EventBody::AccountClosed { account, .. } => {
+                self.account_mut(*account).status = AccountStatus::Closed;
+            }
+            EventBody::OperationPosted { decided, operation } => {
+                let id = OperationId::of(record.seq);
+                self.account_mut(decided.account).operations += 1;
+                if decided.pending {
+                    self.wait(issuer, (id, id), decided, operation.detail.contra_key());
+                } else {
+                    let contra = (operation.detail.kind(), operation.detail.contra_detail());
+                    self.take_effect(id, decided, contra, moved);
+                }
+            }
+            EventBody::OperationReversed {
+                decided,
+                original,
+                contra,
+                cancels_pending,
+                ..
+            } => {
+                let id = OperationId::of(record.seq);
+                self.account_mut(decided.account).operations += 1;
+                let part = decided.quantity.value.checked_abs();
+                let part = part.expect("an amount is within its limits");
+                *self.reversed.entry(*original).or_insert(0) += part;
+                if *cancels_pending {
+                    self.cancel(issuer, decided.value_date, *original);
+                    self.cancelled.insert(id);
+                } else if decided.pending {
+                    self.wait(issuer, (*original, id), decided, contra.clone());
+                } else {
+                    let contra = (contra.kind, contra.detail.as_ref().map(|d| d.as_str()));
+                    self.take_effect(id, decided, contra, moved);
+                }
+            }
+            EventBody::OperationRejected { .. } => {}
+        }
+    }
+
+    fn open(&mut self, index: AccountIndex, record: &Record) {
+        let EventBody::AccountOpened {
+            opening,
+            currency,
+            working_mode,
+            credit_limit_minor,
+            parent,
+            ..
+        } = &record.event.body
+        else {
+            return;
+        };
+        assert_eq!(
+            usize_of(index.0),
+            self.accounts.len(),
+            "accounts are opened in order"
+        );
+        let above = parent.map(|parent| self.account(parent));
+        let account = Account {
+            issuer: record.event.issuer,
+            external_reference: opening.external_reference.clone(),
+            product: opening.product.clone(),
+            currency: *currency,
+            working_mode: *working_mode,
+            status: AccountStatus::Active,
+            parent: *parent,
+            root: above.map_or(index, |above| above.root),
+            depth: above.map_or(0, |above| above.depth + 1),
+            bonus_programs: opening.bonus_programs.clone(),
+            no_parent_notification: opening.no_parent_notification,
+            no_otb_check: opening.no_otb_check,
+            credit_limit_minor: *credit_limit_minor,
+            balance_minor: 0,
+            accepted_minor: 0,
+            payments_minor: 0,
+            points: std::collections::BTreeMap::new(),
+            operations: 0,
+        };
+        if let Some(external) = &account.external_reference {
+            self.issuer_mut(record.event.issuer)
+                .external
+                .insert(external.clone(), index);
+        }
+        self.accounts.push(account);
+    }
+
+    fn advance(
+        &mut self,
+        index: IssuerIndex,
+        to: BusinessDate,
+        moved: &mut impl FnMut(&Self, Movement<'_>),
+    ) {
+        let issuer = self.issuer_mut(index);
+        assert!(
+            to > issuer.business_date,
+            "the business date only moves forward"
+        );
+        issuer.business_date = to;
+        let still_waiting = issuer
+            .pending
+            .split_off(&BusinessDate(to.0.saturating_add(1)));
+        let due = std::mem::replace(&mut issuer.pending, still_waiting);
+        for (value_date, operations) in due {
+            for ((_, id), pending) in operations {
+                self.add(pending.account, pending.quantity, pending.contra.kind);
+                let movement = Movement {
+                    operation: id,
+                    account: pending.account,
+                    quantity: pending.quantity,
+                    value_date,
+                    script: pending.script,
+                    kind: pending.contra.kind,
+                    detail: pending.contra.detail.as_ref().map(|detail| detail.as_str()),
+                };
+                moved(self, movement);
+            }
+        }
+    }
+
+    fn wait(
+        &mut self,
+        issuer: IssuerIndex,
+        key: (OperationId, OperationId),
+        decided: &Decided,
+        contra: ContraKey,
+    ) {
+        let pending = Pending {
+            account: decided.account,
+            quantity: decided.quantity,
+            contra,
+            script: decided.script,
+        };
+        self.issuer_mut(issuer)
+            .pending
+            .entry(decided.value_date)
+            .or_default()
+            .insert(key, pending);
+    }
+
+    fn cancel(&mut self, issuer: IssuerIndex, value_date: BusinessDate, original: OperationId) {
+        let pending = &mut self.issuers[usize_of(issuer.0)].pending;
+        let day = pending.get_mut(&value_date);
+        let day = day.expect("a pending original waits on the value date of its reversal");
+        let group = (original, OperationId::FIRST)..=(original, OperationId::LAST);
+        let keys: Vec<_> = day.range(group).map(|(key, _)| *key).collect();
+        for key in keys {
+            day.remove(&key);
+            self.cancelled.insert(key.1);
+        }
+        if day.is_empty() {
+            pending.remove(&value_date);
+        }
+    }
+
+    fn take_effect(
+        &mut self,
+        id: OperationId,
+        decided: &Decided,
+        (kind, detail): (OperationKind, Option<&str>),
+        moved: &mut impl FnMut(&Self, Movement<'_>),
+    ) {
+        self.add(decided.account, decided.quantity, kind);
+        let movement = Movement {
+            operation: id,
+            account: decided.account,
+            quantity: decided.quantity,
+            value_date: decided.value_date,
+            script: decided.script,
+            kind,
+            detail,
+        };
+        moved(self, movement);
+    }
+
+    /// Adds an effective operation to its account and, as far as it propagates, to those above.
+    fn add(&mut self, index: AccountIndex, quantity: Quantity, kind: OperationKind) {
+        let value = i128::from(quantity.value);
+        match quantity.unit {
+            Unit::Points(commodity) => {
+                let root = self.account(index).root;
+                *self.account_mut(root).points.entry(commodity).or_insert(0) += value;
+            }
+            Unit::Money => {
+                self.account_mut(index).balance_minor += value;
+                let mut at = Some(index);
+                while let Some(place) = at {
+                    let account = self.account_mut(place);
+                    if kind == OperationKind::Payment {
+                        account.payments_minor -= value;
+                    } else {
+                        account.accepted_minor += value;
+                    }
+                    at = if account.no_parent_notification {
+                        None
+                    } else {
+                        account.parent
+                    };
+                }
+            }
+        }
+    }
+}
+
+impl Issuer {
+    fn new(id: crate::text::IssuerId, business_date: BusinessDate) -> Self {
+        Self {
+            id,
+            business_date,
+            configurations: Vec::new(),
+            products: std::collections::BTreeMap::new(),
+            programs: std::collections::BTreeMap::new(),
+            commodities: Vec::new(),
+            external: std::collections::HashMap::new(),
+            pending: std::collections::BTreeMap::new(),
+        }
+    }
+}
+
+impl Account {
+    /// Credit limit that counts: prepaid accounts have none.
+    #[must_use]
+    pub fn active_credit_limit_minor(&self) -> i64 {
+        match self.working_mode {
+            WorkingMode::PayLater | WorkingMode::PayNow => self.credit_limit_minor,
+            WorkingMode::PayBefore => 0,
+        }
+    }
+}

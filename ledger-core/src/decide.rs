@@ -1,0 +1,480 @@
+//! Deciding: a slice of requests in, records and answers out.
+//!
+//! The order of checks is the specification's (4.3), with one change: the external triplet is looked
+//! up as soon as the account is known. It is an idempotency key like the correlation id, so an
+//! operation sent again must be told so, and not be measured against rules whose outcome its first
+//! execution has changed (a reversal would find its original already reversed).
+
+mod posting;
+mod reference;
+mod reversal;
+
+use crate::command::{
+    AccountAction, AccountSelector, Command, OnAccount, OpenAccount, Request, SetCreditLimit,
+};
+use crate::difference;
+use crate::event::{Event, EventBody, Record};
+use crate::form;
+use crate::ids::{AccountIndex, AccountReference, IssuerIndex, OperationId, Seq};
+use crate::money::Amount;
+use crate::portfolio::{AccountAmounts, AccountStatus, Issuer};
+use crate::rejection::Rejection;
+use crate::state::{LedgerState, Lookup, Recalled};
+use crate::time::{BusinessDate, Moment, Timestamp};
+
+/// What deciding a batch gives: records to append, and one answer for each request, in order. The
+/// state has the records applied already; no answer may leave before they are durable.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// Records, continuing the log.
+    pub records: Vec<Record>,
+    /// Answers, one for each request.
+    pub answers: Vec<Answer>,
+}
+
+/// The answer to one request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// What became of it.
+    pub outcome: Result<Accepted, Refusal>,
+    /// Whether this repeats the answer that the correlation id got before.
+    pub replayed: bool,
+    /// Place of the record that holds the answer, if one does.
+    pub seq: Option<Seq>,
+    /// The account's amounts right after this request, where it named an account and was decided
+    /// now rather than replayed.
+    pub amounts: Option<AccountAmounts>,
+}
+
+/// A command that was carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Accepted {
+    /// The operation it posted, if it posted one.
+    pub operation: Option<OperationId>,
+    /// The account it was about, if it was about one.
+    pub account: Option<AccountReference>,
+    /// Whether the operation waits for its value date.
+    pub pending: bool,
+}
+
+/// A command that was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// Why.
+    pub rejection: Rejection,
+    /// What that means for its correlation id.
+    pub standing: Standing,
+}
+
+/// What a refusal means for the correlation id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// The command has no valid form; nothing is recorded, it may be sent again corrected.
+    Malformed,
+    /// It cannot be placed (unknown issuer, unknown account, a correlation id in use); nothing is
+    /// recorded.
+    Unrecorded,
+    /// A business rule refused it; the correlation id answers this for ever.
+    Remembered,
+}
+
+/// Most levels of accounts in one hierarchy: enough for company, division, department, card and as
+/// many again, few enough to walk on every posting.
+pub const HIERARCHY_LEVELS_MAX: u32 = 16;
+
+/// Decides requests in order, each on the state the ones before it left.
+///
+/// `now` is when the batch is recorded; a clock that ran backwards is held at the last record.
+/// `recalled` holds the records of [`LedgerState::recall_list`] for these requests.
+///
+/// # Panics
+/// When `recalled` lacks a record of the recall list.
+pub fn decide(
+    state: &mut LedgerState,
+    requests: Vec<Request>,
+    now: Timestamp,
+    recalled: &Recalled,
+) -> Batch {
+    let now = now.max(state.last_recorded_at);
+    let mut batch = Batch::default();
+    batch.answers.reserve(requests.len());
+    for request in requests {
+        let lookup = Lookup {
+            recalled,
+            batch: &batch.records,
+        };
+        match decide_one(state, request, now, &lookup) {
+            Verdict::Record(event) => {
+                let record = Record {
+                    seq: state.last_seq.next(),
+                    recorded_at: now,
+                    event,
+                };
+                state.apply(&record);
+                let amounts = record
+                    .account()
+                    .map(|account| state.portfolio.amounts(account));
+                batch.answers.push(Answer {
+                    amounts,
+                    ..Answer::recorded(&record)
+                });
+                batch.records.push(record);
+            }
+            Verdict::Answer(answer) => batch.answers.push(answer),
+        }
+    }
+    batch
+}
+
+enum Verdict {
+    Record(Box<Event>),
+    Answer(Answer),
+}
+
+fn decide_one(
+    state: &LedgerState,
+    request: Request,
+    now: Timestamp,
+    lookup: &Lookup<'_>,
+) -> Verdict {
+    let Request {
+        issuer: issuer_id,
+        correlation,
+        command,
+    } = request;
+    let portfolio = &state.portfolio;
+    let known_issuer = portfolio.issuer_index(&issuer_id);
+
+    let account = known_issuer.and_then(|issuer| named_account(state, issuer, &command));
+    if let Some(issuer) = known_issuer
+        && let Some(recorded) = lookup.by_correlation(state, issuer, correlation)
+    {
+        return Verdict::Answer(
+            match difference::from_recorded(recorded, &command, account) {
+                None => Answer {
+                    replayed: true,
+                    ..Answer::recorded(recorded)
+                },
+                Some(field) => Answer::unrecorded(Rejection::IdempotencyPayloadMismatch {
+                    field: field.to_owned(),
+                }),
+            },
+        );
+    }
+    if let Err(rejection) = form::check(&command) {
+        return Verdict::Answer(Answer::refused(rejection, Standing::Malformed));
+    }
+
+    let (issuer, body) = match (known_issuer, command) {
+        (known, Command::ConfigureIssuer(configuration)) => {
+            let body = reference::configure_issuer(state, known, issuer_id, configuration, now);
+            let next = || IssuerIndex(index_of(portfolio.issuers.len()));
+            (known.unwrap_or_else(next), body)
+        }
+        (None, _) => return Verdict::Answer(Answer::unrecorded(Rejection::IssuerNotFound)),
+        (Some(issuer), Command::DefineProduct(product)) => {
+            (issuer, Ok(EventBody::ProductDefined(product)))
+        }
+        (Some(issuer), Command::DefineBonusProgram(program)) => {
+            (issuer, Ok(EventBody::BonusProgramDefined(program)))
+        }
+        (Some(issuer), Command::AdvanceBusinessDate(advance)) => (
+            issuer,
+            reference::advance_business_date(portfolio.issuer(issuer), advance),
+        ),
+        (Some(issuer), Command::OpenAccount(opening)) => {
+            (issuer, reference::open_account(state, issuer, opening))
+        }
+        (Some(issuer), Command::OnAccount(on)) => {
+            let Some(account) = account else {
+                let field = on.account.field().to_owned();
+                return Verdict::Answer(Answer::unrecorded(Rejection::AccountNotFound { field }));
+            };
+            (
+                issuer,
+                Ok(decide_on_account(state, issuer, account, on, now, lookup)),
+            )
+        }
+    };
+    match body {
+        Ok(body) => Verdict::Record(Event {
+            issuer,
+            correlation,
+            body,
+        }),
+        Err(rejection) => Verdict::Answer(Answer::unrecorded(rejection)),
+    }
+}
+
+/// Decides a command on an existing account: an event of what happened, or of the refusal.
+fn decide_on_account(
+    state: &LedgerState,
+    issuer: IssuerIndex,
+    account: AccountIndex,
+    on: OnAccount,
+    now: Timestamp,
+    lookup: &Lookup<'_>,
+) -> EventBody {
+    let OnAccount {
+        posting_date,
+        action,
+        ..
+    } = on;
+    let context = Context {
+        state,
+        lookup,
+        issuer,
+        account,
+        posting_date,
+        day: Day::of(state.portfolio.issuer(issuer), posting_date, now),
+    };
+    match context.check(&action) {
+        Ok(decision) => decision.into_event(&context, action),
+        Err(rejection) => EventBody::OperationRejected {
+            account,
+            posting_date,
+            action,
+            rejection,
+        },
+    }
+}
+
+/// What deciding on an account looks at.
+pub(crate) struct Context<'a> {
+    pub(crate) state: &'a LedgerState,
+    pub(crate) lookup: &'a Lookup<'a>,
+    pub(crate) issuer: IssuerIndex,
+    pub(crate) account: AccountIndex,
+    pub(crate) posting_date: Option<Timestamp>,
+    pub(crate) day: Day,
+}
+
+/// The dates one command is measured by.
+///
+/// A command of a replayed history brings its posting date, and is measured by that; any other by
+/// the issuer's business date.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Day {
+    /// The day value-date limits count from.
+    pub(crate) posting: BusinessDate,
+    /// The value date of what takes effect at once; never after the business date.
+    pub(crate) today: BusinessDate,
+    /// The instant after which, with a tolerance, an external date lies in the future.
+    pub(crate) latest: Timestamp,
+}
+
+impl Day {
+    fn of(issuer: &Issuer, posting_date: Option<Timestamp>, now: Timestamp) -> Self {
+        let zone = issuer.configuration().time_zone;
+        match posting_date {
+            Some(instant) => {
+                let posting = zone.day_of(instant);
+                Self {
+                    posting,
+                    today: posting.min(issuer.business_date),
+                    latest: instant,
+                }
+            }
+            None => Self {
+                posting: issuer.business_date,
+                today: issuer.business_date,
+                latest: now.max(zone.start_of(issuer.business_date)),
+            },
+        }
+    }
+}
+
+/// A decision in favour, with what had to be decided.
+enum Favour {
+    SetCreditLimit,
+    Close,
+    Post(posting::Posting),
+    Reverse(reversal::Reversal),
+}
+
+impl Favour {
+    fn into_event(self, context: &Context<'_>, action: AccountAction) -> EventBody {
+        let Context {
+            account,
+            posting_date,
+            ..
+        } = *context;
+        match (self, action) {
+            (Self::SetCreditLimit, AccountAction::SetCreditLimit(change)) => {
+                EventBody::CreditLimitSet {
+                    account,
+                    posting_date,
+                    change,
+                }
+            }
+            (Self::Close, AccountAction::Close) => EventBody::AccountClosed {
+                account,
+                posting_date,
+            },
+            (Self::Post(posting), AccountAction::Post(operation)) => {
+                posting.into_event(context, operation)
+            }
+            (Self::Reverse(reversal), AccountAction::Reverse(reverse)) => {
+                reversal.into_event(context, reverse)
+            }
+            (
+                Self::SetCreditLimit | Self::Close | Self::Post(_) | Self::Reverse(_),
+                AccountAction::SetCreditLimit(_)
+                | AccountAction::Close
+                | AccountAction::Post(_)
+                | AccountAction::Reverse(_),
+            ) => unreachable!("a decision is made for the action it is about"),
+        }
+    }
+}
+
+impl Context<'_> {
+    fn check(&self, action: &AccountAction) -> Result<Favour, Rejection> {
+        let portfolio = &self.state.portfolio;
+        let account = portfolio.account(self.account);
+        if let Some(triplet) = action.triplet()
+            && let Some(existing) = self.lookup.by_triplet(self.state, self.issuer, triplet)
+        {
+            return Err(Rejection::DuplicateExternalTriplet {
+                existing: OperationId::of(existing.seq),
+                same_payload: difference::is_same_operation(existing, action, self.account),
+            });
+        }
+        if account.status == AccountStatus::Closed {
+            return Err(Rejection::AccountClosed);
+        }
+        match action {
+            AccountAction::SetCreditLimit(SetCreditLimit { credit_limit }) => {
+                reference::check_credit_limit(
+                    *credit_limit,
+                    account.currency,
+                    account.working_mode,
+                )?;
+                Ok(Favour::SetCreditLimit)
+            }
+            AccountAction::Close => Ok(Favour::Close),
+            AccountAction::Post(operation) => self.check_posting(operation).map(Favour::Post),
+            AccountAction::Reverse(reverse) => self.check_reversal(reverse).map(Favour::Reverse),
+        }
+    }
+
+    pub(crate) fn issuer(&self) -> &Issuer {
+        self.state.portfolio.issuer(self.issuer)
+    }
+
+    /// Checks that an amount is in the account's currency.
+    pub(crate) fn check_currency(&self, amount: Amount) -> Result<(), Rejection> {
+        let expected = self.state.portfolio.account(self.account).currency;
+        if amount.currency != expected {
+            return Err(Rejection::currency(
+                "referenceAmount",
+                expected,
+                amount.currency,
+            ));
+        }
+        Ok(())
+    }
+
+    /// Checks that an external operation date is not too far ahead.
+    pub(crate) fn check_external_date(&self, date: Timestamp) -> Result<(), Rejection> {
+        if date
+            > self
+                .day
+                .latest
+                .plus_days(crate::command::EXTERNAL_DATE_AHEAD_DAYS)
+        {
+            return Err(Rejection::ExternalDateInFuture);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn day_of(&self, moment: Moment) -> BusinessDate {
+        self.issuer().configuration().time_zone.day(moment)
+    }
+}
+
+impl Answer {
+    /// The answer that a record holds, for the first time or again.
+    fn recorded(record: &Record) -> Self {
+        let outcome = match &record.event.body {
+            EventBody::OperationRejected { rejection, .. } => Err(Refusal {
+                rejection: rejection.clone(),
+                standing: Standing::Remembered,
+            }),
+            EventBody::IssuerConfigured { .. }
+            | EventBody::ProductDefined(_)
+            | EventBody::BonusProgramDefined(_)
+            | EventBody::BusinessDateAdvanced(_)
+            | EventBody::AccountOpened { .. }
+            | EventBody::CreditLimitSet { .. }
+            | EventBody::AccountClosed { .. }
+            | EventBody::OperationPosted { .. }
+            | EventBody::OperationReversed { .. } => {
+                let operation = record.operation();
+                Ok(Accepted {
+                    operation: operation.map(|operation| operation.id),
+                    account: record.account().map(AccountReference::of),
+                    pending: operation.is_some_and(|operation| operation.decided.pending),
+                })
+            }
+        };
+        Self {
+            outcome,
+            replayed: false,
+            seq: Some(record.seq),
+            amounts: None,
+        }
+    }
+
+    fn unrecorded(rejection: Rejection) -> Self {
+        Self::refused(rejection, Standing::Unrecorded)
+    }
+
+    fn refused(rejection: Rejection, standing: Standing) -> Self {
+        let outcome = Err(Refusal {
+            rejection,
+            standing,
+        });
+        Self {
+            outcome,
+            replayed: false,
+            seq: None,
+            amounts: None,
+        }
+    }
+}
+
+impl AccountSelector {
+    /// Name of the field that selects in this way.
+    #[must_use]
+    pub fn field(&self) -> &'static str {
+        match self {
+            Self::Reference(_) => "accountReference",
+            Self::External(_) => "issuerAccountExternalReference",
+        }
+    }
+}
+
+fn named_account(
+    state: &LedgerState,
+    issuer: IssuerIndex,
+    command: &Command,
+) -> Option<AccountIndex> {
+    match command {
+        Command::OnAccount(on) => match &on.account {
+            AccountSelector::Reference(reference) => {
+                state.portfolio.by_reference(issuer, *reference)
+            }
+            AccountSelector::External(reference) => state.portfolio.by_external(issuer, reference),
+        },
+        Command::ConfigureIssuer(_)
+        | Command::DefineProduct(_)
+        | Command::DefineBonusProgram(_)
+        | Command::AdvanceBusinessDate(_)
+        | Command::OpenAccount(OpenAccount { .. }) => None,
+    }
+}
+
+pub(crate) fn index_of(count: usize) -> u32 {
+    u32::try_from(count).expect("fewer than 2^32 issuers and accounts")
+}

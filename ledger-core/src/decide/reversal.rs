@@ -1,0 +1,158 @@
+//! Deciding a reversal: find the original by its triplet, then give back what remains of it.
+//!
+//! Source: specification 2d.
+
+use crate::command::{OperationKind, PostDetail, ReversalValueDating, ReverseOperation};
+use crate::decide::Context;
+use crate::event::{ContraKey, Decided, EventBody, OperationView};
+use crate::ids::OperationId;
+use crate::money::{Amount, Quantity};
+use crate::rejection::{Rejection, Sign};
+use crate::time::BusinessDate;
+
+/// What was decided about a reversal.
+pub(super) struct Reversal {
+    original: OperationId,
+    contra: ContraKey,
+    script: u32,
+    quantity: Quantity,
+    value_date: BusinessDate,
+    pending: bool,
+    cancels_pending: bool,
+}
+
+impl Reversal {
+    pub(super) fn into_event(self, context: &Context<'_>, reversal: ReverseOperation) -> EventBody {
+        let decided = Decided {
+            account: context.account,
+            posting_date: context.posting_date,
+            value_date: self.value_date,
+            quantity: self.quantity,
+            pending: self.pending,
+            script: self.script,
+        };
+        EventBody::OperationReversed {
+            decided,
+            original: self.original,
+            contra: self.contra,
+            cancels_pending: self.cancels_pending,
+            reversal,
+        }
+    }
+}
+
+impl Context<'_> {
+    pub(super) fn check_reversal(&self, reverse: &ReverseOperation) -> Result<Reversal, Rejection> {
+        self.check_external_date(reverse.triplet.date)?;
+        let record = self
+            .lookup
+            .by_triplet(self.state, self.issuer, &reverse.matching);
+        let original = record
+            .and_then(|record| record.operation())
+            // Another account's operation is not found, so that nothing about it is told.
+            .filter(|original| original.decided.account == self.account)
+            .ok_or(Rejection::OriginalOperationNotFound)?;
+        // Only a posting has fields of its kind; a reversal has none.
+        let Some(detail) = original.post else {
+            return Err(Rejection::ReversalNotReversible);
+        };
+        check_kind(reverse, &original, detail)?;
+
+        let portfolio = &self.state.portfolio;
+        let whole = original.decided.quantity.value;
+        let remaining = whole.unsigned_abs() - portfolio.reversed_minor(original.id).unsigned_abs();
+        let remaining = i64::try_from(remaining).expect("what remains is at most the original");
+        let part = self.part(reverse, &original, remaining)?;
+
+        let at = original.decided.value_date;
+        let pending = portfolio.is_pending(self.issuer, at, (original.id, original.id));
+        let dating = self.issuer().configuration().reversal_value_dating;
+        let value_date = match dating {
+            // Both take effect together or not at all.
+            _ if pending => at,
+            ReversalValueDating::Original => at,
+            ReversalValueDating::BusinessDate => self.day.today,
+        };
+        Ok(Reversal {
+            original: original.id,
+            contra: detail.contra_key(),
+            script: original.decided.script,
+            quantity: Quantity {
+                value: -whole.signum() * part,
+                unit: original.decided.quantity.unit,
+            },
+            value_date,
+            pending,
+            cancels_pending: pending && part == remaining,
+        })
+    }
+
+    /// How much to reverse, as a magnitude.
+    fn part(
+        &self,
+        reverse: &ReverseOperation,
+        original: &OperationView<'_>,
+        remaining: i64,
+    ) -> Result<i64, Rejection> {
+        if let Some(amount) = reverse.reference_amount {
+            self.check_currency(amount)?;
+        }
+        if remaining == 0 {
+            return Err(Rejection::OperationAlreadyReversed {
+                original: original.id,
+            });
+        }
+        let Some(Amount { minor, .. }) = reverse.reference_amount else {
+            return Ok(remaining);
+        };
+        let expected = match original.decided.quantity.value {
+            ..0 => Sign::Positive,
+            0.. => Sign::Negative,
+        };
+        if (minor > 0) != (expected == Sign::Positive) {
+            let field = "referenceAmount".to_owned();
+            return Err(Rejection::AmountSignInvalid { field, expected });
+        }
+        let part = minor
+            .checked_abs()
+            .expect("the form of the command was checked");
+        if part > remaining {
+            return Err(Rejection::ReversalExceedsRemaining {
+                remaining_minor: remaining,
+            });
+        }
+        Ok(part)
+    }
+}
+
+fn check_kind(
+    reverse: &ReverseOperation,
+    original: &OperationView<'_>,
+    detail: &PostDetail,
+) -> Result<(), Rejection> {
+    let mismatch = |field: &str| {
+        Err(Rejection::OriginalKindMismatch {
+            kind: original.kind,
+            field: field.to_owned(),
+        })
+    };
+    if original.kind != reverse.kind {
+        return mismatch("command");
+    }
+    let fee_type = match detail {
+        PostDetail::Fee(fee) => Some(&fee.fee_type),
+        PostDetail::Bonus(_)
+        | PostDetail::Interest(_)
+        | PostDetail::Payment(_)
+        | PostDetail::BalanceAdjustment { .. }
+        | PostDetail::Reimbursement(_)
+        | PostDetail::Load(_)
+        | PostDetail::Unload
+        | PostDetail::Transaction(_) => None,
+    };
+    match (&reverse.fee_type, fee_type) {
+        (Some(given), Some(fee_type)) if given != fee_type => mismatch("feeType"),
+        (Some(_), None) if reverse.kind != OperationKind::Fee => mismatch("feeType"),
+        (Some(_) | None, _) => Ok(()),
+    }
+}

@@ -1,0 +1,263 @@
+//! Events: what happened, with everything that was decided, so that a fold needs no clock and no
+//! configuration but the events before it.
+//!
+//! These types are the disk format: variants and fields are only ever added at the end of their
+//! list, and golden bytes in `ledger-store` pin them.
+
+use bincode::{BorrowDecode, Encode};
+
+use crate::command::{
+    AccountAction, AdvanceBusinessDate, ConfigureIssuer, DefineBonusProgram, DefineProduct,
+    OpenAccount, OperationKind, PostDetail, PostOperation, ReverseOperation, SetCreditLimit,
+    Triplet, WorkingMode,
+};
+use crate::ids::{AccountIndex, CorrelationId, IssuerIndex, OperationId, Seq};
+use crate::money::{Currency, Quantity};
+use crate::rejection::Rejection;
+use crate::text::{Description, IssuerId, Label, ReasonCode};
+use crate::time::{BusinessDate, Timestamp};
+
+/// One record of the log: an event at its place, with when it was recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Place in the log.
+    pub seq: Seq,
+    /// When the engine recorded it; never earlier than the record before.
+    pub recorded_at: Timestamp,
+    /// What happened.
+    pub event: Event,
+}
+
+/// What one command did.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, BorrowDecode)]
+pub struct Event {
+    /// The issuer whose command it was.
+    pub issuer: IssuerIndex,
+    /// The command's correlation id.
+    pub correlation: CorrelationId,
+    /// What happened.
+    pub body: EventBody,
+}
+
+/// The kinds of event. Variant order is the disk format.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, BorrowDecode)]
+pub enum EventBody {
+    /// An issuer was created or reconfigured.
+    IssuerConfigured {
+        /// The issuer's id.
+        issuer_id: IssuerId,
+        /// The configuration.
+        configuration: ConfigureIssuer,
+        /// The business date from here on.
+        business_date: BusinessDate,
+    },
+    /// A product was created or changed.
+    ProductDefined(DefineProduct),
+    /// A bonus program was created or changed.
+    BonusProgramDefined(DefineBonusProgram),
+    /// The business date moved.
+    BusinessDateAdvanced(AdvanceBusinessDate),
+    /// An account was opened.
+    AccountOpened {
+        /// Its place.
+        account: AccountIndex,
+        /// What was asked.
+        opening: OpenAccount,
+        /// Its currency, from the product.
+        currency: Currency,
+        /// Its working mode, from the product.
+        working_mode: WorkingMode,
+        /// Its credit limit in minor units, given or defaulted.
+        credit_limit_minor: i64,
+        /// Its parent.
+        parent: Option<AccountIndex>,
+    },
+    /// A credit limit changed.
+    CreditLimitSet {
+        /// The account.
+        account: AccountIndex,
+        /// The posting date, if the command carried one.
+        posting_date: Option<Timestamp>,
+        /// What was asked.
+        change: SetCreditLimit,
+    },
+    /// An account was closed.
+    AccountClosed {
+        /// The account.
+        account: AccountIndex,
+        /// The posting date, if the command carried one.
+        posting_date: Option<Timestamp>,
+    },
+    /// An operation was posted.
+    OperationPosted {
+        /// What was decided.
+        decided: Decided,
+        /// What was asked.
+        operation: PostOperation,
+    },
+    /// An operation was reversed, in full or in part, by a new operation.
+    OperationReversed {
+        /// What was decided.
+        decided: Decided,
+        /// The operation it reverses.
+        original: OperationId,
+        /// The contra key of the original, whose legs this mirrors.
+        contra: ContraKey,
+        /// Whether this ends a pending original, which then never becomes effective.
+        cancels_pending: bool,
+        /// What was asked.
+        reversal: ReverseOperation,
+    },
+    /// A well-formed command on an existing account was refused by a business rule.
+    OperationRejected {
+        /// The account.
+        account: AccountIndex,
+        /// The posting date, if the command carried one.
+        posting_date: Option<Timestamp>,
+        /// What was asked.
+        action: AccountAction,
+        /// Why it was refused.
+        rejection: Rejection,
+    },
+}
+
+/// What was decided about a posting or a reversal.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, BorrowDecode)]
+pub struct Decided {
+    /// The account.
+    pub account: AccountIndex,
+    /// The posting date the command carried; absent: when it was recorded.
+    pub posting_date: Option<Timestamp>,
+    /// When it impacts balances.
+    pub value_date: BusinessDate,
+    /// What it moves.
+    pub quantity: Quantity,
+    /// Whether its value date was in the future, so that it waits for the business date.
+    pub pending: bool,
+    /// Which of the issuer's accounting scripts books it.
+    pub script: u32,
+}
+
+/// What selects the contra account of an operation in an accounting script. Variant order is the
+/// disk format.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, BorrowDecode)]
+pub struct ContraKey {
+    /// Kind of the original operation.
+    pub kind: OperationKind,
+    /// Fee type, adjustment reason, or `CREDIT`/`DEBIT` for interest.
+    pub detail: Option<ReasonCode>,
+}
+
+/// One view of a posting or a reversal, for those who do not care which of the two it was.
+#[derive(Debug, Clone, Copy)]
+pub struct OperationView<'a> {
+    /// Its id.
+    pub id: OperationId,
+    /// Kind; a reversal has the kind of its original.
+    pub kind: OperationKind,
+    /// What was decided.
+    pub decided: &'a Decided,
+    /// When it was posted: its own posting date, or when it was recorded.
+    pub posting_date: Timestamp,
+    /// Name of the operation outside.
+    pub triplet: &'a Triplet,
+    /// Text for the cardholder.
+    pub description: Option<&'a Description>,
+    /// The issuer's own code.
+    pub external_code: Option<&'a Label>,
+    /// Fields of the kind, for a posting.
+    pub post: Option<&'a PostDetail>,
+    /// For a reversal: the original and its triplet.
+    pub original: Option<(OperationId, &'a Triplet)>,
+}
+
+impl Record {
+    /// The operation this record posted, if it posted one.
+    #[must_use]
+    pub fn operation(&self) -> Option<OperationView<'_>> {
+        match &self.event.body {
+            EventBody::OperationPosted { decided, operation } => Some(OperationView {
+                id: OperationId::of(self.seq),
+                kind: operation.detail.kind(),
+                decided,
+                posting_date: decided.posting_date.unwrap_or(self.recorded_at),
+                triplet: &operation.triplet,
+                description: operation.description.as_ref(),
+                external_code: operation.external_code.as_ref(),
+                post: Some(&operation.detail),
+                original: None,
+            }),
+            EventBody::OperationReversed {
+                decided,
+                original,
+                reversal,
+                ..
+            } => Some(OperationView {
+                id: OperationId::of(self.seq),
+                kind: reversal.kind,
+                decided,
+                posting_date: decided.posting_date.unwrap_or(self.recorded_at),
+                triplet: &reversal.triplet,
+                description: reversal.description.as_ref(),
+                external_code: reversal.external_code.as_ref(),
+                post: None,
+                original: Some((*original, &reversal.matching)),
+            }),
+            EventBody::IssuerConfigured { .. }
+            | EventBody::ProductDefined(_)
+            | EventBody::BonusProgramDefined(_)
+            | EventBody::BusinessDateAdvanced(_)
+            | EventBody::AccountOpened { .. }
+            | EventBody::CreditLimitSet { .. }
+            | EventBody::AccountClosed { .. }
+            | EventBody::OperationRejected { .. } => None,
+        }
+    }
+
+    /// The account the record is about, if it is about one.
+    #[must_use]
+    pub fn account(&self) -> Option<AccountIndex> {
+        match &self.event.body {
+            EventBody::IssuerConfigured { .. }
+            | EventBody::ProductDefined(_)
+            | EventBody::BonusProgramDefined(_)
+            | EventBody::BusinessDateAdvanced(_) => None,
+            EventBody::AccountOpened { account, .. }
+            | EventBody::CreditLimitSet { account, .. }
+            | EventBody::AccountClosed { account, .. }
+            | EventBody::OperationRejected { account, .. } => Some(*account),
+            EventBody::OperationPosted { decided, .. }
+            | EventBody::OperationReversed { decided, .. } => Some(decided.account),
+        }
+    }
+}
+
+impl PostDetail {
+    /// What selects the contra account of such an operation besides its kind.
+    #[must_use]
+    pub fn contra_detail(&self) -> Option<&str> {
+        match self {
+            Self::Fee(fee) => Some(fee.fee_type.as_str()),
+            Self::Interest(interest_type) => Some(interest_type.code()),
+            Self::BalanceAdjustment { reason } => Some(reason.as_str()),
+            Self::Bonus(_)
+            | Self::Payment(_)
+            | Self::Reimbursement(_)
+            | Self::Load(_)
+            | Self::Unload
+            | Self::Transaction(_) => None,
+        }
+    }
+
+    /// What selects the contra account of such an operation.
+    #[must_use]
+    pub fn contra_key(&self) -> ContraKey {
+        let detail = self.contra_detail().map(|detail| {
+            ReasonCode::new(detail).expect("every detail is as short and printable as a reason")
+        });
+        ContraKey {
+            kind: self.kind(),
+            detail,
+        }
+    }
+}

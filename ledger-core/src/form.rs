@@ -1,0 +1,220 @@
+//! The form of a command: what can be told from the command alone, without the books.
+//!
+//! A command that fails here is malformed: it is answered and not remembered, and may be sent again
+//! corrected under the same correlation id.
+
+use crate::command::{
+    AccountAction, Command, DefineProduct, OperationKind, PostDetail, PostOperation,
+    ReimbursementType, ReverseOperation, Triplet, WorkingMode,
+};
+use crate::money::Amount;
+use crate::projection::general_ledger::is_control;
+use crate::rejection::{Rejection, Sign};
+
+/// Most entries in one list of a command (fee types, script rules, programs).
+pub const LIST_ENTRIES_MAX: usize = 256;
+
+/// The only reversal reason that a caller may give.
+pub const REVERSAL_ON_DEMAND: &str = "REVERSAL_ON_DEMAND";
+
+/// Checks the form of a command.
+///
+/// # Errors
+/// The first rule that it breaks.
+pub fn check(command: &Command) -> Result<(), Rejection> {
+    match command {
+        Command::ConfigureIssuer(issuer) => {
+            list("accountingScript", issuer.accounting_script.len())?;
+            // A control account must stay the sum of its accounts.
+            if issuer
+                .accounting_script
+                .iter()
+                .any(|rule| is_control(&rule.contra))
+            {
+                let problem = "a contra account must not be a control account";
+                return Err(Rejection::invalid("accountingScript", problem));
+            }
+            list(
+                "balanceAdjustmentReasons",
+                issuer.balance_adjustment_reasons.len(),
+            )
+        }
+        Command::DefineProduct(product) => define_product(product),
+        Command::DefineBonusProgram(program) => list("loyaltyUnits", program.loyalty_units.len()),
+        Command::AdvanceBusinessDate(_) => Ok(()),
+        Command::OpenAccount(opening) => {
+            list("bonusProgramReferences", opening.bonus_programs.len())?;
+            if opening.parent.is_some() && opening.parent_reference.is_some() {
+                return Err(Rejection::invalid(
+                    "parentAccountReference",
+                    "the parent must be named in one way only",
+                ));
+            }
+            opening
+                .credit_limit
+                .map_or(Ok(()), |amount| limit("creditLimitAmount", amount))
+        }
+        Command::OnAccount(on) => match &on.action {
+            AccountAction::SetCreditLimit(change) => {
+                limit("creditLimitAmount", change.credit_limit)
+            }
+            AccountAction::Close => Ok(()),
+            AccountAction::Post(post) => post_operation(post),
+            AccountAction::Reverse(reverse) => reverse_operation(reverse),
+        },
+    }
+}
+
+fn list(field: &str, entries: usize) -> Result<(), Rejection> {
+    if entries > LIST_ENTRIES_MAX {
+        let problem = format!("must have at most {LIST_ENTRIES_MAX} entries");
+        return Err(Rejection::invalid(field, problem));
+    }
+    Ok(())
+}
+
+fn define_product(product: &DefineProduct) -> Result<(), Rejection> {
+    const FIELD: &str = "defaultCreditLimitAmount";
+    list("feeTypes", product.fee_types.len())?;
+    let Some(default) = product.default_credit_limit else {
+        return Ok(());
+    };
+    limit(FIELD, default)?;
+    if default.currency != product.currency {
+        return Err(Rejection::currency(
+            FIELD,
+            product.currency,
+            default.currency,
+        ));
+    }
+    if default.minor != 0 && product.working_mode == WorkingMode::PayBefore {
+        return Err(Rejection::WorkingModeMismatch {
+            field: FIELD.to_owned(),
+        });
+    }
+    Ok(())
+}
+
+fn limit(field: &str, amount: Amount) -> Result<(), Rejection> {
+    in_range(field, amount.minor)?;
+    if amount.minor < 0 {
+        return Err(sign(field, Sign::NotNegative));
+    }
+    Ok(())
+}
+
+fn post_operation(post: &PostOperation) -> Result<(), Rejection> {
+    poster(&post.triplet, post.detail.kind())?;
+    match &post.detail {
+        PostDetail::Fee(fee) => {
+            let amount = required(post)?;
+            if fee.adjustment && fee.adjustment_reason.is_none() {
+                return Err(Rejection::AdjustmentReasonRequired);
+            }
+            signed(amount, (!fee.adjustment).then_some(Sign::Positive))
+        }
+        PostDetail::Bonus(bonus) => {
+            if bonus.rewarded_operation.is_some() && bonus.rewarded_triplet.is_some() {
+                return Err(Rejection::RewardedReferenceChoice);
+            }
+            if post.value_date.is_some() {
+                return Err(Rejection::invalid("valueDate", "a bonus has no value date"));
+            }
+            match (post.reference_amount, &bonus.points) {
+                (Some(amount), None) => signed(amount, None),
+                (None, Some(points)) => {
+                    nonzero("loyaltyPointAmount", points.value)?;
+                    in_range("loyaltyPointAmount", points.value)
+                }
+                (Some(_), Some(_)) | (None, None) => Err(Rejection::BonusAmountChoice),
+            }
+        }
+        PostDetail::Interest(interest_type) => {
+            let amount = required(post)?;
+            signed(amount, None)?;
+            let is_debit = *interest_type == crate::command::InterestType::Debit;
+            if is_debit != (amount.minor > 0) {
+                return Err(Rejection::InterestTypeSignMismatch);
+            }
+            Ok(())
+        }
+        PostDetail::Reimbursement(ReimbursementType::Full) => match post.reference_amount {
+            Some(_) => Err(Rejection::AmountForbiddenForFull),
+            None => Ok(()),
+        },
+        PostDetail::Reimbursement(ReimbursementType::Partial | ReimbursementType::Max)
+        | PostDetail::Unload => signed(required(post)?, Some(Sign::Positive)),
+        PostDetail::Load(_) => signed(required(post)?, Some(Sign::Negative)),
+        // A payment is a credit as a rule; a debit is a payment sent on, or one returned.
+        PostDetail::Payment(_)
+        | PostDetail::BalanceAdjustment { .. }
+        | PostDetail::Transaction(_) => signed(required(post)?, None),
+    }
+}
+
+fn reverse_operation(reverse: &ReverseOperation) -> Result<(), Rejection> {
+    poster(&reverse.triplet, reverse.kind)?;
+    match &reverse.reversal_reason {
+        None if reverse.kind == OperationKind::Fee => {
+            return Err(Rejection::invalid("reversalReason", "is required"));
+        }
+        Some(reason) if reason.as_str() != REVERSAL_ON_DEMAND => {
+            return Err(Rejection::InvalidReversalReason);
+        }
+        None | Some(_) => {}
+    }
+    match reverse.reference_amount {
+        Some(_) if !reverse.kind.is_partly_reversible() => Err(Rejection::ReversalAmountNotAllowed),
+        Some(amount) => signed(amount, None),
+        None => Ok(()),
+    }
+}
+
+/// Clearing is the platform's own service, so its transactions may carry a reserved poster.
+fn poster(triplet: &Triplet, kind: OperationKind) -> Result<(), Rejection> {
+    if triplet.service_poster.is_reserved() && kind != OperationKind::Transaction {
+        return Err(Rejection::ServicePosterReserved);
+    }
+    Ok(())
+}
+
+fn required(post: &PostOperation) -> Result<Amount, Rejection> {
+    post.reference_amount
+        .ok_or_else(|| Rejection::invalid("referenceAmount", "is required"))
+}
+
+fn signed(amount: Amount, expected: Option<Sign>) -> Result<(), Rejection> {
+    const FIELD: &str = "referenceAmount";
+    nonzero(FIELD, amount.minor)?;
+    in_range(FIELD, amount.minor)?;
+    match expected {
+        Some(Sign::Positive) if amount.minor < 0 => Err(sign(FIELD, Sign::Positive)),
+        Some(Sign::Negative) if amount.minor > 0 => Err(sign(FIELD, Sign::Negative)),
+        None | Some(Sign::Positive | Sign::Negative | Sign::NotNegative) => Ok(()),
+    }
+}
+
+fn nonzero(field: &str, value: i64) -> Result<(), Rejection> {
+    if value == 0 {
+        return Err(Rejection::AmountZero {
+            field: field.to_owned(),
+        });
+    }
+    Ok(())
+}
+
+fn in_range(field: &str, value: i64) -> Result<(), Rejection> {
+    if value.unsigned_abs() > Amount::MINOR_MAX.unsigned_abs() {
+        return Err(Rejection::AmountOutOfRange {
+            field: field.to_owned(),
+        });
+    }
+    Ok(())
+}
+
+fn sign(field: &str, expected: Sign) -> Rejection {
+    Rejection::AmountSignInvalid {
+        field: field.to_owned(),
+        expected,
+    }
+}

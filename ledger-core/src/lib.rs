@@ -1,0 +1,27 @@
+//! The pure core of the ledger: commands in, events out, balances as folds of events.
+//!
+//! The modules follow the data:
+//!
+//! ```text
+//! command → form → decide → event → apply → portfolio → projection
+//!                     └──► rejection
+//! ```
+//!
+//! Nothing here reads a clock, draws a random number, or does I/O; the same requests at the same
+//! times give the same records, however they are cut into batches.
+
+pub mod apply;
+pub mod command;
+pub mod decide;
+pub mod difference;
+pub mod event;
+pub mod fingerprint;
+pub mod form;
+pub mod ids;
+pub mod money;
+pub mod portfolio;
+pub mod projection;
+pub mod rejection;
+pub mod state;
+pub mod text;
+pub mod time;

@@ -1,0 +1,92 @@
+//! Money: integer minor units of an ISO 4217 currency, on one signed axis.
+//!
+//! Debit is positive (the holder owes more), credit is negative. One amount is an `i64`; sums are
+//! `i128`, which no number of amounts within [`Amount::MINOR_MAX`] can overflow.
+
+use bincode::{BorrowDecode, Encode};
+
+/// An ISO 4217 currency that has minor units, kept as its numeric code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, BorrowDecode)]
+pub struct Currency(u16);
+
+impl Currency {
+    /// The currency with this three-letter code; none for unknown codes and for those without
+    /// minor units, such as gold.
+    #[must_use]
+    pub fn from_code(code: &str) -> Option<Self> {
+        let currency = iso_currency::Currency::from_code(code)?;
+        currency.exponent()?;
+        Some(Self(currency.numeric()))
+    }
+
+    /// Three-letter code, such as `EUR`.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        self.iso().code()
+    }
+
+    /// Number of digits after the decimal point: 0 for JPY, 2 for EUR, 3 for TND.
+    #[must_use]
+    pub fn exponent(self) -> u32 {
+        u32::from(
+            self.iso()
+                .exponent()
+                .expect("from_code took only currencies with an exponent"),
+        )
+    }
+
+    fn iso(self) -> iso_currency::Currency {
+        iso_currency::Currency::from_numeric(self.0).expect("the code came from this table")
+    }
+}
+
+/// A signed amount in minor units: debit positive, credit negative.
+///
+/// Source: issuer API, type `Amount {value, exponent, isoCode}`; the exponent is the currency's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, BorrowDecode)]
+pub struct Amount {
+    /// Minor units of `currency`.
+    pub minor: i64,
+    /// The currency, which also fixes the exponent.
+    pub currency: Currency,
+}
+
+impl Amount {
+    /// Largest magnitude of one amount, in minor units; beyond it a command is refused.
+    pub const MINOR_MAX: i64 = 1_000_000_000_000_000;
+}
+
+/// Loyalty points of one program and unit, on the same axis as money: a credit to the customer is
+/// negative. Points have no fractions and never enter a balance in money.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, BorrowDecode)]
+pub enum Unit {
+    /// Minor units of the account's currency.
+    Money,
+    /// Points of one (program, unit) pair of the issuer.
+    Points(crate::ids::CommodityIndex),
+}
+
+/// What an operation moves: a signed number of one unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, BorrowDecode)]
+pub struct Quantity {
+    /// Debit positive, credit negative.
+    pub value: i64,
+    /// Money of the account, or points.
+    pub unit: Unit,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exponents_are_those_of_iso_4217() {
+        for (code, exponent) in [("JPY", 0), ("EUR", 2), ("CZK", 2), ("TND", 3)] {
+            let currency = Currency::from_code(code).expect("a real currency");
+            assert_eq!((currency.code(), currency.exponent()), (code, exponent));
+        }
+        assert_eq!(Currency::from_code("XAU"), None);
+        assert_eq!(Currency::from_code("EURO"), None);
+        assert_eq!(Currency::from_code("eur"), None);
+    }
+}

@@ -1,0 +1,260 @@
+//! The portfolio: issuers, products, accounts and what they owe, as the log has it so far.
+//!
+//! Both sides fold it: the writer to decide the next command, readers to answer queries. Applying a
+//! record is total: what cannot happen was refused by `decide` and is asserted here.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use crate::command::{
+    ConfigureIssuer, DefineBonusProgram, DefineProduct, OperationKind, WorkingMode,
+};
+use crate::event::ContraKey;
+use crate::ids::{AccountIndex, AccountReference, CommodityIndex, IssuerIndex, OperationId};
+use crate::money::{Currency, Quantity};
+use crate::text::{
+    BonusProgramReference, ExternalReference, IssuerId, LoyaltyUnit, ProductReference,
+};
+use crate::time::BusinessDate;
+
+/// Issuers and accounts, by place.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Portfolio {
+    pub(crate) issuers: Vec<Issuer>,
+    pub(crate) issuer_by_id: HashMap<IssuerId, IssuerIndex>,
+    pub(crate) accounts: Vec<Account>,
+    /// How much of each operation was reversed, as a magnitude; only those with a reversal.
+    pub(crate) reversed: HashMap<OperationId, i64>,
+    /// Pending operations that were cancelled, with the reversals that cancelled them.
+    pub(crate) cancelled: HashSet<OperationId>,
+}
+
+/// One issuer and what it defined.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Issuer {
+    /// Its id.
+    pub id: IssuerId,
+    /// The present business date.
+    pub business_date: BusinessDate,
+    /// Every configuration, oldest first; the last is in force. An operation is booked by the
+    /// accounting script of the configuration it was posted under.
+    pub configurations: Vec<ConfigureIssuer>,
+    /// Products by name.
+    pub products: BTreeMap<ProductReference, DefineProduct>,
+    /// Bonus programs by name.
+    pub programs: BTreeMap<BonusProgramReference, DefineBonusProgram>,
+    /// Every (program, unit) pair ever defined; points are counted by place in this list.
+    pub commodities: Vec<(BonusProgramReference, LoyaltyUnit)>,
+    /// Accounts by the issuer's reference.
+    pub(crate) external: HashMap<ExternalReference, AccountIndex>,
+    /// Operations that wait for the business date, by value date. The second key is (original,
+    /// operation), so that an original stands next to its reversals.
+    pub(crate) pending: BTreeMap<BusinessDate, BTreeMap<(OperationId, OperationId), Pending>>,
+}
+
+/// An operation that waits for its value date.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Pending {
+    pub(crate) account: AccountIndex,
+    pub(crate) quantity: Quantity,
+    pub(crate) contra: ContraKey,
+    pub(crate) script: u32,
+}
+
+/// One account and its live sums. Sums count effective operations only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The issuer.
+    pub issuer: IssuerIndex,
+    /// The issuer's own reference.
+    pub external_reference: Option<ExternalReference>,
+    /// The product.
+    pub product: ProductReference,
+    /// The currency of every amount of the account.
+    pub currency: Currency,
+    /// When the holder pays.
+    pub working_mode: WorkingMode,
+    /// Whether operations may be posted.
+    pub status: AccountStatus,
+    /// The account above, if any.
+    pub parent: Option<AccountIndex>,
+    /// The top of the hierarchy; itself without a parent.
+    pub root: AccountIndex,
+    /// Levels above the account.
+    pub depth: u32,
+    /// Bonus programs given to the account and all below it.
+    pub bonus_programs: Vec<BonusProgramReference>,
+    /// Whether operations stop here instead of counting in the parent's open-to-buy.
+    pub no_parent_notification: bool,
+    /// Whether the own open-to-buy is left out when an operation is checked.
+    pub no_otb_check: bool,
+    /// Permanent credit limit in minor units.
+    pub credit_limit_minor: i64,
+    /// Sum of the operations posted on this account.
+    pub balance_minor: i128,
+    /// Sum of the operations other than payments posted here or below, as far as they propagate.
+    pub accepted_minor: i128,
+    /// Sum of the payments posted here or below, with the sign turned: a positive number.
+    pub payments_minor: i128,
+    /// Points of the whole hierarchy; kept on the root only.
+    pub points: BTreeMap<CommodityIndex, i128>,
+    /// Number of operations posted on the account, pending and reversals included.
+    pub operations: u64,
+}
+
+/// Status of an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccountStatus {
+    /// Operations may be posted.
+    Active,
+    /// No activity.
+    Closed,
+}
+
+/// The balance and the open-to-buy of one account at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AccountAmounts {
+    /// Balance in minor units; positive: the holder owes.
+    pub balance_minor: i128,
+    /// Open-to-buy in minor units; none where the working mode has none.
+    pub open_to_buy_minor: Option<i128>,
+}
+
+/// An operation that became effective.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Movement<'a> {
+    /// The operation.
+    pub operation: OperationId,
+    /// Its account.
+    pub account: AccountIndex,
+    /// What it moved.
+    pub quantity: Quantity,
+    /// When it counts from.
+    pub value_date: BusinessDate,
+    /// Which configuration of the issuer books it.
+    pub script: u32,
+    /// Kind of the operation, or of the original it reverses.
+    pub kind: OperationKind,
+    /// What selects the contra account besides the kind.
+    pub detail: Option<&'a str>,
+}
+
+impl Portfolio {
+    /// The issuer with this id.
+    #[must_use]
+    pub fn issuer_index(&self, id: &IssuerId) -> Option<IssuerIndex> {
+        self.issuer_by_id.get(id).copied()
+    }
+
+    /// The issuer at this place, which this portfolio gave.
+    #[must_use]
+    pub fn issuer(&self, index: IssuerIndex) -> &Issuer {
+        &self.issuers[usize_of(index.0)]
+    }
+
+    pub(crate) fn issuer_mut(&mut self, index: IssuerIndex) -> &mut Issuer {
+        &mut self.issuers[usize_of(index.0)]
+    }
+
+    /// Every issuer, in the order of their first configuration.
+    pub fn issuers(&self) -> impl Iterator<Item = (IssuerIndex, &Issuer)> {
+        (0_u32..).map(IssuerIndex).zip(&self.issuers)
+    }
+
+    /// The account at this place, which this portfolio gave.
+    #[must_use]
+    pub fn account(&self, index: AccountIndex) -> &Account {
+        &self.accounts[usize_of(index.0)]
+    }
+
+    pub(crate) fn account_mut(&mut self, index: AccountIndex) -> &mut Account {
+        &mut self.accounts[usize_of(index.0)]
+    }
+
+    /// Every account, in the order of opening.
+    pub fn accounts(&self) -> impl Iterator<Item = (AccountIndex, &Account)> {
+        (0_u32..).map(AccountIndex).zip(&self.accounts)
+    }
+
+    /// The account of `issuer` with the engine's reference.
+    #[must_use]
+    pub fn by_reference(
+        &self,
+        issuer: IssuerIndex,
+        reference: AccountReference,
+    ) -> Option<AccountIndex> {
+        let index = reference.index()?;
+        let account = self.accounts.get(usize_of(index.0))?;
+        (account.issuer == issuer).then_some(index)
+    }
+
+    /// The account of `issuer` with the issuer's reference.
+    #[must_use]
+    pub fn by_external(
+        &self,
+        issuer: IssuerIndex,
+        reference: &ExternalReference,
+    ) -> Option<AccountIndex> {
+        self.issuer(issuer).external.get(reference).copied()
+    }
+
+    /// Whether an operation still waits for its value date. `original` is the operation it reverses,
+    /// or itself.
+    #[must_use]
+    pub fn is_pending(
+        &self,
+        issuer: IssuerIndex,
+        at: BusinessDate,
+        (original, id): (OperationId, OperationId),
+    ) -> bool {
+        self.issuer(issuer)
+            .pending
+            .get(&at)
+            .is_some_and(|day| day.contains_key(&(original, id)))
+    }
+
+    /// Whether an operation was cancelled while it was pending.
+    #[must_use]
+    pub fn is_cancelled(&self, id: OperationId) -> bool {
+        self.cancelled.contains(&id)
+    }
+
+    /// How much of an operation was reversed, as a magnitude.
+    #[must_use]
+    pub fn reversed_minor(&self, id: OperationId) -> i64 {
+        self.reversed.get(&id).copied().unwrap_or(0)
+    }
+}
+
+impl Issuer {
+    /// The configuration in force.
+    #[must_use]
+    pub fn configuration(&self) -> &ConfigureIssuer {
+        self.configurations
+            .last()
+            .expect("an issuer is created by its first configuration")
+    }
+
+    /// Place of the configuration in force, which books the operations posted now.
+    #[must_use]
+    pub fn script(&self) -> u32 {
+        u32::try_from(self.configurations.len() - 1).expect("fewer than 2^32 configurations")
+    }
+
+    /// Place of a (program, unit) pair.
+    #[must_use]
+    pub fn commodity(
+        &self,
+        program: &BonusProgramReference,
+        unit: &LoyaltyUnit,
+    ) -> Option<CommodityIndex> {
+        let place = self
+            .commodities
+            .iter()
+            .position(|(p, u)| p == program && u == unit)?;
+        u32::try_from(place).ok().map(CommodityIndex)
+    }
+}
+
+pub(crate) fn usize_of(index: u32) -> usize {
+    usize::try_from(index).expect("an index fits the address space")
+}

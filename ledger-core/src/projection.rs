@@ -1,0 +1,6 @@
+//! Projections: what queries are answered from, all folds of the log.
+
+pub mod amounts;
+pub mod books;
+pub mod general_ledger;
+pub mod history;

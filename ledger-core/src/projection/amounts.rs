@@ -1,0 +1,92 @@
+//! Open-to-buy and what follows from it.
+//!
+//! Source: specification 2b. `openToBuy = limit − accepted + payments`; holds and offline reservations
+//! will be taken off here once the engine has them.
+
+use crate::command::WorkingMode;
+use crate::ids::AccountIndex;
+use crate::portfolio::{AccountAmounts, Portfolio};
+use crate::text::BonusProgramReference;
+
+impl Portfolio {
+    /// Open-to-buy in minor units, negative when over limit; none for debit accounts, which have
+    /// none.
+    #[must_use]
+    pub fn open_to_buy(&self, index: AccountIndex) -> Option<i128> {
+        let account = self.account(index);
+        let limit = i128::from(account.active_credit_limit_minor());
+        match account.working_mode {
+            WorkingMode::PayNow => None,
+            WorkingMode::PayLater | WorkingMode::PayBefore => {
+                Some(limit - account.accepted_minor + account.payments_minor)
+            }
+        }
+    }
+
+    /// The lower of the open-to-buy of the account and that of its root.
+    #[must_use]
+    pub fn prevailing_open_to_buy(&self, index: AccountIndex) -> Option<i128> {
+        let root = self.account(index).root;
+        lowest(self.open_to_buy(index), self.open_to_buy(root))
+    }
+
+    /// What may be spent: the lowest open-to-buy on the way up, as far as operations propagate,
+    /// leaving out accounts whose check is switched off. None when nothing limits it.
+    #[must_use]
+    pub fn spendable(&self, index: AccountIndex) -> Option<i128> {
+        let mut least = None;
+        let mut at = Some(index);
+        while let Some(place) = at {
+            let account = self.account(place);
+            if !account.no_otb_check {
+                least = lowest(least, self.open_to_buy(place));
+            }
+            at = if account.no_parent_notification {
+                None
+            } else {
+                account.parent
+            };
+        }
+        least
+    }
+
+    /// What may be paid out: the credit balance, limited to what may be spent; never negative.
+    #[must_use]
+    pub fn reimbursable(&self, index: AccountIndex) -> i128 {
+        let credit_balance = -self.account(index).balance_minor;
+        let limited = self
+            .spendable(index)
+            .map_or(credit_balance, |otb| otb.min(credit_balance));
+        limited.max(0)
+    }
+
+    /// Balance and open-to-buy together.
+    #[must_use]
+    pub fn amounts(&self, index: AccountIndex) -> AccountAmounts {
+        AccountAmounts {
+            balance_minor: self.account(index).balance_minor,
+            open_to_buy_minor: self.open_to_buy(index),
+        }
+    }
+
+    /// Whether a bonus program was given to the account or to one above it.
+    #[must_use]
+    pub fn has_program(&self, index: AccountIndex, program: &BonusProgramReference) -> bool {
+        let mut at = Some(index);
+        while let Some(place) = at {
+            let account = self.account(place);
+            if account.bonus_programs.contains(program) {
+                return true;
+            }
+            at = account.parent;
+        }
+        false
+    }
+}
+
+fn lowest(a: Option<i128>, b: Option<i128>) -> Option<i128> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}

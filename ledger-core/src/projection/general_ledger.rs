@@ -1,0 +1,326 @@
+//! Double entry: two legs for every effective operation, and the trial balance they add up to.
+//!
+//! One leg is the cardholder's, on the control account of the working mode; the other is the contra
+//! account that the issuer's accounting script names. Source: specification 2j.
+
+use std::collections::{BTreeMap, HashMap};
+
+use compact_str::CompactString;
+
+use crate::command::{OperationKind, WorkingMode};
+use crate::ids::{CommodityIndex, IssuerIndex};
+use crate::money::{Currency, Unit};
+use crate::portfolio::{Account, Movement, Portfolio, usize_of};
+use crate::text::GlCode;
+
+/// Totals of every general-ledger account, by issuer and unit.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GeneralLedger {
+    totals: Vec<Total>,
+    /// Where the total of a leg is, so that a posting neither writes nor compares account codes.
+    places: HashMap<LegKey, usize>,
+    by_code: BTreeMap<(IssuerIndex, LedgerUnit, GlCode), usize>,
+}
+
+/// One side of one movement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leg {
+    /// General-ledger account.
+    pub code: GlCode,
+    /// Debit positive, credit negative.
+    pub value: i64,
+    /// What is counted.
+    pub unit: LedgerUnit,
+}
+
+/// What a general-ledger account counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LedgerUnit {
+    /// Minor units of a currency.
+    Currency(Currency),
+    /// Points of a (program, unit) pair of the issuer.
+    Points(CommodityIndex),
+}
+
+/// One line of a trial balance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Total {
+    /// The issuer.
+    pub issuer: IssuerIndex,
+    /// What is counted.
+    pub unit: LedgerUnit,
+    /// General-ledger account.
+    pub code: GlCode,
+    /// Sum of the debit legs.
+    pub debits: i128,
+    /// Sum of the credit legs, as a positive number.
+    pub credits: i128,
+}
+
+/// A promise of the books that does not hold. There is none unless there is a bug or damage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Discrepancy {
+    /// Debits and credits of a unit are not equal.
+    Unbalanced {
+        /// The issuer.
+        issuer: IssuerIndex,
+        /// The unit.
+        unit: LedgerUnit,
+        /// Debits less credits.
+        difference: i128,
+    },
+    /// A control account is not the sum of its accounts.
+    ControlDiffers {
+        /// The issuer.
+        issuer: IssuerIndex,
+        /// The unit.
+        unit: LedgerUnit,
+        /// The control account.
+        code: GlCode,
+        /// What the general ledger has.
+        control: i128,
+        /// What the accounts add up to.
+        accounts: i128,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct LegKey {
+    issuer: IssuerIndex,
+    unit: LedgerUnit,
+    side: Side,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Side {
+    Control(&'static str),
+    Contra {
+        script: u32,
+        kind: OperationKind,
+        detail: Option<CompactString>,
+    },
+}
+
+/// Control account of pay-later accounts: cardholder receivables.
+pub const RECEIVABLES: &str = "1100";
+/// Control account of pay-before and pay-now accounts: customer funds.
+pub const CUSTOMER_FUNDS: &str = "2100";
+/// Control account of loyalty points.
+pub const CUSTOMER_POINTS: &str = "9100";
+/// Contra account of loyalty points.
+const POINTS_ISSUED: &str = "9900";
+
+/// Whether a code is a control account, which only the engine books on.
+#[must_use]
+pub fn is_control(code: &GlCode) -> bool {
+    matches!(
+        code.as_str(),
+        RECEIVABLES | CUSTOMER_FUNDS | CUSTOMER_POINTS
+    )
+}
+
+/// The two legs of a movement: the cardholder's, then the contra.
+#[must_use]
+pub fn legs(portfolio: &Portfolio, movement: &Movement<'_>) -> [Leg; 2] {
+    let account = portfolio.account(movement.account);
+    let unit = unit_of(account, movement);
+    let value = movement.quantity.value;
+    let control = gl_code(control_of(account, unit));
+    let contra = contra_of(portfolio, account.issuer, unit, movement);
+    [
+        Leg {
+            code: control,
+            value,
+            unit,
+        },
+        Leg {
+            code: contra,
+            value: -value,
+            unit,
+        },
+    ]
+}
+
+/// Name of a standard account, for people.
+#[must_use]
+pub fn name_of(code: &GlCode) -> &'static str {
+    match code.as_str().split('.').next().unwrap_or_default() {
+        "1100" => "Cardholder receivables",
+        "1300" => "Scheme settlement clearing",
+        "1310" => "Payments suspense",
+        "2100" => "Customer funds",
+        "4100" => "Fee income",
+        "4200" => "Interest income",
+        "5100" => "Bonus expense",
+        "5200" => "Interest expense",
+        "5900" => "Adjustments and goodwill",
+        "9100" => "Customer points",
+        "9900" => "Points issued",
+        _ => "",
+    }
+}
+
+impl GeneralLedger {
+    /// Books a movement.
+    pub fn book(&mut self, portfolio: &Portfolio, movement: &Movement<'_>) {
+        let account = portfolio.account(movement.account);
+        let unit = unit_of(account, movement);
+        let issuer = account.issuer;
+        let control = Side::Control(control_of(account, unit));
+        let contra = Side::Contra {
+            script: movement.script,
+            kind: movement.kind,
+            detail: movement.detail.map(CompactString::new),
+        };
+        let value = i128::from(movement.quantity.value);
+        for (side, value) in [(control, value), (contra, -value)] {
+            let place = self.place(portfolio, LegKey { issuer, unit, side }, movement);
+            let total = &mut self.totals[place];
+            if value > 0 {
+                total.debits += value;
+            } else {
+                total.credits -= value;
+            }
+        }
+    }
+
+    /// The trial balance: every account that was ever booked on, by issuer, unit and code.
+    pub fn trial_balance(&self) -> impl Iterator<Item = &Total> {
+        self.by_code.values().map(|place| &self.totals[*place])
+    }
+
+    /// Checks that debits equal credits in every unit, and every control account its accounts.
+    #[must_use]
+    pub fn discrepancies(&self, portfolio: &Portfolio) -> Vec<Discrepancy> {
+        let mut found = Vec::new();
+        let mut sums: BTreeMap<(IssuerIndex, LedgerUnit), i128> = BTreeMap::new();
+        let mut controls: BTreeMap<(IssuerIndex, LedgerUnit, GlCode), (i128, i128)> =
+            BTreeMap::new();
+        for total in self.trial_balance() {
+            let net = total.debits - total.credits;
+            *sums.entry((total.issuer, total.unit)).or_insert(0) += net;
+            if is_control(&total.code) {
+                controls.insert((total.issuer, total.unit, total.code.clone()), (net, 0));
+            }
+        }
+        for (_, account) in portfolio.accounts() {
+            let currency = LedgerUnit::Currency(account.currency);
+            let money = (
+                account.issuer,
+                currency,
+                gl_code(control_of(account, currency)),
+            );
+            controls.entry(money).or_default().1 += account.balance_minor;
+            for (commodity, points) in &account.points {
+                let unit = LedgerUnit::Points(*commodity);
+                let key = (account.issuer, unit, gl_code(CUSTOMER_POINTS));
+                controls.entry(key).or_default().1 += points;
+            }
+        }
+        for ((issuer, unit), difference) in sums {
+            if difference != 0 {
+                found.push(Discrepancy::Unbalanced {
+                    issuer,
+                    unit,
+                    difference,
+                });
+            }
+        }
+        for ((issuer, unit, code), (control, accounts)) in controls {
+            if control != accounts {
+                found.push(Discrepancy::ControlDiffers {
+                    issuer,
+                    unit,
+                    code,
+                    control,
+                    accounts,
+                });
+            }
+        }
+        found
+    }
+
+    fn place(&mut self, portfolio: &Portfolio, key: LegKey, movement: &Movement<'_>) -> usize {
+        if let Some(place) = self.places.get(&key) {
+            return *place;
+        }
+        let (issuer, unit) = (key.issuer, key.unit);
+        let code = match &key.side {
+            Side::Control(code) => gl_code(code),
+            Side::Contra { .. } => contra_of(portfolio, issuer, unit, movement),
+        };
+        let next = self.totals.len();
+        let place = *self
+            .by_code
+            .entry((issuer, unit, code.clone()))
+            .or_insert(next);
+        if place == next {
+            self.totals.push(Total {
+                issuer,
+                unit,
+                code,
+                debits: 0,
+                credits: 0,
+            });
+        }
+        self.places.insert(key, place);
+        place
+    }
+}
+
+fn unit_of(account: &Account, movement: &Movement<'_>) -> LedgerUnit {
+    match movement.quantity.unit {
+        Unit::Money => LedgerUnit::Currency(account.currency),
+        Unit::Points(commodity) => LedgerUnit::Points(commodity),
+    }
+}
+
+fn control_of(account: &Account, unit: LedgerUnit) -> &'static str {
+    match (unit, account.working_mode) {
+        (LedgerUnit::Points(_), _) => CUSTOMER_POINTS,
+        (LedgerUnit::Currency(_), WorkingMode::PayLater) => RECEIVABLES,
+        (LedgerUnit::Currency(_), WorkingMode::PayBefore | WorkingMode::PayNow) => CUSTOMER_FUNDS,
+    }
+}
+
+fn contra_of(
+    portfolio: &Portfolio,
+    issuer: IssuerIndex,
+    unit: LedgerUnit,
+    movement: &Movement<'_>,
+) -> GlCode {
+    if matches!(unit, LedgerUnit::Points(_)) {
+        return gl_code(POINTS_ISSUED);
+    }
+    let configurations = &portfolio.issuer(issuer).configurations;
+    let rules = &configurations[usize_of(movement.script)].accounting_script;
+    let of_kind = || rules.iter().filter(|rule| rule.kind == movement.kind);
+    let exact = of_kind().find(|rule| {
+        rule.detail.is_some() && rule.detail.as_ref().map(|d| d.as_str()) == movement.detail
+    });
+    exact
+        .or_else(|| of_kind().find(|rule| rule.detail.is_none()))
+        .map_or_else(|| standard_contra(movement), |rule| rule.contra.clone())
+}
+
+fn standard_contra(movement: &Movement<'_>) -> GlCode {
+    match movement.kind {
+        OperationKind::Fee => gl_code(&format!(
+            "4100.{}",
+            movement.detail.expect("a fee has a type")
+        )),
+        OperationKind::Bonus => gl_code("5100"),
+        OperationKind::Interest if movement.detail == Some("DEBIT") => gl_code("4200"),
+        OperationKind::Interest => gl_code("5200"),
+        OperationKind::Payment
+        | OperationKind::Reimbursement
+        | OperationKind::Load
+        | OperationKind::Unload => gl_code("1310"),
+        OperationKind::BalanceAdjustment => gl_code("5900"),
+        OperationKind::Transaction => gl_code("1300"),
+    }
+}
+
+fn gl_code(code: &str) -> GlCode {
+    GlCode::new(code).expect("a fee type with its prefix fits a ledger code")
+}

@@ -1,0 +1,248 @@
+//! What deciding needs: the portfolio, and where each idempotency key was used.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::command::{AccountAction, Command, OnAccount, PostDetail, Request, Triplet};
+use crate::event::{EventBody, Record};
+use crate::fingerprint::{Fingerprint, FingerprintIndex};
+use crate::ids::{AccountIndex, CorrelationId, IssuerIndex, OperationId, Seq};
+use crate::portfolio::Portfolio;
+use crate::time::Timestamp;
+
+/// The writer's state: a fold of the log and nothing else.
+#[derive(Debug, Clone)]
+pub struct LedgerState {
+    pub(crate) portfolio: Portfolio,
+    pub(crate) correlations: FingerprintIndex,
+    pub(crate) triplets: FingerprintIndex,
+    pub(crate) last_seq: Seq,
+    pub(crate) last_recorded_at: Timestamp,
+}
+
+/// Records of the log that deciding a batch may look at, read back beforehand so that deciding
+/// itself needs no I/O.
+#[derive(Debug, Default)]
+pub struct Recalled {
+    records: HashMap<Seq, Arc<Record>>,
+}
+
+impl Default for LedgerState {
+    fn default() -> Self {
+        Self {
+            portfolio: Portfolio::default(),
+            correlations: FingerprintIndex::default(),
+            triplets: FingerprintIndex::default(),
+            last_seq: Seq(0),
+            last_recorded_at: Timestamp(i64::MIN),
+        }
+    }
+}
+
+impl LedgerState {
+    /// Folds one record in.
+    ///
+    /// # Panics
+    /// When the record is not the next one, or contradicts the records before it.
+    pub fn apply(&mut self, record: &Record) {
+        assert_eq!(
+            record.seq,
+            self.last_seq.next(),
+            "records are applied in order"
+        );
+        let event = &record.event;
+        let key = Fingerprint::of_correlation(event.issuer, event.correlation);
+        self.correlations.insert(key, record.seq);
+        match &event.body {
+            EventBody::OperationPosted { operation, .. } => {
+                self.note_triplet(event.issuer, &operation.triplet, record.seq);
+            }
+            EventBody::OperationReversed { reversal, .. } => {
+                self.note_triplet(event.issuer, &reversal.triplet, record.seq);
+            }
+            EventBody::IssuerConfigured { .. }
+            | EventBody::ProductDefined(_)
+            | EventBody::BonusProgramDefined(_)
+            | EventBody::BusinessDateAdvanced(_)
+            | EventBody::AccountOpened { .. }
+            | EventBody::CreditLimitSet { .. }
+            | EventBody::AccountClosed { .. }
+            | EventBody::OperationRejected { .. } => {}
+        }
+        self.portfolio.apply(record, &mut |_, _| {});
+        self.last_seq = record.seq;
+        self.last_recorded_at = record.recorded_at;
+    }
+
+    /// The state after all `records`, from nothing.
+    pub fn replay<'a>(records: impl IntoIterator<Item = &'a Record>) -> Self {
+        let mut state = Self::default();
+        for record in records {
+            state.apply(record);
+        }
+        state
+    }
+
+    /// Issuers and accounts.
+    #[must_use]
+    pub fn portfolio(&self) -> &Portfolio {
+        &self.portfolio
+    }
+
+    /// Place of the last record applied; zero before the first.
+    #[must_use]
+    pub fn last_seq(&self) -> Seq {
+        self.last_seq
+    }
+
+    /// The records that deciding these requests may look at: those whose keys the requests use.
+    ///
+    /// This first pass over the batch also brings the index entries into the processor's cache, so
+    /// that the second pass, which decides, does not wait for memory one request at a time.
+    #[must_use]
+    pub fn recall_list(&self, requests: &[Request]) -> Vec<Seq> {
+        let mut list = Vec::new();
+        for request in requests {
+            let Some(issuer) = self.portfolio.issuer_index(&request.issuer) else {
+                continue;
+            };
+            let key = Fingerprint::of_correlation(issuer, request.correlation);
+            list.extend(self.correlations.candidates(key));
+            let Command::OnAccount(OnAccount { action, .. }) = &request.command else {
+                continue;
+            };
+            for triplet in triplets_of(action).into_iter().flatten() {
+                list.extend(
+                    self.triplets
+                        .candidates(Fingerprint::of_triplet(issuer, triplet)),
+                );
+            }
+            if let Some(id) = rewarded_id(action).filter(|id| id.seq() <= self.last_seq) {
+                list.push(id.seq());
+            }
+        }
+        list.sort_unstable();
+        list.dedup();
+        list
+    }
+
+    fn note_triplet(&mut self, issuer: IssuerIndex, triplet: &Triplet, seq: Seq) {
+        self.triplets
+            .insert(Fingerprint::of_triplet(issuer, triplet), seq);
+    }
+}
+
+impl Recalled {
+    /// Keeps the records read back.
+    #[must_use]
+    pub fn new(records: impl IntoIterator<Item = Arc<Record>>) -> Self {
+        Self {
+            records: records
+                .into_iter()
+                .map(|record| (record.seq, record))
+                .collect(),
+        }
+    }
+}
+
+/// Where records of one batch are looked up: those read back, and those the batch has made so far.
+pub(crate) struct Lookup<'a> {
+    pub(crate) recalled: &'a Recalled,
+    pub(crate) batch: &'a [Record],
+}
+
+impl<'a> Lookup<'a> {
+    fn record(&self, seq: Seq) -> &'a Record {
+        if let Some(first) = self.batch.first()
+            && seq >= first.seq
+        {
+            let place = usize::try_from(seq.0 - first.seq.0).expect("a batch fits in memory");
+            return &self.batch[place];
+        }
+        self.recalled
+            .records
+            .get(&seq)
+            .expect("the recall list named every record needed")
+    }
+
+    /// The record of an issuer's correlation id.
+    pub(crate) fn by_correlation(
+        &self,
+        state: &LedgerState,
+        issuer: IssuerIndex,
+        correlation: CorrelationId,
+    ) -> Option<&'a Record> {
+        let key = Fingerprint::of_correlation(issuer, correlation);
+        state
+            .correlations
+            .candidates(key)
+            .map(|seq| self.record(seq))
+            .find(|record| record.event.issuer == issuer && record.event.correlation == correlation)
+    }
+
+    /// The record that posted the operation with this triplet.
+    pub(crate) fn by_triplet(
+        &self,
+        state: &LedgerState,
+        issuer: IssuerIndex,
+        triplet: &Triplet,
+    ) -> Option<&'a Record> {
+        let key = Fingerprint::of_triplet(issuer, triplet);
+        state
+            .triplets
+            .candidates(key)
+            .map(|seq| self.record(seq))
+            .find(|record| {
+                record.event.issuer == issuer
+                    && record
+                        .operation()
+                        .is_some_and(|operation| operation.triplet == triplet)
+            })
+    }
+
+    /// The account of the operation with this id, if it is one of the issuer's.
+    pub(crate) fn account_of(
+        &self,
+        state: &LedgerState,
+        issuer: IssuerIndex,
+        id: OperationId,
+    ) -> Option<AccountIndex> {
+        if id.seq() > state.last_seq || id.seq() == Seq(0) {
+            return None;
+        }
+        let record = self.record(id.seq());
+        let operation = record.operation()?;
+        (record.event.issuer == issuer).then_some(operation.decided.account)
+    }
+}
+
+fn triplets_of(action: &AccountAction) -> [Option<&Triplet>; 2] {
+    match action {
+        AccountAction::SetCreditLimit(_) | AccountAction::Close => [None, None],
+        AccountAction::Post(post) => {
+            let rewarded = match &post.detail {
+                PostDetail::Bonus(bonus) => bonus.rewarded_triplet.as_ref(),
+                PostDetail::Fee(_)
+                | PostDetail::Interest(_)
+                | PostDetail::Payment(_)
+                | PostDetail::BalanceAdjustment { .. }
+                | PostDetail::Reimbursement(_)
+                | PostDetail::Load(_)
+                | PostDetail::Unload
+                | PostDetail::Transaction(_) => None,
+            };
+            [Some(&post.triplet), rewarded]
+        }
+        AccountAction::Reverse(reverse) => [Some(&reverse.triplet), Some(&reverse.matching)],
+    }
+}
+
+fn rewarded_id(action: &AccountAction) -> Option<OperationId> {
+    let AccountAction::Post(post) = action else {
+        return None;
+    };
+    let PostDetail::Bonus(bonus) = &post.detail else {
+        return None;
+    };
+    bonus.rewarded_operation
+}

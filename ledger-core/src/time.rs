@@ -1,0 +1,181 @@
+//! Time: instants in milliseconds, business dates in the issuer's zone. Nothing here reads a clock.
+
+use bincode::{BorrowDecode, Encode};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, TimeZone as _, Utc};
+
+/// An instant, in milliseconds since 1970-01-01T00:00:00Z.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, BorrowDecode)]
+pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// The instant, for printing; none outside the years that a calendar can show.
+    #[must_use]
+    pub fn to_utc(self) -> Option<DateTime<Utc>> {
+        DateTime::from_timestamp_millis(self.0)
+    }
+
+    /// This instant and `days` times 24 hours more, at most the end of time.
+    #[must_use]
+    pub fn plus_days(self, days: u32) -> Self {
+        Self(self.0.saturating_add(i64::from(days) * DAY_MS))
+    }
+}
+
+/// A calendar day of an issuer, in days since 1970-01-01.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, BorrowDecode)]
+pub struct BusinessDate(pub i32);
+
+impl BusinessDate {
+    /// The day, as a calendar shows it.
+    #[must_use]
+    pub fn to_date(self) -> NaiveDate {
+        let days = self.0.saturating_add(UNIX_EPOCH_DAY);
+        NaiveDate::from_num_days_from_ce_opt(days).unwrap_or(NaiveDate::MAX)
+    }
+
+    /// The day of a calendar date.
+    #[must_use]
+    pub fn from_date(date: NaiveDate) -> Self {
+        Self(date.num_days_from_ce() - UNIX_EPOCH_DAY)
+    }
+
+    /// This day and `days` more, at most the end of time.
+    #[must_use]
+    pub fn plus_days(self, days: u32) -> Self {
+        Self(self.0.saturating_add_unsigned(days))
+    }
+
+    /// The day `days` before this one.
+    #[must_use]
+    pub fn minus_days(self, days: u32) -> Self {
+        Self(self.0.saturating_sub_unsigned(days))
+    }
+}
+
+impl std::fmt::Display for BusinessDate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.to_date().fmt(f)
+    }
+}
+
+/// A date as a caller may give it: a calendar day, or an instant that the issuer's zone turns into
+/// one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, BorrowDecode)]
+pub enum Moment {
+    /// A calendar day of the issuer.
+    Day(BusinessDate),
+    /// An instant.
+    Instant(Timestamp),
+}
+
+/// A time zone of the IANA database, kept by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TimeZone(chrono_tz::Tz);
+
+impl TimeZone {
+    /// The zone with this IANA name, such as `Europe/Prague`.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        name.parse().ok().map(Self)
+    }
+
+    /// The IANA name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.0.name()
+    }
+
+    /// The calendar day at this instant in the zone.
+    #[must_use]
+    pub fn day_of(self, instant: Timestamp) -> BusinessDate {
+        match instant.to_utc() {
+            Some(utc) => BusinessDate::from_date(utc.with_timezone(&self.0).date_naive()),
+            None => BusinessDate(i32::try_from(instant.0 / DAY_MS).unwrap_or(i32::MAX)),
+        }
+    }
+
+    /// The calendar day a caller's date means in the zone.
+    #[must_use]
+    pub fn day(self, moment: Moment) -> BusinessDate {
+        match moment {
+            Moment::Day(day) => day,
+            Moment::Instant(instant) => self.day_of(instant),
+        }
+    }
+
+    /// The first instant of a day in the zone; where the clock skips midnight, the first after it.
+    #[must_use]
+    pub fn start_of(self, day: BusinessDate) -> Timestamp {
+        let midnight = day.to_date().and_time(NaiveTime::MIN);
+        let start = (0..=HOURS_SKIPPED_MAX)
+            .find_map(|hour| {
+                let local = midnight.checked_add_signed(chrono::TimeDelta::hours(hour))?;
+                self.0.from_local_datetime(&local).earliest()
+            })
+            .map(|local| local.timestamp_millis());
+        Timestamp(start.unwrap_or(i64::from(day.0) * DAY_MS))
+    }
+}
+
+impl Encode for TimeZone {
+    fn encode<E: bincode::enc::Encoder>(
+        &self,
+        encoder: &mut E,
+    ) -> Result<(), bincode::error::EncodeError> {
+        self.name().encode(encoder)
+    }
+}
+
+impl<'de, C> BorrowDecode<'de, C> for TimeZone {
+    fn borrow_decode<D: bincode::de::BorrowDecoder<'de, Context = C>>(
+        decoder: &mut D,
+    ) -> Result<Self, bincode::error::DecodeError> {
+        let name = <&'de str>::borrow_decode(decoder)?;
+        Self::from_name(name)
+            .ok_or_else(|| bincode::error::DecodeError::OtherString(format!("no zone {name}")))
+    }
+}
+
+const DAY_MS: i64 = 86_400_000;
+/// 1970-01-01, counted from the first day of year 1.
+const UNIX_EPOCH_DAY: i32 = 719_163;
+/// No zone has ever skipped more than a day at once (Samoa, 2011).
+const HOURS_SKIPPED_MAX: i64 = 24;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn instant(text: &str) -> Timestamp {
+        Timestamp(
+            DateTime::parse_from_rfc3339(text)
+                .expect("a date")
+                .timestamp_millis(),
+        )
+    }
+
+    #[test]
+    fn a_day_begins_at_local_midnight() {
+        let berlin = TimeZone::from_name("Europe/Berlin").expect("a zone");
+        for (at, day) in [
+            ("2022-12-04T23:00:00Z", "2022-12-05"),
+            ("2022-12-04T22:59:59.999Z", "2022-12-04"),
+            ("2023-12-18T23:00:00Z", "2023-12-19"),
+            ("2023-07-01T22:00:00Z", "2023-07-02"),
+            ("2024-02-29T12:00:00Z", "2024-02-29"),
+            ("1969-12-31T23:30:00Z", "1970-01-01"),
+        ] {
+            assert_eq!(berlin.day_of(instant(at)).to_string(), day, "{at}");
+        }
+        let day = berlin.day_of(instant("2022-12-05T10:00:00Z"));
+        assert_eq!(berlin.start_of(day), instant("2022-12-04T23:00:00Z"));
+    }
+
+    #[test]
+    fn a_skipped_midnight_starts_the_day_late() {
+        let havana = TimeZone::from_name("America/Havana").expect("a zone");
+        let day = BusinessDate::from_date(NaiveDate::from_ymd_opt(2023, 3, 12).expect("a day"));
+        assert_eq!(havana.start_of(day), instant("2023-03-12T05:00:00Z"));
+        assert_eq!(havana.day_of(havana.start_of(day)), day);
+    }
+}
