@@ -108,7 +108,7 @@ pub fn decide(
                 let record = Record {
                     seq: state.last_seq.next(),
                     recorded_at: now,
-                    event,
+                    event: *event,
                 };
                 state.apply(&record);
                 let amounts = record
@@ -197,11 +197,11 @@ fn decide_one(
         }
     };
     match body {
-        Ok(body) => Verdict::Record(Event {
+        Ok(body) => Verdict::Record(Box::new(Event {
             issuer,
             correlation,
             body,
-        }),
+        })),
         Err(rejection) => Verdict::Answer(Answer::unrecorded(rejection)),
     }
 }

@@ -11,8 +11,9 @@ use crate::money::Amount;
 use crate::projection::general_ledger::is_control;
 use crate::rejection::{Rejection, Sign};
 
-/// Most entries in one list of a command (fee types, script rules, programs).
-pub const LIST_ENTRIES_MAX: usize = 256;
+/// Most entries in one list of a command (fee types, script rules, programs). The longest command
+/// there can be then fits a record of the log.
+pub const LIST_ENTRIES_MAX: usize = 100;
 
 /// The only reversal reason that a caller may give.
 pub const REVERSAL_ON_DEMAND: &str = "REVERSAL_ON_DEMAND";
