@@ -1,0 +1,53 @@
+//! Opening: one pass over the log checks every block and folds every record.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use ledger_core::event::Record;
+use ledger_core::projection::books::Books;
+use ledger_core::state::LedgerState;
+
+use crate::block::Block;
+use crate::codec;
+use crate::error::StoreError;
+use crate::sled_log::SledLog;
+
+/// A log with the two folds of it.
+#[derive(Debug)]
+pub struct Recovered {
+    /// The log, checked from its first record to its last.
+    pub log: SledLog,
+    /// What deciding needs.
+    pub state: LedgerState,
+    /// What queries need.
+    pub books: Books,
+}
+
+/// Opens the log under a data directory, creating it if there is none.
+///
+/// # Errors
+/// Whatever the log's own checks find, or a record that is intact and yet not one that could follow
+/// the ones before it.
+pub fn recover(dir: &Path) -> Result<Recovered, StoreError> {
+    let mut state = LedgerState::default();
+    let mut books = Books::default();
+    let log = SledLog::open_scanning(dir, &mut |block: &Block| {
+        for record in codec::decode_all(block) {
+            fold(&mut state, &mut books, &record?)?;
+        }
+        Ok(())
+    })?;
+    Ok(Recovered { log, state, books })
+}
+
+/// Folds a record in; a record that breaks a promise of the core is named as damage.
+fn fold(state: &mut LedgerState, books: &mut Books, record: &Record) -> Result<(), StoreError> {
+    let apply = AssertUnwindSafe(|| {
+        state.apply(record);
+        books.apply(record);
+    });
+    catch_unwind(apply).map_err(|_| StoreError::Damaged {
+        place: format!("record {}", record.seq.0),
+        what: "contradicts the records before it".to_owned(),
+    })
+}

@@ -1,0 +1,178 @@
+//! What every log promises, asked of each of them.
+
+use std::path::Path;
+
+use ledger_store::block::ChainHash;
+use ledger_store::{EventLog, LogHead, MemLog, SledLog, StoreError, scan};
+use tempfile::TempDir;
+
+use crate::records::{block, check_all, fill, open_and_check, record};
+
+/// Runs a claim against an empty log of each kind.
+fn for_each_log(claim: fn(&mut dyn EventLog)) {
+    claim(&mut MemLog::new());
+    let dir = TempDir::new().unwrap();
+    claim(&mut SledLog::open(dir.path()).unwrap());
+}
+
+#[test]
+fn an_empty_log_has_no_records() {
+    for_each_log(|log| {
+        assert_eq!(log.head(), LogHead::EMPTY);
+        let reader = log.reader();
+        assert!(reader.block_with(0).unwrap().is_none());
+        assert!(reader.block_with(1).unwrap().is_none());
+        assert!(reader.block_with(u64::MAX).unwrap().is_none());
+        assert_eq!(scan(&*reader, 1).count(), 0);
+        log.append(&[]).unwrap();
+        assert_eq!(log.head(), LogHead::EMPTY);
+    });
+}
+
+#[test]
+fn what_was_appended_is_read_back() {
+    for_each_log(|log| {
+        let reader = log.reader();
+        fill(log, 5_000);
+        assert_eq!(log.head().last_seq, 5_000);
+        assert_eq!(check_all(scan(&*reader, 1)), 5_000);
+        for seq in [1, 2, 8, 9, 777, 4_999, 5_000] {
+            let block = reader.block_with(seq).unwrap().unwrap();
+            assert_eq!(block.record(seq), Some(&record(seq)[..]));
+        }
+        assert!(reader.block_with(5_001).unwrap().is_none());
+        let tail: Vec<_> = scan(&*reader, 4_990).map(Result::unwrap).collect();
+        assert!(tail[0].record(4_990).is_some());
+        assert_eq!(tail.last().unwrap().chain(), log.head().chain);
+    });
+}
+
+#[test]
+fn a_gap_is_refused_and_ends_the_log() {
+    for_each_log(|log| {
+        fill(log, 10);
+        let head = log.head();
+        let beyond = block(
+            LogHead {
+                last_seq: 11,
+                ..head
+            },
+            1,
+        );
+        assert!(matches!(
+            log.append(&[beyond]),
+            Err(StoreError::NotContiguous {
+                expected: 11,
+                found: 12
+            })
+        ));
+        assert!(matches!(
+            log.append(&[block(head, 1)]),
+            Err(StoreError::Poisoned)
+        ));
+        assert_eq!(log.head(), head);
+        assert_eq!(check_all(scan(&*log.reader(), 1)), 10);
+    });
+}
+
+#[test]
+fn a_block_of_another_log_is_refused() {
+    for_each_log(|log| {
+        fill(log, 10);
+        let foreign = LogHead {
+            last_seq: 10,
+            chain: ChainHash::from_bytes([9; 32]),
+        };
+        assert!(matches!(
+            log.append(&[block(foreign, 1)]),
+            Err(StoreError::NotChained { first_seq: 11 })
+        ));
+    });
+}
+
+#[test]
+fn a_failed_append_ends_the_log() {
+    let mut log = MemLog::failing_after(2);
+    log.append(&[block(log.head(), 3)]).unwrap();
+    log.append(&[block(log.head(), 3)]).unwrap();
+    let failed = log.append(&[block(log.head(), 3)]).unwrap_err();
+    assert_eq!(failed.code(), "STORE_IO");
+    assert!(matches!(
+        log.append(&[block(log.head(), 3)]),
+        Err(StoreError::Poisoned)
+    ));
+    assert_eq!(check_all(scan(&*log.reader(), 1)), 6);
+    assert!(matches!(Box::new(log).close(), Err(StoreError::Poisoned)));
+}
+
+fn reopen(dir: &Path, orderly: bool) {
+    for last_seq in [0, 3, 3, 2_000, 9_000] {
+        let (mut log, _) = open_and_check(dir).unwrap();
+        fill(&mut log, last_seq);
+        let head = log.head();
+        if orderly {
+            Box::new(log).close().unwrap();
+        } else {
+            drop(log);
+        }
+        let (log, recovered) = open_and_check(dir).unwrap();
+        assert_eq!((recovered, log.head()), (last_seq, head));
+        if orderly {
+            Box::new(log).close().unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_closed_log_opens_where_it_ended() {
+    reopen(TempDir::new().unwrap().path(), true);
+}
+
+#[test]
+fn a_dropped_log_opens_where_it_ended() {
+    reopen(TempDir::new().unwrap().path(), false);
+}
+
+#[test]
+fn a_directory_is_opened_once_at_a_time() {
+    let dir = TempDir::new().unwrap();
+    let log = SledLog::open(dir.path()).unwrap();
+    let second = SledLog::open(dir.path()).unwrap_err();
+    assert_eq!(second.code(), "STORE_LOCKED");
+    assert!(second.to_string().contains(dir.path().to_str().unwrap()));
+    Box::new(log).close().unwrap();
+    SledLog::open(dir.path()).unwrap();
+}
+
+#[test]
+fn a_reader_outlives_the_log_but_reads_no_more() {
+    let dir = TempDir::new().unwrap();
+    let mut log = SledLog::open(dir.path()).unwrap();
+    // More blocks than are kept in memory.
+    for _ in 0..100 {
+        let next = block(log.head(), 2);
+        log.append(&[next]).unwrap();
+    }
+    let reader = log.reader();
+    Box::new(log).close().unwrap();
+    assert!(matches!(reader.block_with(1), Err(StoreError::Closed)));
+    // The files are free although the reader is still here.
+    assert_eq!(open_and_check(dir.path()).unwrap().1, 200);
+}
+
+#[test]
+fn a_failing_visitor_ends_the_opening_and_frees_the_log() {
+    let dir = TempDir::new().unwrap();
+    let mut log = SledLog::open(dir.path()).unwrap();
+    fill(&mut log, 3_000);
+    Box::new(log).close().unwrap();
+    let outcome = SledLog::open_scanning(dir.path(), &mut |block| {
+        if block.first_seq() > 1 {
+            Err(StoreError::Closed)
+        } else {
+            Ok(())
+        }
+    });
+    assert!(matches!(outcome, Err(StoreError::Closed)));
+    assert_eq!(open_and_check(dir.path()).unwrap().1, 3_000);
+}

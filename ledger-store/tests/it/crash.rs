@@ -1,0 +1,106 @@
+//! Killing the process at any moment loses nothing that was acknowledged.
+
+use std::env;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use ledger_store::{EventLog, LogHead, SledLog};
+use tempfile::TempDir;
+
+use crate::records::{Random, block, open_and_check};
+
+const CHILD_DIR: &str = "LEDGER_STORE_TEST_CHILD_DIR";
+const KILLS: u64 = 15;
+
+/// Not a test of its own: the process that is killed. Appends and prints what was acknowledged.
+#[test]
+fn child_appends_until_killed() {
+    let Some(dir) = env::var_os(CHILD_DIR) else {
+        return;
+    };
+    let mut log = SledLog::open(Path::new(&dir)).unwrap();
+    let mut random = Random::new(log.head().last_seq);
+    loop {
+        let mut head = log.head();
+        let mut group = Vec::new();
+        for _ in 0..=random.below(4) {
+            let block = block(head, 1 + random.below(300));
+            head = LogHead {
+                last_seq: block.last_seq(),
+                chain: block.chain(),
+            };
+            group.push(block);
+        }
+        log.append(&group).unwrap();
+        println!("acknowledged {}", head.last_seq);
+        std::io::stdout().flush().unwrap();
+    }
+}
+
+fn spawn_child(dir: &Path) -> Child {
+    Command::new(env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "crash::child_appends_until_killed",
+            "--nocapture",
+        ])
+        .env(CHILD_DIR, dir)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit())
+        .spawn()
+        .unwrap()
+}
+
+/// The number in the child's line, nothing when it is the harness that speaks.
+fn acknowledged(line: &str) -> Option<u64> {
+    line.split_once("acknowledged ")?.1.trim().parse().ok()
+}
+
+/// Lets a child append to the log until it is killed; gives the last acknowledged record.
+///
+/// Without a delay the child is killed after its first acknowledgement.
+pub(crate) fn append_and_kill(dir: &Path, delay: Option<Duration>) -> u64 {
+    let mut child = spawn_child(dir);
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let first = match delay {
+        Some(delay) => {
+            thread::sleep(delay);
+            None
+        }
+        None => lines
+            .by_ref()
+            .map_while(Result::ok)
+            .find_map(|line| acknowledged(&line)),
+    };
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let rest = lines
+        .map_while(Result::ok)
+        .filter_map(|line| acknowledged(&line));
+    rest.last().or(first).unwrap_or(0)
+}
+
+#[test]
+fn acknowledged_records_survive_being_killed() {
+    let dir = TempDir::new().unwrap();
+    let mut random = Random::new(15);
+    let mut recovered = 0;
+    for round in 0..KILLS {
+        let delay = Duration::from_millis(random.below(220));
+        let acknowledged = append_and_kill(dir.path(), Some(delay)).max(recovered);
+        let (log, last_seq) = open_and_check(dir.path()).unwrap();
+        assert!(
+            last_seq >= acknowledged,
+            "{acknowledged} acknowledged, {last_seq} recovered"
+        );
+        recovered = last_seq;
+        // Every other time the next child finds an orderly closing instead of a crash.
+        if round % 2 == 0 {
+            Box::new(log).close().unwrap();
+        }
+    }
+    assert!(recovered > 0, "no child ever lived long enough to append");
+}

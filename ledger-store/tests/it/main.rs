@@ -1,0 +1,11 @@
+//! The store as its users see it: one contract for every log, damage, and crashes.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which clippy does not take for tests"
+)]
+
+mod contract;
+mod crash;
+mod damage;
+mod records;
