@@ -199,11 +199,11 @@ fn configure_issuer(a: &ConfigureIssuer, b: &ConfigureIssuer) -> Option<&'static
             *balance_adjustment_reasons == b.balance_adjustment_reasons,
         ),
         (
-            "valueDateAheadDaysMax",
+            "maxForwardValueDays",
             *value_date_ahead_days_max == b.value_date_ahead_days_max,
         ),
         (
-            "valueDateBackDaysMax",
+            "maxBackValueDays",
             *value_date_back_days_max == b.value_date_back_days_max,
         ),
     ])

@@ -105,6 +105,8 @@ pub enum EventBody {
         contra: ContraKey,
         /// Whether this ends a pending original, which then never becomes effective.
         cancels_pending: bool,
+        /// Whether this is less than the whole original.
+        partial: bool,
         /// What was asked.
         reversal: ReverseOperation,
     },
@@ -169,6 +171,8 @@ pub struct OperationView<'a> {
     pub post: Option<&'a PostDetail>,
     /// For a reversal: the original and its triplet.
     pub original: Option<(OperationId, &'a Triplet)>,
+    /// Whether it reverses less than the whole original.
+    pub partial: bool,
 }
 
 impl Record {
@@ -186,11 +190,13 @@ impl Record {
                 external_code: operation.external_code.as_ref(),
                 post: Some(&operation.detail),
                 original: None,
+                partial: false,
             }),
             EventBody::OperationReversed {
                 decided,
                 original,
                 reversal,
+                partial,
                 ..
             } => Some(OperationView {
                 id: OperationId::of(self.seq),
@@ -202,6 +208,7 @@ impl Record {
                 external_code: reversal.external_code.as_ref(),
                 post: None,
                 original: Some((*original, &reversal.matching)),
+                partial: *partial,
             }),
             EventBody::IssuerConfigured { .. }
             | EventBody::ProductDefined(_)

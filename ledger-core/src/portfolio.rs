@@ -117,6 +117,8 @@ pub struct AccountAmounts {
     pub balance_minor: i128,
     /// Open-to-buy in minor units; none where the working mode has none.
     pub open_to_buy_minor: Option<i128>,
+    /// The account's currency.
+    pub currency: Currency,
 }
 
 /// An operation that became effective.
@@ -252,6 +254,13 @@ impl Issuer {
             .iter()
             .position(|(p, u)| p == program && u == unit)?;
         u32::try_from(place).ok().map(CommodityIndex)
+    }
+
+    /// The (program, unit) pair at a place, which this issuer gave.
+    #[must_use]
+    pub fn commodity_at(&self, index: CommodityIndex) -> (&BonusProgramReference, &LoyaltyUnit) {
+        let (program, unit) = &self.commodities[usize_of(index.0)];
+        (program, unit)
     }
 }
 

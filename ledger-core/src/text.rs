@@ -30,7 +30,7 @@ pub enum TextError {
 }
 
 macro_rules! text_types {
-    ($($(#[$doc:meta])* $name:ident, $max:literal;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident, $min:literal..=$max:literal;)*) => {$(
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(CompactString);
@@ -44,7 +44,7 @@ macro_rules! text_types {
             /// # Errors
             /// Empty, too long, unprintable, or holding a full card number.
             pub fn new(text: &str) -> Result<Self, TextError> {
-                check(text, Self::BYTES_MAX)?;
+                check(text, $min, Self::BYTES_MAX)?;
                 Ok(Self(CompactString::new(text)))
             }
 
@@ -80,29 +80,29 @@ macro_rules! text_types {
 
 text_types! {
     /// The issuer a command belongs to; the tenant. Path element `issuerId` of the issuer API.
-    IssuerId, 64;
+    IssuerId, 1..=64;
     /// The issuer's own name for an account, unique per issuer (`issuerAccountExternalReference`).
-    ExternalReference, 64;
+    ExternalReference, 1..=64;
     /// A product of an issuer (`productReference`).
-    ProductReference, 64;
+    ProductReference, 1..=64;
     /// A bonus program of an issuer (`bonusProgramReference`).
-    BonusProgramReference, 64;
+    BonusProgramReference, 1..=64;
     /// The unit in which a program counts loyalty points, such as `POINT`.
-    LoyaltyUnit, 32;
+    LoyaltyUnit, 1..=32;
     /// The type of a fee; the product lists the allowed ones (`feeType`).
-    FeeType, 64;
+    FeeType, 1..=64;
     /// A reason or channel from a list that the issuer keeps.
-    ReasonCode, 64;
+    ReasonCode, 1..=64;
     /// The part of the external triplet that numbers the operation (`externalOperationReference`).
-    OperationReference, 64;
+    OperationReference, 1..=64;
     /// The system that posted an operation (`externalOperationServicePoster`).
-    ServicePoster, 32;
+    ServicePoster, 1..=32;
     /// A short code or name that is kept and shown, and never decided on.
-    Label, 128;
+    Label, 0..=128;
     /// Free text for the cardholder (`description`).
-    Description, 512;
+    Description, 0..=512;
     /// A general-ledger account code, such as `1100` or `4100.MANUAL_FEE`.
-    GlCode, 80;
+    GlCode, 1..=80;
 }
 
 impl ServicePoster {
@@ -118,8 +118,8 @@ impl ServicePoster {
     }
 }
 
-fn check(text: &str, bytes_max: usize) -> Result<(), TextError> {
-    if text.is_empty() {
+fn check(text: &str, bytes_min: usize, bytes_max: usize) -> Result<(), TextError> {
+    if text.len() < bytes_min {
         return Err(TextError::Empty);
     }
     if text.len() > bytes_max {

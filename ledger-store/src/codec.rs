@@ -24,7 +24,10 @@ pub fn encode(event: &Event, buffer: &mut Vec<u8>) {
 /// [`StoreError::Damaged`], naming the record, when the bytes are not exactly one event. Their
 /// checksum was right, so they were written by something else than this codec.
 pub fn decode(block: &Block, seq: u64) -> Result<Option<Record>, StoreError> {
-    block.record(seq).map(|bytes| decode_record(block, seq, bytes)).transpose()
+    block
+        .record(seq)
+        .map(|bytes| decode_record(block, seq, bytes))
+        .transpose()
 }
 
 /// Reads every record of a block.
@@ -32,11 +35,16 @@ pub fn decode(block: &Block, seq: u64) -> Result<Option<Record>, StoreError> {
 /// # Errors
 /// As [`decode`].
 pub fn decode_all(block: &Block) -> impl Iterator<Item = Result<Record, StoreError>> {
-    block.records().map(|(seq, bytes)| decode_record(block, seq, bytes))
+    block
+        .records()
+        .map(|(seq, bytes)| decode_record(block, seq, bytes))
 }
 
 fn decode_record(block: &Block, seq: u64, bytes: &[u8]) -> Result<Record, StoreError> {
-    let damaged = |what: String| StoreError::Damaged { place: format!("record {seq}"), what };
+    let damaged = |what: String| StoreError::Damaged {
+        place: format!("record {seq}"),
+        what,
+    };
     let (event, length) =
         bincode::borrow_decode_from_slice::<Event, _>(bytes, bincode::config::standard())
             .map_err(|error| damaged(format!("is not an event of this version: {error}")))?;
@@ -44,5 +52,9 @@ fn decode_record(block: &Block, seq: u64, bytes: &[u8]) -> Result<Record, StoreE
         return Err(damaged("is longer than its event".to_owned()));
     }
     let recorded_at = Timestamp(block.recorded_at_ms());
-    Ok(Record { seq: Seq(seq), recorded_at, event })
+    Ok(Record {
+        seq: Seq(seq),
+        recorded_at,
+        event,
+    })
 }

@@ -17,6 +17,7 @@ pub mod mem_log;
 pub mod reader;
 pub mod recovery;
 pub mod sled_log;
+pub mod verify;
 pub mod writer;
 
 pub use block::{Block, BlockBuilder, ChainHash};

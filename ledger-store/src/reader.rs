@@ -20,7 +20,9 @@ pub struct Reader {
 
 impl std::fmt::Debug for Reader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Reader").field("last_seq", &self.last_seq()).finish_non_exhaustive()
+        f.debug_struct("Reader")
+            .field("last_seq", &self.last_seq())
+            .finish_non_exhaustive()
     }
 }
 
@@ -28,7 +30,10 @@ impl Reader {
     /// A reader of a log whose fold is `books`.
     #[must_use]
     pub fn new(books: Books, log: Arc<dyn LogReader>) -> Self {
-        Self { books: Arc::new(RwLock::new(books)), log }
+        Self {
+            books: Arc::new(RwLock::new(books)),
+            log,
+        }
     }
 
     /// The books, held still while the guard lives. Hold it briefly: the writer waits to publish.
@@ -51,6 +56,11 @@ impl Reader {
             Some(block) => codec::decode(&block, seq.0),
             None => Ok(None),
         }
+    }
+
+    /// The log that the books are a fold of.
+    pub(crate) fn log(&self) -> &dyn LogReader {
+        self.log.as_ref()
     }
 
     /// Every durable record, in order.

@@ -142,10 +142,17 @@ impl Writer {
             buffer: Vec::new(),
         };
         let threads = Threads {
-            decider: spawn("ledger-decider", move || decider.run(now, &waiting, &decided)),
+            decider: spawn("ledger-decider", move || {
+                decider.run(now, &waiting, &decided)
+            }),
             appender: spawn("ledger-appender", move || appender.run(&to_append)),
         };
-        Self { jobs: Some(jobs), gate, failure, threads: Some(threads) }
+        Self {
+            jobs: Some(jobs),
+            gate,
+            failure,
+            threads: Some(threads),
+        }
     }
 
     /// Hands in requests, to be decided in order. Refused as busy when too many wait.
@@ -187,14 +194,18 @@ impl Writer {
             return Err(SubmitError::TooManyRequests);
         }
         match self.failure.reason() {
-            Some(reason) => Err(SubmitError::Stopped { reason: Some(reason) }),
+            Some(reason) => Err(SubmitError::Stopped {
+                reason: Some(reason),
+            }),
             None => Ok(()),
         }
     }
 
     fn send(&self, requests: Vec<Request>) -> Result<Ticket, SubmitError> {
         let (reply, answers) = oneshot::channel();
-        let stopped = || SubmitError::Stopped { reason: self.failure.reason() };
+        let stopped = || SubmitError::Stopped {
+            reason: self.failure.reason(),
+        };
         let jobs = self.jobs.as_ref().ok_or_else(stopped)?;
         jobs.send(Job { requests, reply }).map_err(|_| stopped())?;
         Ok(Ticket { answers })
@@ -222,7 +233,9 @@ impl Ticket {
     /// # Errors
     /// [`SubmitError::Stopped`] or [`SubmitError::OutcomeUnknown`].
     pub fn wait(self) -> Result<Vec<Answer>, SubmitError> {
-        self.answers.blocking_recv().unwrap_or(Err(SubmitError::OutcomeUnknown { reason: None }))
+        self.answers
+            .blocking_recv()
+            .unwrap_or(Err(SubmitError::OutcomeUnknown { reason: None }))
     }
 
     /// Waits until the answers are durable.
@@ -230,7 +243,9 @@ impl Ticket {
     /// # Errors
     /// As [`Self::wait`].
     pub async fn answers(self) -> Result<Vec<Answer>, SubmitError> {
-        self.answers.await.unwrap_or(Err(SubmitError::OutcomeUnknown { reason: None }))
+        self.answers
+            .await
+            .unwrap_or(Err(SubmitError::OutcomeUnknown { reason: None }))
     }
 }
 
@@ -285,7 +300,9 @@ impl Decider {
         now: Timestamp,
     ) -> Result<(Arc<Vec<Record>>, Vec<Answer>), SubmitError> {
         if let Some(reason) = self.failure.reason() {
-            return Err(SubmitError::Stopped { reason: Some(reason) });
+            return Err(SubmitError::Stopped {
+                reason: Some(reason),
+            });
         }
         let recalled = self.recall(&requests).map_err(|error| {
             // A log that cannot be read back must not be written on.
@@ -303,7 +320,9 @@ impl Decider {
     fn recall(&mut self, requests: &[Request]) -> Result<Recalled, StoreError> {
         let durable = self.reader.last_seq();
         while let Some(oldest) = self.in_flight.front()
-            && oldest.last().is_none_or(|record| Some(record.seq) <= durable)
+            && oldest
+                .last()
+                .is_none_or(|record| Some(record.seq) <= durable)
         {
             self.in_flight.pop_front();
         }
@@ -323,7 +342,9 @@ impl Decider {
             what: "is not in the log any more".to_owned(),
         };
         let block = self.log.block_with(seq.0)?.ok_or_else(missing)?;
-        codec::decode(&block, seq.0)?.map(Arc::new).ok_or_else(missing)
+        codec::decode(&block, seq.0)?
+            .map(Arc::new)
+            .ok_or_else(missing)
     }
 }
 
@@ -342,13 +363,16 @@ impl Appender {
             group.extend(to_append.try_iter().take(BATCHES_WAITING_MAX));
             match self.append(&group) {
                 Ok(()) => {
-                    self.reader.publish(group.iter().flat_map(|decided| decided.records.iter()));
+                    self.reader
+                        .publish(group.iter().flat_map(|decided| decided.records.iter()));
                     for (reply, answers) in group.into_iter().flat_map(|decided| decided.replies) {
                         let _ = reply.send(Ok(answers));
                     }
                 }
                 Err(reason) => {
-                    let error = SubmitError::OutcomeUnknown { reason: Some(reason) };
+                    let error = SubmitError::OutcomeUnknown {
+                        reason: Some(reason),
+                    };
                     for (reply, _) in group.into_iter().flat_map(|decided| decided.replies) {
                         let _ = reply.send(Err(error.clone()));
                     }
@@ -381,7 +405,9 @@ impl Appender {
         let mut builder: Option<BlockBuilder> = None;
         for record in records {
             codec::encode(&record.event, &mut self.buffer);
-            let fits = builder.as_ref().is_some_and(|builder| builder.fits(self.buffer.len()));
+            let fits = builder
+                .as_ref()
+                .is_some_and(|builder| builder.fits(self.buffer.len()));
             if !fits && let Some(full) = builder.take() {
                 blocks.push(self.chained(full));
             }
@@ -421,7 +447,9 @@ impl Gate {
 
     fn enter(&self, requests: usize) {
         let mut waiting = self.waiting.lock();
-        self.left.wait_while(&mut waiting, |waiting| *waiting + requests > QUEUE_REQUESTS_MAX);
+        self.left.wait_while(&mut waiting, |waiting| {
+            *waiting + requests > QUEUE_REQUESTS_MAX
+        });
         *waiting += requests;
     }
 
@@ -448,10 +476,15 @@ impl Failure {
 /// Gives each submission its own answers.
 fn split(mut answers: Vec<Answer>, jobs: Vec<(Reply, usize)>) -> Vec<(Reply, Vec<Answer>)> {
     if jobs.len() == 1 {
-        return jobs.into_iter().map(|(reply, _)| (reply, std::mem::take(&mut answers))).collect();
+        return jobs
+            .into_iter()
+            .map(|(reply, _)| (reply, std::mem::take(&mut answers)))
+            .collect();
     }
     let mut answers = answers.into_iter();
-    jobs.into_iter().map(|(reply, count)| (reply, answers.by_ref().take(count).collect())).collect()
+    jobs.into_iter()
+        .map(|(reply, count)| (reply, answers.by_ref().take(count).collect()))
+        .collect()
 }
 
 fn place_in(batch: &[Record], seq: Seq) -> Option<usize> {

@@ -19,6 +19,7 @@ pub(super) struct Reversal {
     value_date: BusinessDate,
     pending: bool,
     cancels_pending: bool,
+    partial: bool,
 }
 
 impl Reversal {
@@ -36,6 +37,7 @@ impl Reversal {
             original: self.original,
             contra: self.contra,
             cancels_pending: self.cancels_pending,
+            partial: self.partial,
             reversal,
         }
     }
@@ -84,6 +86,7 @@ impl Context<'_> {
             value_date,
             pending,
             cancels_pending: pending && part == remaining,
+            partial: part.unsigned_abs() < whole.unsigned_abs(),
         })
     }
 

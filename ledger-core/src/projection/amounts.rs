@@ -66,6 +66,7 @@ impl Portfolio {
         AccountAmounts {
             balance_minor: self.account(index).balance_minor,
             open_to_buy_minor: self.open_to_buy(index),
+            currency: self.account(index).currency,
         }
     }
 

@@ -129,6 +129,7 @@ fn check_what_was_left(dir: &Path) -> Result<Option<(HeadFile, LogHead)>, StoreE
         }
         State::Open => {
             check_files(dir, &manifest)?;
+            discard_unfinished_snapshots(dir)?;
             HeadFile::load(dir, LastExit::Crashed).map(Some)
         }
         State::Closed => {
@@ -173,6 +174,19 @@ fn discard_unfinished(dir: &Path) -> Result<(), StoreError> {
     let log = dir.join(LOG);
     if log.exists() {
         fs::remove_dir_all(&log).map_err(StoreError::io(&log))?;
+    }
+    Ok(())
+}
+
+/// sled writes a snapshot under another name first, but when killed in between it takes that half of a
+/// file for the newest snapshot and refuses to open.
+fn discard_unfinished_snapshots(dir: &Path) -> Result<(), StoreError> {
+    for name in snapshots(dir)?
+        .iter()
+        .filter(|name| name.ends_with(".generating"))
+    {
+        let path = dir.join(name);
+        fs::remove_file(&path).map_err(StoreError::io(&path))?;
     }
     Ok(())
 }

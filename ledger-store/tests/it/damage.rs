@@ -276,6 +276,15 @@ fn an_unfinished_creation_is_begun_anew() {
 }
 
 #[test]
+fn a_snapshot_cut_off_by_a_kill_is_harmless() {
+    crashed()
+        .check("half a snapshot left behind", |dir| {
+            fs::write(dir.join("log/snap.00FFFFFFFFFFFFFF.generating"), [1; 40]).unwrap();
+        })
+        .unwrap();
+}
+
+#[test]
 fn no_panic_text_reaches_standard_error() {
     let name = "damage::a_log_left_by_a_crash_of_its_first_opening_is_the_same_or_refused";
     let child = Command::new(std::env::current_exe().unwrap())

@@ -1,0 +1,174 @@
+//! Commands of the command line, and what they exit with.
+
+mod generate;
+mod replay;
+mod show;
+mod table;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use ledger_api::{ApiError, Ledger};
+use thiserror::Error;
+
+/// Event-sourced ledger for account operations.
+#[derive(Debug, Parser)]
+#[command(name = "ledger", version, about, max_term_width = 100)]
+struct Cli {
+    /// Print JSON, one object a line, instead of a table.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Carry out the commands of files in JSON Lines, in order; safe to repeat.
+    Replay(replay::ReplayArgs),
+    /// List accounts with balance and open-to-buy.
+    Accounts(DataArgs),
+    /// Show balance, open-to-buy and points of one account.
+    Balance(show::BalanceArgs),
+    /// List the operations of one account.
+    Operations(show::OperationsArgs),
+    /// List the legs of the journal.
+    Journal(show::JournalArgs),
+    /// Show the trial balance; exits with 1 if it does not hold.
+    TrialBalance(DataArgs),
+    /// Recompute every checksum, the hash chain, every balance and the trial balance from the log.
+    Verify(DataArgs),
+    /// Write a made-up card history in the replay format.
+    Generate(generate::GenerateArgs),
+}
+
+/// Where the ledger is.
+#[derive(Debug, Args)]
+struct DataArgs {
+    /// Directory of the ledger.
+    #[arg(long, value_name = "DIR", default_value = "ledger-data")]
+    data: PathBuf,
+}
+
+/// Why a command could not run.
+#[derive(Debug, Error)]
+enum CliError {
+    #[error("{}: {source}", path.display())]
+    File { path: PathBuf, source: io::Error },
+    #[error("{}: there is no ledger", .0.display())]
+    NoLedger(PathBuf),
+    #[error("{0}")]
+    Usage(String),
+    #[error(transparent)]
+    Api(#[from] ApiError),
+    #[error(transparent)]
+    Replay(#[from] ledger_api::replay::ReplayError),
+    #[error("the output cannot be written: {0}")]
+    Output(#[from] io::Error),
+}
+
+/// How a command that ran ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    Well,
+    /// It ran, and what it found is not as it should be.
+    WithFindings,
+}
+
+/// Exit status of a command that could not run.
+const COULD_NOT_RUN: u8 = 2;
+
+/// Runs the command line.
+pub(crate) fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let ended = dispatch(&cli, &mut out).and_then(|ended| {
+        out.flush()?;
+        Ok(ended)
+    });
+    match ended {
+        Ok(Ended::Well) => ExitCode::SUCCESS,
+        Ok(Ended::WithFindings) => ExitCode::FAILURE,
+        // Whoever closed the pipe has seen enough.
+        Err(CliError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            report(&error, cli.json);
+            ExitCode::from(COULD_NOT_RUN)
+        }
+    }
+}
+
+fn dispatch(cli: &Cli, out: &mut impl Write) -> Result<Ended, CliError> {
+    match &cli.command {
+        Command::Replay(args) => replay::run(args, cli.json, out),
+        Command::Accounts(args) => {
+            with_ledger(args, |ledger| show::accounts(ledger, cli.json, out))
+        }
+        Command::Balance(args) => with_ledger(&args.data, |ledger| {
+            show::balance(ledger, args, cli.json, out)
+        }),
+        Command::Operations(args) => with_ledger(&args.data, |ledger| {
+            show::operations(ledger, args, cli.json, out)
+        }),
+        Command::Journal(args) => with_ledger(&args.data, |ledger| {
+            show::journal(ledger, args, cli.json, out)
+        }),
+        Command::TrialBalance(args) => {
+            with_ledger(args, |ledger| show::trial_balance(ledger, cli.json, out))
+        }
+        Command::Verify(args) => with_ledger(args, |ledger| show::verify(ledger, cli.json, out)),
+        Command::Generate(args) => generate::run(args, out),
+    }
+}
+
+/// Opens an existing ledger, uses it, and closes it.
+fn with_ledger(
+    args: &DataArgs,
+    work: impl FnOnce(&Ledger) -> Result<Ended, CliError>,
+) -> Result<Ended, CliError> {
+    // Opening would create one, and show a mistyped path as an empty ledger.
+    let is_empty = match std::fs::read_dir(&args.data) {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => true,
+        Err(source) => {
+            return Err(CliError::File {
+                path: args.data.clone(),
+                source,
+            });
+        }
+    };
+    if is_empty {
+        return Err(CliError::NoLedger(args.data.clone()));
+    }
+    let ledger = Ledger::open(&args.data).map_err(ApiError::from)?;
+    let ended = work(&ledger);
+    ledger.close().map_err(ApiError::from)?;
+    ended
+}
+
+fn report(error: &CliError, json: bool) {
+    let code = match error {
+        CliError::Api(error) => error.code(),
+        CliError::Replay(ledger_api::replay::ReplayError::Ledger(error)) => error.code(),
+        CliError::NoLedger(_) => "LEDGER_NOT_FOUND",
+        CliError::Usage(_) => "INVALID_REQUEST",
+        CliError::File { .. } | CliError::Replay(_) | CliError::Output(_) => "IO",
+    };
+    let mut err = io::stderr().lock();
+    // Nobody is left to be told when standard error is closed.
+    let _ = if json {
+        let error = serde_json::json!({"error": {"code": code, "message": error.to_string()}});
+        writeln!(err, "{error}")
+    } else {
+        writeln!(err, "error: {error} [{code}]")
+    };
+}
+
+fn write_json(out: &mut impl Write, value: &impl serde::Serialize) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, value)?;
+    out.write_all(b"\n")
+}

@@ -1,0 +1,302 @@
+//! `ledger replay`.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use ledger_api::Ledger;
+use ledger_api::replay::{FailedExpectation, LineResult, Outcome, Source, Summary, replay};
+use serde::Serialize;
+
+use super::show::accounts_table;
+use super::{ApiError, CliError, DataArgs, Ended, write_json};
+
+/// Arguments of `replay`.
+#[derive(Debug, Args)]
+pub(super) struct ReplayArgs {
+    /// Files of commands, one a line; `-` is standard input.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    data: DataArgs,
+    /// Write the outcome of every line here, once it is durable.
+    #[arg(long, value_name = "FILE")]
+    results: Option<PathBuf>,
+    /// Exit with 1 when a line is refused.
+    #[arg(long)]
+    strict: bool,
+}
+
+/// One line of the results file.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ResultLine<'a> {
+    /// Only where there are several files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<&'a Path>,
+    line: u64,
+    outcome: Outcome,
+    code: Option<&'static str>,
+    field: Option<&'a str>,
+    operation_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    expectations_failed: &'a [FailedExpectation],
+}
+
+/// Lines that are reported on standard error; the results file has all of them.
+const REPORTED_LINES_MAX: u64 = 20;
+/// Accounts up to which a replay shows them at its end.
+const SHOWN_ACCOUNTS_MAX: usize = 50;
+
+pub(super) fn run(args: &ReplayArgs, json: bool, out: &mut impl Write) -> Result<Ended, CliError> {
+    let inputs = args
+        .files
+        .iter()
+        .map(|path| Input::open(path))
+        .collect::<Result<Vec<_>, _>>()?;
+    let results = args.results.as_deref().map(Results::create).transpose()?;
+    let ledger = Ledger::open(&args.data.data).map_err(ApiError::from)?;
+    let outcome = replay_all(&ledger, inputs, results);
+    let shown = outcome.is_ok().then(|| ledger.accounts());
+    ledger.close().map_err(ApiError::from)?;
+    let summary = outcome?;
+    if json {
+        write_json(out, &summary)?;
+    } else {
+        describe(&summary, out)?;
+        let accounts = shown.unwrap_or_default();
+        if accounts.len() <= SHOWN_ACCOUNTS_MAX {
+            accounts_table(&accounts, out)?;
+        } else {
+            writeln!(
+                out,
+                "{} accounts; list them with `ledger accounts`",
+                accounts.len()
+            )?;
+        }
+    }
+    let bad = summary.malformed > 0
+        || summary.conflict > 0
+        || summary.expectations_failed > 0
+        || (args.strict && summary.rejected > 0);
+    Ok(if bad {
+        Ended::WithFindings
+    } else {
+        Ended::Well
+    })
+}
+
+fn replay_all(
+    ledger: &Ledger,
+    inputs: Vec<Input<'_>>,
+    mut results: Option<Results<'_>>,
+) -> Result<Summary, CliError> {
+    let name_files = inputs.len() > 1;
+    let progress = progress_bar(inputs.iter().map(|input| input.bytes).sum());
+    let mut reported = 0;
+    let mut before = 0;
+    let mut total = Summary::default();
+    for input in inputs {
+        let Input {
+            path,
+            read,
+            source,
+            bytes,
+        } = input;
+        let file = name_files.then_some(path);
+        let summary = replay(ledger, read, source, |result, bytes_read| {
+            progress.set_position(before + bytes_read);
+            if is_worth_reporting(result) {
+                reported += 1;
+                if reported <= REPORTED_LINES_MAX {
+                    progress.suspend(|| report(path, result));
+                }
+            }
+            match &mut results {
+                Some(results) => results.write(file, result),
+                None => Ok(()),
+            }
+        })?;
+        before += bytes.unwrap_or(0);
+        total = total.and(summary);
+        if let Some(results) = &mut results {
+            results.flush()?;
+        }
+    }
+    progress.finish_and_clear();
+    if reported > REPORTED_LINES_MAX {
+        eprint_line(&format!(
+            "… and {} more lines",
+            reported - REPORTED_LINES_MAX
+        ));
+    }
+    Ok(total)
+}
+
+struct Input<'a> {
+    path: &'a Path,
+    read: Box<dyn Read>,
+    source: Source,
+    /// Length, where it is known.
+    bytes: Option<u64>,
+}
+
+impl<'a> Input<'a> {
+    fn open(path: &'a Path) -> Result<Self, CliError> {
+        if path == Path::new("-") {
+            let read = Box::new(io::stdin());
+            return Ok(Self {
+                path,
+                read,
+                source: Source::Stream,
+                bytes: None,
+            });
+        }
+        let failed = |source| CliError::File {
+            path: path.to_owned(),
+            source,
+        };
+        let file = File::open(path).map_err(failed)?;
+        let metadata = file.metadata().map_err(failed)?;
+        if metadata.is_dir() {
+            return Err(failed(io::ErrorKind::IsADirectory.into()));
+        }
+        // A named pipe is written as it is read, like standard input.
+        let is_file = metadata.is_file();
+        let source = if is_file {
+            Source::File
+        } else {
+            Source::Stream
+        };
+        let bytes = is_file.then_some(metadata.len());
+        Ok(Self {
+            path,
+            read: Box::new(file),
+            source,
+            bytes,
+        })
+    }
+}
+
+struct Results<'a> {
+    path: &'a Path,
+    file: BufWriter<File>,
+}
+
+impl<'a> Results<'a> {
+    fn create(path: &'a Path) -> Result<Self, CliError> {
+        let file = File::create(path);
+        let file = file.map_err(|source| CliError::File {
+            path: path.to_owned(),
+            source,
+        })?;
+        Ok(Self {
+            path,
+            file: BufWriter::new(file),
+        })
+    }
+
+    fn write(&mut self, file: Option<&Path>, result: &LineResult) -> io::Result<()> {
+        let rejection = result.rejection.as_ref();
+        let line = ResultLine {
+            file,
+            line: result.line,
+            outcome: result.outcome,
+            code: rejection.map(|rejection| rejection.code()),
+            field: rejection
+                .map(|rejection| rejection.field())
+                .filter(|field| !field.is_empty()),
+            operation_id: result.operation.map(|operation| operation.to_string()),
+            message: rejection.map(ToString::to_string),
+            expectations_failed: &result.failed,
+        };
+        write_json(&mut self.file, &line)
+    }
+
+    fn flush(&mut self) -> Result<(), CliError> {
+        let flushed = self.file.flush();
+        flushed.map_err(|source| CliError::File {
+            path: self.path.to_owned(),
+            source,
+        })
+    }
+}
+
+fn is_worth_reporting(result: &LineResult) -> bool {
+    let of_itself = matches!(result.outcome, Outcome::Malformed | Outcome::Conflict);
+    of_itself || !result.failed.is_empty()
+}
+
+fn report(path: &Path, result: &LineResult) {
+    let place = format!("{}:{}", path.display(), result.line);
+    if let Some(rejection) = &result.rejection {
+        let (code, field) = (rejection.code(), rejection.field());
+        eprint_line(&format!("{place}: {code} {field}: {rejection}"));
+    }
+    for failed in &result.failed {
+        let FailedExpectation {
+            field,
+            expected,
+            actual,
+        } = failed;
+        eprint_line(&format!(
+            "{place}: {field} is {actual}, expected {expected}"
+        ));
+    }
+}
+
+fn eprint_line(text: &str) {
+    // Nobody is left to be told when standard error is closed.
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Hidden by itself where standard error is not a terminal.
+fn progress_bar(bytes: Option<u64>) -> ProgressBar {
+    let (progress, template) = match bytes {
+        Some(bytes) => (
+            ProgressBar::new(bytes),
+            "{wide_bar} {bytes}/{total_bytes} {bytes_per_sec}, {eta} left",
+        ),
+        None => (
+            ProgressBar::new_spinner(),
+            "{spinner} {bytes} {bytes_per_sec}",
+        ),
+    };
+    let style = ProgressStyle::with_template(template).expect("the template is right");
+    progress.with_style(style)
+}
+
+fn describe(summary: &Summary, out: &mut impl Write) -> io::Result<()> {
+    let Summary {
+        lines,
+        applied,
+        skipped_duplicate,
+        conflict,
+        rejected,
+        malformed,
+        ..
+    } = summary;
+    if *applied == 0 {
+        writeln!(
+            out,
+            "applied nothing: everything was applied before, or not accepted"
+        )?;
+    }
+    writeln!(
+        out,
+        "{lines} lines: {applied} applied, {skipped_duplicate} skipped as duplicates, \
+         {conflict} in conflict, {rejected} rejected, {malformed} malformed"
+    )?;
+    writeln!(
+        out,
+        "{} expectations checked, {} failed; {:.2} s, {} lines a second",
+        summary.expectations_checked,
+        summary.expectations_failed,
+        summary.seconds,
+        summary.operations_per_second
+    )
+}

@@ -1,0 +1,479 @@
+//! Commands that show: accounts, balances, operations, journal, trial balance, verification.
+
+use std::io::Write;
+
+use clap::Args;
+use ledger_api::Ledger;
+use ledger_api::queries::OperationFilter;
+use ledger_api::views::{AccountView, BalanceView, OperationView, TrialBalanceView};
+use ledger_core::command::AccountSelector;
+use ledger_core::ids::AccountReference;
+use ledger_core::text::{ExternalReference, IssuerId};
+use ledger_core::time::{BusinessDate, Timestamp};
+
+use super::table::{self, Columns};
+use super::{ApiError, CliError, DataArgs, Ended, write_json};
+
+/// Which account.
+#[derive(Debug, Args)]
+pub(super) struct AccountArgs {
+    /// Issuer; needed where there are several.
+    #[arg(long, value_name = "ID")]
+    issuer: Option<String>,
+    /// The engine's account reference, 20 digits.
+    #[arg(long, value_name = "REFERENCE")]
+    account: Option<String>,
+    /// The issuer's account reference.
+    #[arg(long, value_name = "REFERENCE", conflicts_with = "account")]
+    external: Option<String>,
+}
+
+/// Arguments of `balance`.
+#[derive(Debug, Args)]
+pub(super) struct BalanceArgs {
+    #[command(flatten)]
+    pub(super) data: DataArgs,
+    #[command(flatten)]
+    account: AccountArgs,
+    /// Also show the balance of operations with a value date up to this day (yyyy-MM-dd).
+    #[arg(long, value_name = "DATE", value_parser = parse_day)]
+    value_date: Option<BusinessDate>,
+    /// Also show the balance as known at this instant, by posting date (RFC 3339).
+    #[arg(long, value_name = "INSTANT", value_parser = parse_instant)]
+    known_at: Option<Timestamp>,
+}
+
+/// Arguments of `operations`.
+#[derive(Debug, Args)]
+pub(super) struct OperationsArgs {
+    #[command(flatten)]
+    pub(super) data: DataArgs,
+    #[command(flatten)]
+    account: AccountArgs,
+    /// Only operations posted at or after this instant (RFC 3339).
+    #[arg(long, value_name = "INSTANT", value_parser = parse_instant)]
+    start: Option<Timestamp>,
+    /// Only operations posted before this instant (RFC 3339).
+    #[arg(long, value_name = "INSTANT", value_parser = parse_instant)]
+    end: Option<Timestamp>,
+    /// Also list operations that were refused.
+    #[arg(long)]
+    refused: bool,
+    /// Page, from 0.
+    #[arg(long, default_value_t = 0)]
+    page: usize,
+    /// Operations on a page, at most 1000.
+    #[arg(long, default_value_t = 100)]
+    page_size: usize,
+}
+
+/// Arguments of `journal`.
+#[derive(Debug, Args)]
+pub(super) struct JournalArgs {
+    #[command(flatten)]
+    pub(super) data: DataArgs,
+    #[command(flatten)]
+    account: AccountArgs,
+}
+
+fn parse_day(text: &str) -> Result<BusinessDate, String> {
+    ledger_api::line::day(text).ok_or_else(|| "must be a date such as 2023-01-02".to_owned())
+}
+
+fn parse_instant(text: &str) -> Result<Timestamp, String> {
+    let problem = "must be a date and time such as 2023-01-02T14:20:34Z";
+    ledger_api::line::instant(text).ok_or_else(|| problem.to_owned())
+}
+
+impl AccountArgs {
+    fn issuer(&self) -> Result<Option<IssuerId>, CliError> {
+        let issuer = self.issuer.as_deref().map(IssuerId::new).transpose();
+        issuer.map_err(|error| CliError::Usage(format!("--issuer {error}")))
+    }
+
+    fn selector(&self) -> Result<Option<AccountSelector>, CliError> {
+        if let Some(text) = &self.account {
+            let number = text.parse().ok().map(AccountReference::from_number);
+            let problem = || CliError::Usage("--account must be 20 digits".to_owned());
+            return Ok(Some(AccountSelector::Reference(
+                number.ok_or_else(problem)?,
+            )));
+        }
+        let external = self
+            .external
+            .as_deref()
+            .map(ExternalReference::new)
+            .transpose();
+        let external = external.map_err(|error| CliError::Usage(format!("--external {error}")))?;
+        Ok(external.map(AccountSelector::External))
+    }
+
+    fn required(&self) -> Result<(Option<IssuerId>, AccountSelector), CliError> {
+        let selector = self.selector()?;
+        let problem = || CliError::Usage("name an account by --account or --external".to_owned());
+        Ok((self.issuer()?, selector.ok_or_else(problem)?))
+    }
+}
+
+pub(super) fn accounts(
+    ledger: &Ledger,
+    json: bool,
+    out: &mut impl Write,
+) -> Result<Ended, CliError> {
+    let accounts = ledger.accounts();
+    if json {
+        accounts
+            .iter()
+            .try_for_each(|account| write_json(out, account))?;
+    } else {
+        accounts_table(&accounts, out)?;
+    }
+    Ok(Ended::Well)
+}
+
+/// Also what a replay shows at its end.
+pub(super) fn accounts_table(
+    accounts: &[AccountView],
+    out: &mut impl Write,
+) -> Result<(), CliError> {
+    let columns = Columns {
+        headings: &[
+            "Issuer",
+            "Account",
+            "External reference",
+            "Balance",
+            "Open to buy",
+            "Operations",
+        ],
+        numbers: &[3, 4, 5],
+    };
+    let rows = accounts.iter().map(|account| {
+        vec![
+            account.issuer_id.clone(),
+            account.account_reference.clone(),
+            account
+                .issuer_account_external_reference
+                .clone()
+                .unwrap_or_default(),
+            table::debit_or_credit(&account.account_balance),
+            account
+                .open_to_buy
+                .as_ref()
+                .map(table::signed)
+                .unwrap_or_default(),
+            account.operations.to_string(),
+        ]
+    });
+    Ok(table::write(out, &columns, rows)?)
+}
+
+pub(super) fn balance(
+    ledger: &Ledger,
+    args: &BalanceArgs,
+    json: bool,
+    out: &mut impl Write,
+) -> Result<Ended, CliError> {
+    let (issuer, account) = args.account.required()?;
+    let balance = ledger.balance(issuer.as_ref(), &account, args.value_date, args.known_at)?;
+    if json {
+        write_json(out, &balance)?;
+    } else {
+        balance_table(&balance, out)?;
+    }
+    Ok(Ended::Well)
+}
+
+fn balance_table(balance: &BalanceView, out: &mut impl Write) -> Result<(), CliError> {
+    let external = balance
+        .issuer_account_external_reference
+        .clone()
+        .unwrap_or_default();
+    let none = || "none".to_owned();
+    let mut rows = vec![
+        [
+            "Account".to_owned(),
+            format!("{} {external}", balance.account_reference),
+        ],
+        ["Status".to_owned(), balance.status.to_owned()],
+        ["Business date".to_owned(), balance.business_date.clone()],
+        [
+            "Balance".to_owned(),
+            table::debit_or_credit(&balance.account_balance),
+        ],
+        [
+            "Accepted".to_owned(),
+            table::debit_or_credit(&balance.accepted_amount),
+        ],
+        ["Payments".to_owned(), table::signed(&balance.payments)],
+        [
+            "Credit limit".to_owned(),
+            table::signed(&balance.active_credit_limit_amount),
+        ],
+        [
+            "Open to buy".to_owned(),
+            balance
+                .open_to_buy
+                .as_ref()
+                .map_or_else(none, table::signed),
+        ],
+        [
+            "Prevailing open to buy".to_owned(),
+            balance
+                .prevailing_open_to_buy
+                .as_ref()
+                .map_or_else(none, table::signed),
+        ],
+    ];
+    for points in &balance.loyalty_points {
+        let side = if points.cumulated_value > 0 {
+            "DR"
+        } else {
+            "CR"
+        };
+        rows.push([
+            format!("{} {}", points.bonus_program_reference, points.unit),
+            format!("{} {side}", points.cumulated_value.unsigned_abs()),
+        ]);
+    }
+    if let Some(as_of) = &balance.as_of {
+        let known = as_of.known_at.as_ref().map(|at| format!(", known at {at}"));
+        rows.push([
+            format!("Valued {}{}", as_of.value_date, known.unwrap_or_default()),
+            table::debit_or_credit(&as_of.account_balance),
+        ]);
+    }
+    let columns = Columns {
+        headings: &["", ""],
+        numbers: &[1],
+    };
+    Ok(table::write(
+        out,
+        &columns,
+        rows.into_iter().map(Vec::from),
+    )?)
+}
+
+pub(super) fn operations(
+    ledger: &Ledger,
+    args: &OperationsArgs,
+    json: bool,
+    out: &mut impl Write,
+) -> Result<Ended, CliError> {
+    let (issuer, account) = args.account.required()?;
+    let filter = OperationFilter {
+        start: args.start,
+        end: args.end,
+        include_refused: args.refused,
+        page: args.page,
+        page_size: args.page_size,
+    };
+    let (operations, more) = ledger.operations(issuer.as_ref(), &account, filter)?;
+    if json {
+        operations
+            .iter()
+            .try_for_each(|operation| write_json(out, operation))?;
+    } else {
+        operations_table(&operations, out)?;
+        if more {
+            writeln!(out, "more on --page {}", args.page + 1)?;
+        }
+    }
+    Ok(Ended::Well)
+}
+
+fn operations_table(operations: &[OperationView], out: &mut impl Write) -> Result<(), CliError> {
+    let columns = Columns {
+        headings: &[
+            "Operation",
+            "Kind",
+            "Posted",
+            "Value date",
+            "Amount",
+            "Status",
+            "Reference",
+        ],
+        numbers: &[4],
+    };
+    let rows = operations.iter().map(|operation| {
+        let points = operation.loyalty_point_amount.as_ref();
+        let amount = operation
+            .reference_amount
+            .as_ref()
+            .map(table::debit_or_credit);
+        let reversal = if operation.reversal { " reversal" } else { "" };
+        vec![
+            operation.operation_id.clone().unwrap_or_default(),
+            format!("{}{reversal}", operation.operation_kind),
+            operation.posting_date.clone(),
+            operation.value_date.clone().unwrap_or_default(),
+            amount
+                .or_else(|| points.map(|p| format!("{} {}", p.cumulated_value, p.unit)))
+                .unwrap_or_default(),
+            operation
+                .rejection_code
+                .unwrap_or(operation.status)
+                .to_owned(),
+            operation.external_operation_reference.clone(),
+        ]
+    });
+    Ok(table::write(out, &columns, rows)?)
+}
+
+pub(super) fn journal(
+    ledger: &Ledger,
+    args: &JournalArgs,
+    json: bool,
+    out: &mut impl Write,
+) -> Result<Ended, CliError> {
+    let issuer = args.account.issuer()?;
+    let selector = args.account.selector()?;
+    let account = selector
+        .as_ref()
+        .map(|selector| (issuer.as_ref(), selector));
+    if json {
+        ledger.journal(account, |leg| Ok::<_, CliError>(write_json(out, &leg)?))?;
+        return Ok(Ended::Well);
+    }
+    // The journal can be as long as the log: lines of fixed width need no table in memory.
+    writeln!(
+        out,
+        "{:>10}  {:16}  {:20}  {:8}  {:10}  {:10}  {:24}  {:>16}  {:>16}  Unit",
+        "Position",
+        "Operation",
+        "Account",
+        "Kind",
+        "Booked",
+        "Value date",
+        "GL account",
+        "Debit",
+        "Credit"
+    )?;
+    ledger.journal(account, |leg| {
+        let side = |value: i64| {
+            if value == 0 {
+                String::new()
+            } else {
+                value.to_string()
+            }
+        };
+        Ok::<_, CliError>(writeln!(
+            out,
+            "{:>10}  {:16}  {:20}  {:8}  {:10}  {:10}  {:24}  {:>16}  {:>16}  {}",
+            leg.position,
+            leg.operation_id,
+            leg.account_reference,
+            leg.operation_kind,
+            leg.booking_date,
+            leg.value_date,
+            leg.gl_account,
+            side(leg.debit),
+            side(leg.credit),
+            leg.unit,
+        )?)
+    })?;
+    Ok(Ended::Well)
+}
+
+pub(super) fn trial_balance(
+    ledger: &Ledger,
+    json: bool,
+    out: &mut impl Write,
+) -> Result<Ended, CliError> {
+    let (lines, discrepancies) = ledger.trial_balance();
+    if json {
+        lines.iter().try_for_each(|line| write_json(out, line))?;
+    } else {
+        trial_balance_table(&lines, out)?;
+    }
+    if discrepancies.is_empty() {
+        return Ok(Ended::Well);
+    }
+    for found in discrepancies {
+        writeln!(out, "does not hold: {found}")?;
+    }
+    Ok(Ended::WithFindings)
+}
+
+fn trial_balance_table(lines: &[TrialBalanceView], out: &mut impl Write) -> Result<(), CliError> {
+    let columns = Columns {
+        headings: &[
+            "Issuer",
+            "Unit",
+            "GL account",
+            "Name",
+            "Debits",
+            "Credits",
+            "Net",
+        ],
+        numbers: &[4, 5, 6],
+    };
+    let mut rows = Vec::new();
+    let mut sums: Vec<(String, String, u32, i128, i128)> = Vec::new();
+    for line in lines {
+        let amount = |sum: i128| table::decimal(sum.unsigned_abs(), line.exponent);
+        let side = if line.net < 0 { "CR" } else { "DR" };
+        rows.push(vec![
+            line.issuer_id.clone(),
+            line.unit.clone(),
+            line.gl_account.clone(),
+            line.name.to_owned(),
+            amount(line.debits),
+            amount(line.credits),
+            if line.net == 0 {
+                amount(0)
+            } else {
+                format!("{} {side}", amount(line.net))
+            },
+        ]);
+        match sums.last_mut() {
+            Some((issuer, unit, _, debits, credits))
+                if *issuer == line.issuer_id && *unit == line.unit =>
+            {
+                *debits += line.debits;
+                *credits += line.credits;
+            }
+            Some(_) | None => sums.push((
+                line.issuer_id.clone(),
+                line.unit.clone(),
+                line.exponent,
+                line.debits,
+                line.credits,
+            )),
+        }
+    }
+    for (issuer, unit, exponent, debits, credits) in sums {
+        let amount = |sum: i128| table::decimal(sum.unsigned_abs(), exponent);
+        rows.push(vec![
+            issuer,
+            unit,
+            "Total".to_owned(),
+            String::new(),
+            amount(debits),
+            amount(credits),
+            amount(debits - credits),
+        ]);
+    }
+    Ok(table::write(out, &columns, rows)?)
+}
+
+pub(super) fn verify(ledger: &Ledger, json: bool, out: &mut impl Write) -> Result<Ended, CliError> {
+    let verified = ledger.verify().map_err(ApiError::from)?;
+    let chain = verified.chain.to_string();
+    if json {
+        let report = serde_json::json!({
+            "verified": true,
+            "records": verified.records,
+            "blocks": verified.blocks,
+            "accounts": verified.accounts,
+            "chain": chain,
+        });
+        write_json(out, &report)?;
+    } else {
+        writeln!(
+            out,
+            "verified {} records in {} blocks and the balances of {} accounts; the trial balance holds\nchain {chain}",
+            verified.records, verified.blocks, verified.accounts
+        )?;
+    }
+    Ok(Ended::Well)
+}

@@ -1,0 +1,66 @@
+//! Tables for people: amounts as magnitudes with DR or CR beside them.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+
+use comfy_table::{CellAlignment, Table, presets};
+use ledger_api::views::AmountView;
+
+/// Columns of a table.
+pub(super) struct Columns<'a> {
+    /// Headings, in order.
+    pub(super) headings: &'a [&'a str],
+    /// Places of the columns that hold numbers.
+    pub(super) numbers: &'a [usize],
+}
+
+/// Writes a table.
+pub(super) fn write<R: Display>(
+    out: &mut impl Write,
+    columns: &Columns<'_>,
+    rows: impl IntoIterator<Item = Vec<R>>,
+) -> io::Result<()> {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(columns.headings);
+    for place in columns.numbers {
+        if let Some(column) = table.column_mut(*place) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    for row in rows {
+        table.add_row(row.iter().map(ToString::to_string));
+    }
+    writeln!(out, "{table}")
+}
+
+/// A balance or an operation: `14.60 CZK DR` where the holder owes, `CR` where the holder is owed.
+pub(super) fn debit_or_credit(amount: &AmountView) -> String {
+    let side = match amount.value {
+        0 => "  ",
+        1.. => "DR",
+        ..0 => "CR",
+    };
+    let magnitude = decimal(amount.value.unsigned_abs(), amount.exponent);
+    format!("{magnitude} {} {side}", amount.iso_code)
+}
+
+/// An availability or a limit: a number with its sign.
+pub(super) fn signed(amount: &AmountView) -> String {
+    let sign = if amount.value < 0 { "-" } else { "" };
+    format!(
+        "{sign}{} {}",
+        decimal(amount.value.unsigned_abs(), amount.exponent),
+        amount.iso_code
+    )
+}
+
+/// Minor units with their decimal point.
+pub(super) fn decimal(minor: u128, exponent: u32) -> String {
+    if exponent == 0 {
+        return minor.to_string();
+    }
+    let width = usize::try_from(exponent).unwrap_or(0);
+    let scale = 10_u128.pow(exponent);
+    format!("{}.{:0width$}", minor / scale, minor % scale)
+}

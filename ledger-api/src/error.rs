@@ -1,0 +1,36 @@
+//! What a caller of the library is told when there is no answer from the books.
+
+use ledger_core::rejection::Rejection;
+use ledger_store::StoreError;
+use ledger_store::writer::SubmitError;
+use thiserror::Error;
+
+/// Why a call gave no result.
+#[derive(Debug, Error)]
+pub enum ApiError {
+    /// The request cannot be read, or names what does not exist.
+    #[error("{0}")]
+    Rejected(#[from] Rejection),
+    /// The writer did not take the request, or cannot say what became of it.
+    #[error(transparent)]
+    Submit(#[from] SubmitError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A second ledger field is needed to tell which issuer is meant.
+    #[error("there are several issuers; name one")]
+    IssuerRequired,
+}
+
+impl ApiError {
+    /// The stable code, for programs.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Rejected(rejection) => rejection.code(),
+            Self::Submit(error) => error.code(),
+            Self::Store(error) => error.code(),
+            Self::IssuerRequired => "ISSUER_REQUIRED",
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! The ledger as a library: open it, submit commands, ask, close it.
+
+use std::path::Path;
+
+use ledger_core::command::Request;
+use ledger_core::decide::Answer;
+use ledger_core::time::Timestamp;
+use ledger_store::event_log::EventLog;
+use ledger_store::reader::Reader;
+use ledger_store::recovery::{self, Recovered};
+use ledger_store::verify::{self, Verified};
+use ledger_store::writer::{SUBMISSION_REQUESTS_MAX, Ticket, Writer};
+use ledger_store::{MemLog, StoreError};
+
+use crate::clock;
+use crate::error::ApiError;
+use crate::line;
+
+/// An open ledger. Share it between threads behind an `Arc`; one process has it open at a time.
+#[derive(Debug)]
+pub struct Ledger {
+    writer: Writer,
+    reader: Reader,
+}
+
+impl Ledger {
+    /// Opens the ledger in a directory, creating it if there is none, and checks its whole log.
+    ///
+    /// # Errors
+    /// [`StoreError`]: the directory is in use, cannot be read or written, or is damaged; damage is
+    /// named by file or record.
+    pub fn open(dir: impl AsRef<Path>) -> Result<Self, StoreError> {
+        Self::open_with_clock(dir, clock::now)
+    }
+
+    /// Opens the ledger with another clock, for replays and tests that choose their time.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_with_clock(
+        dir: impl AsRef<Path>,
+        now: impl FnMut() -> Timestamp + Send + 'static,
+    ) -> Result<Self, StoreError> {
+        let Recovered { log, state, books } = recovery::recover(dir.as_ref())?;
+        let reader = Reader::new(books, log.reader());
+        let writer = Writer::start(Box::new(log), state, reader.clone(), now);
+        Ok(Self { writer, reader })
+    }
+
+    /// A ledger that keeps nothing, for tests and for trying things out.
+    #[must_use]
+    pub fn in_memory(now: impl FnMut() -> Timestamp + Send + 'static) -> Self {
+        let log = MemLog::new();
+        let reader = Reader::new(Default::default(), log.reader());
+        let writer = Writer::start(Box::new(log), Default::default(), reader.clone(), now);
+        Self { writer, reader }
+    }
+
+    /// Carries out one command; returns once its answer is durable. Blocks; not for async code.
+    ///
+    /// A refusal by a business rule is an [`Answer`], not an error.
+    ///
+    /// # Errors
+    /// [`ApiError::Submit`] when there is no answer.
+    pub fn submit(&self, request: Request) -> Result<Answer, ApiError> {
+        Ok(only(self.ticket(vec![request])?.wait()?))
+    }
+
+    /// As [`Self::submit`], for async code.
+    ///
+    /// # Errors
+    /// [`ApiError::Submit`] when there is no answer.
+    pub async fn submit_async(&self, request: Request) -> Result<Answer, ApiError> {
+        Ok(only(self.ticket(vec![request])?.answers().await?))
+    }
+
+    /// Carries out commands in order, as many as there are; waits for room where too many wait.
+    /// Blocks; not for async code.
+    ///
+    /// # Errors
+    /// [`ApiError::Submit`] when answers are missing. Commands before the failure may have been
+    /// carried out; submitting all again after reopening is safe.
+    pub fn submit_many(&self, requests: Vec<Request>) -> Result<Vec<Answer>, ApiError> {
+        let mut answers = Vec::with_capacity(requests.len());
+        for ticket in self.tickets(requests)? {
+            answers.extend(ticket.wait()?);
+        }
+        Ok(answers)
+    }
+
+    /// Carries out at most [`SUBMISSION_REQUESTS_MAX`] commands in order, for async code. Refused as
+    /// busy where too many wait.
+    ///
+    /// # Errors
+    /// As [`Self::submit_many`].
+    pub async fn submit_many_async(&self, requests: Vec<Request>) -> Result<Vec<Answer>, ApiError> {
+        Ok(self.ticket(requests)?.answers().await?)
+    }
+
+    /// Carries out one command given as a line of the replay format.
+    ///
+    /// # Errors
+    /// [`ApiError::Rejected`] when the line cannot be read; otherwise as [`Self::submit`].
+    pub fn execute(&self, line: &str) -> Result<Answer, ApiError> {
+        self.submit(line::parse(line)?.request)
+    }
+
+    /// Hands in at most [`SUBMISSION_REQUESTS_MAX`] commands without waiting for their answers.
+    ///
+    /// # Errors
+    /// [`ApiError::Submit`] when they are not taken.
+    pub fn ticket(&self, requests: Vec<Request>) -> Result<Ticket, ApiError> {
+        Ok(self.writer.submit(requests)?)
+    }
+
+    /// As [`Self::ticket`], but waits for room instead of being refused as busy. For batch work.
+    ///
+    /// # Errors
+    /// [`ApiError::Submit`] when they are not taken.
+    pub fn ticket_when_free(&self, requests: Vec<Request>) -> Result<Ticket, ApiError> {
+        Ok(self.writer.submit_when_free(requests)?)
+    }
+
+    /// The books of everything durable, and the records behind them.
+    #[must_use]
+    pub fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
+    /// Recomputes every checksum, the hash chain, every balance and the trial balance from the log.
+    ///
+    /// # Errors
+    /// [`StoreError`], naming the first thing that is not as it must be.
+    pub fn verify(&self) -> Result<Verified, StoreError> {
+        verify::verify(&self.reader)
+    }
+
+    /// Closes the ledger once everything submitted is answered.
+    ///
+    /// Dropping a ledger is safe too, but leaves it as a crash would: the next opening takes longer,
+    /// and cannot check the files against how they were closed.
+    ///
+    /// # Errors
+    /// The failure that stopped the writer, or what went wrong while closing.
+    pub fn close(self) -> Result<(), StoreError> {
+        self.writer.close()
+    }
+
+    fn tickets(&self, mut requests: Vec<Request>) -> Result<Vec<Ticket>, ApiError> {
+        let mut tickets = Vec::new();
+        while !requests.is_empty() {
+            let rest = requests.split_off(requests.len().min(SUBMISSION_REQUESTS_MAX));
+            tickets.push(self.ticket_when_free(requests)?);
+            requests = rest;
+        }
+        Ok(tickets)
+    }
+}
+
+fn only(answers: Vec<Answer>) -> Answer {
+    answers
+        .into_iter()
+        .next()
+        .expect("one request has one answer")
+}

@@ -1,0 +1,19 @@
+//! The ledger for those who embed it: a library, and the shapes in which it is spoken to.
+//!
+//! [`Ledger`] opens a data directory, carries out commands and answers queries. [`line`] reads
+//! commands in JSON, [`replay`] carries out whole files of them. This crate translates and decides
+//! nothing: rules live in `ledger-core`, durability in `ledger-store`.
+
+pub mod clock;
+pub mod error;
+mod fields;
+pub mod generate;
+mod json;
+pub mod ledger;
+pub mod line;
+pub mod queries;
+pub mod replay;
+pub mod views;
+
+pub use error::ApiError;
+pub use ledger::Ledger;

@@ -1,0 +1,519 @@
+//! One line of the replay format: a command in JSON, with what is expected after it.
+//!
+//! The names are those of the operations API. What cannot be read is a [`Rejection`] that names the
+//! field; what can be read is judged by the core alone.
+
+use ledger_core::command::{
+    AccountAction, AccountSelector, AdjustmentReason, AdvanceBusinessDate, Command,
+    ConfigureIssuer, DefineBonusProgram, DefineProduct, InterestType, LoyaltyPoints, OnAccount,
+    OpenAccount, OperationCode, OperationKind, PostBonus, PostDetail, PostFee, PostOperation,
+    PostPayment, PostTransaction, ReimbursementType, Request, ReversalValueDating,
+    ReverseOperation, ScriptRule, SetCreditLimit, Triplet, WorkingMode,
+};
+use ledger_core::ids::CorrelationId;
+use ledger_core::money::Amount;
+use ledger_core::rejection::Rejection;
+use ledger_core::text::{IssuerId, holds_card_number};
+use ledger_core::time::TimeZone;
+use uuid::Uuid;
+
+use crate::fields::Fields;
+use crate::json::Json;
+
+/// A line that could be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// The command.
+    pub request: Request,
+    /// What the account must show once the line is applied.
+    pub expect: Expect,
+}
+
+/// Amounts that the account named on a line must show once the line is applied.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Expect {
+    /// Its balance.
+    pub account_balance: Option<Amount>,
+    /// Its open-to-buy.
+    pub open_to_buy: Option<Amount>,
+}
+
+/// Longest line, in bytes. The longest command there can be is shorter.
+pub const LINE_BYTES_MAX: usize = 256 * 1024;
+
+/// Longest correlation id, in characters.
+pub const CORRELATION_ID_CHARS_MAX: usize = 128;
+
+/// Reads a line.
+///
+/// # Errors
+/// What is wrong with it, and in which field.
+pub fn parse(text: &str) -> Result<Line, Rejection> {
+    if text.len() > LINE_BYTES_MAX {
+        let problem = format!("a line has at most {LINE_BYTES_MAX} bytes");
+        return Err(Rejection::invalid("", problem));
+    }
+    let json: Json<'_> = serde_json::from_str(text).map_err(|error| {
+        // The position helps; the text of the error could repeat what the line holds.
+        let problem = format!("is not JSON that can be read, at column {}", error.column());
+        Rejection::invalid("", problem)
+    })?;
+    let mut line = Fields::of("", json)?;
+    let issuer: Option<IssuerId> = line.text("issuerId")?;
+    let issuer = line.required("issuerId", issuer)?;
+    let correlation = correlation_id(&issuer, &mut line)?;
+    let name = line.raw_text("command")?;
+    let name = line.required("command", name)?;
+    // The body's fields are named as the operations API names them, without a prefix.
+    let body = line
+        .take("body")
+        .unwrap_or_else(|| Json::Object(Vec::new()));
+    if !matches!(body, Json::Object(_)) {
+        return Err(line.invalid("body", "must be an object"));
+    }
+    let mut body = Fields::of("", body)?;
+    let command = command(&name, &mut line, &mut body)?;
+    body.finish()?;
+    let expect = expect(&command, &mut line)?;
+    line.finish()?;
+    Ok(Line {
+        request: Request {
+            issuer,
+            correlation,
+            command,
+        },
+        expect,
+    })
+}
+
+/// A UUID is taken as it is; any other printable text becomes the version-5 UUID of that text in the
+/// issuer's namespace.
+fn correlation_id(issuer: &IssuerId, line: &mut Fields<'_>) -> Result<CorrelationId, Rejection> {
+    let Some(text) = line.raw_text("correlationId")? else {
+        return Err(Rejection::CorrelationIdRequired);
+    };
+    if let Ok(uuid) = Uuid::try_parse(&text) {
+        return Ok(CorrelationId(uuid.into_bytes()));
+    }
+    if holds_card_number(&text) {
+        return Err(Rejection::CardNumberNotAllowed {
+            field: "correlationId".to_owned(),
+        });
+    }
+    let length = text.chars().count();
+    if !(1..=CORRELATION_ID_CHARS_MAX).contains(&length) || text.chars().any(char::is_control) {
+        return Err(Rejection::InvalidCorrelationId);
+    }
+    let namespace = Uuid::new_v5(&Uuid::NAMESPACE_URL, issuer.as_str().as_bytes());
+    Ok(CorrelationId(
+        Uuid::new_v5(&namespace, text.as_bytes()).into_bytes(),
+    ))
+}
+
+fn expect(command: &Command, line: &mut Fields<'_>) -> Result<Expect, Rejection> {
+    let Some(mut fields) = line.object("expect")? else {
+        return Ok(Expect::default());
+    };
+    if !matches!(command, Command::OnAccount(_) | Command::OpenAccount(_)) {
+        return Err(line.invalid("expect", "belongs on a line that names an account"));
+    }
+    let account_balance = fields.amount("accountBalance")?;
+    let open_to_buy = fields.amount("openToBuy")?;
+    fields.finish()?;
+    Ok(Expect {
+        account_balance,
+        open_to_buy,
+    })
+}
+
+fn command(name: &str, line: &mut Fields<'_>, body: &mut Fields<'_>) -> Result<Command, Rejection> {
+    Ok(match name {
+        "configure-issuer" => Command::ConfigureIssuer(configure_issuer(body)?),
+        "define-product" => Command::DefineProduct(define_product(body)?),
+        "define-bonus-program" => Command::DefineBonusProgram(define_bonus_program(body)?),
+        "advance-business-date" => {
+            let business_date = body.day("businessDate")?;
+            let business_date = body.required("businessDate", business_date)?;
+            Command::AdvanceBusinessDate(AdvanceBusinessDate { business_date })
+        }
+        "open-account" => Command::OpenAccount(open_account(body)?),
+        "set-credit-limit" => {
+            let credit_limit = body.amount("creditLimitAmount")?;
+            let credit_limit = body.required("creditLimitAmount", credit_limit)?;
+            on_account(
+                line,
+                AccountAction::SetCreditLimit(SetCreditLimit { credit_limit }),
+            )?
+        }
+        "close-account" => on_account(line, AccountAction::Close)?,
+        _ => {
+            let action = match operation_command(name) {
+                Some((Direction::Post, kind)) => AccountAction::Post(post_operation(kind, body)?),
+                Some((Direction::Reverse, kind)) => {
+                    AccountAction::Reverse(reverse_operation(kind, body)?)
+                }
+                None => return Err(line.invalid("command", "is not a command")),
+            };
+            on_account(line, action)?
+        }
+    })
+}
+
+#[derive(Clone, Copy)]
+enum Direction {
+    Post,
+    Reverse,
+}
+
+/// What the operations are called in the names of commands.
+const OPERATION_NAMES: [(&str, OperationKind); 9] = [
+    ("fee", OperationKind::Fee),
+    ("bonus", OperationKind::Bonus),
+    ("interest", OperationKind::Interest),
+    ("payment", OperationKind::Payment),
+    ("balance-adjustment", OperationKind::BalanceAdjustment),
+    ("reimbursement", OperationKind::Reimbursement),
+    ("load", OperationKind::Load),
+    ("unload", OperationKind::Unload),
+    ("transaction", OperationKind::Transaction),
+];
+
+fn operation_command(name: &str) -> Option<(Direction, OperationKind)> {
+    let name = name.strip_suffix("-operation")?;
+    let (direction, name) = match name.strip_prefix("post-") {
+        Some(name) => (Direction::Post, name),
+        None => (Direction::Reverse, name.strip_prefix("reverse-")?),
+    };
+    let (_, kind) = OPERATION_NAMES.iter().find(|(known, _)| *known == name)?;
+    Some((direction, *kind))
+}
+
+fn on_account(line: &mut Fields<'_>, action: AccountAction) -> Result<Command, Rejection> {
+    let account = line.object("account")?;
+    let mut account = line.required("account", account)?;
+    let reference = account.account_reference("accountReference")?;
+    let external = account.text("issuerAccountExternalReference")?;
+    account.finish()?;
+    // Source: issuer API, AccountIdentifier: if both are given, the reference alone counts.
+    let account = match (reference, external) {
+        (Some(reference), _) => AccountSelector::Reference(reference),
+        (None, Some(external)) => AccountSelector::External(external),
+        (None, None) => {
+            let problem = "needs accountReference or issuerAccountExternalReference";
+            return Err(line.invalid("account", problem));
+        }
+    };
+    let posting_date = line.instant("postingDate")?;
+    Ok(Command::OnAccount(OnAccount {
+        account,
+        posting_date,
+        action,
+    }))
+}
+
+fn configure_issuer(body: &mut Fields<'_>) -> Result<ConfigureIssuer, Rejection> {
+    let zone = body.raw_text("timeZone")?;
+    let zone = body.required("timeZone", zone)?;
+    let time_zone = TimeZone::from_name(&zone).ok_or_else(|| {
+        body.invalid(
+            "timeZone",
+            "must be a zone of the IANA database, such as Europe/Prague",
+        )
+    })?;
+    let dating = [
+        ("BUSINESS_DATE", ReversalValueDating::BusinessDate),
+        ("ORIGINAL", ReversalValueDating::Original),
+    ];
+    let dating = body.choice("reversalValueDating", &dating)?;
+    let rules = body.list("accountingScript")?;
+    Ok(ConfigureIssuer {
+        time_zone,
+        business_date: body.day("businessDate")?,
+        reversal_value_dating: dating.unwrap_or(ReversalValueDating::BusinessDate),
+        accounting_script: rules
+            .into_iter()
+            .map(script_rule)
+            .collect::<Result<_, _>>()?,
+        balance_adjustment_reasons: body.texts("balanceAdjustmentReasons")?,
+        value_date_ahead_days_max: body.days("maxForwardValueDays")?,
+        value_date_back_days_max: body.days("maxBackValueDays")?,
+    })
+}
+
+fn script_rule(json: Json<'_>) -> Result<ScriptRule, Rejection> {
+    let mut rule = Fields::of("accountingScript", json)?;
+    let kinds = OperationKind::ALL.map(|kind| (kind.code(), kind));
+    let kind = rule.choice("operationKind", &kinds)?;
+    let kind = rule.required("operationKind", kind)?;
+    let detail = match kind {
+        OperationKind::Fee => rule.text("feeType")?,
+        OperationKind::BalanceAdjustment => rule.text("balanceAdjustmentReason")?,
+        OperationKind::Interest => rule.text("interestType")?,
+        OperationKind::Bonus
+        | OperationKind::Payment
+        | OperationKind::Reimbursement
+        | OperationKind::Load
+        | OperationKind::Unload
+        | OperationKind::Transaction => None,
+    };
+    let contra = rule.text("contraAccount")?;
+    let contra = rule.required("contraAccount", contra)?;
+    rule.finish()?;
+    Ok(ScriptRule {
+        kind,
+        detail,
+        contra,
+    })
+}
+
+fn define_product(body: &mut Fields<'_>) -> Result<DefineProduct, Rejection> {
+    let modes = [
+        ("PAY_LATER", WorkingMode::PayLater),
+        ("PAY_BEFORE", WorkingMode::PayBefore),
+        ("PAY_NOW", WorkingMode::PayNow),
+    ];
+    let reference = body.text("productReference")?;
+    let currency = body.currency("currency")?;
+    let working_mode = body.choice("workingMode", &modes)?;
+    Ok(DefineProduct {
+        reference: body.required("productReference", reference)?,
+        currency: body.required("currency", currency)?,
+        working_mode: body.required("workingMode", working_mode)?,
+        fee_types: body.texts("feeTypes")?,
+        default_credit_limit: body.amount("defaultCreditLimitAmount")?,
+    })
+}
+
+fn define_bonus_program(body: &mut Fields<'_>) -> Result<DefineBonusProgram, Rejection> {
+    let reference = body.text("bonusProgramReference")?;
+    Ok(DefineBonusProgram {
+        reference: body.required("bonusProgramReference", reference)?,
+        monetary: body.flag("monetary")?.unwrap_or(false),
+        loyalty_units: body.texts("loyaltyUnits")?,
+    })
+}
+
+fn open_account(body: &mut Fields<'_>) -> Result<OpenAccount, Rejection> {
+    let product = body.text("productReference")?;
+    Ok(OpenAccount {
+        external_reference: body.text("issuerAccountExternalReference")?,
+        product: body.required("productReference", product)?,
+        credit_limit: body.amount("creditLimitAmount")?,
+        parent: body.text("parentExternalReference")?,
+        parent_reference: body.account_reference("parentAccountReference")?,
+        bonus_programs: body.texts("bonusProgramReferences")?,
+        no_parent_notification: body.flag("noParentNotification")?.unwrap_or(false),
+        no_otb_check: body.flag("noOtbCheck")?.unwrap_or(false),
+    })
+}
+
+/// Names of the three fields of a triplet.
+struct TripletNames {
+    date: &'static str,
+    reference: &'static str,
+    service_poster: &'static str,
+}
+
+const OWN: TripletNames = TripletNames {
+    date: "externalOperationDate",
+    reference: "externalOperationReference",
+    service_poster: "externalOperationServicePoster",
+};
+const MATCHING: TripletNames = TripletNames {
+    date: "externalMatchingOperationDate",
+    reference: "externalMatchingOperationReference",
+    service_poster: "externalMatchingOperationServicePoster",
+};
+const REWARDED: TripletNames = TripletNames {
+    date: "rewardedExternalMatchingOperationDate",
+    reference: "rewardedExternalMatchingOperationReference",
+    service_poster: "rewardedExternalMatchingOperationServicePoster",
+};
+
+fn triplet(body: &mut Fields<'_>, names: &TripletNames) -> Result<Triplet, Rejection> {
+    let date = body.instant(names.date)?;
+    let reference = body.text(names.reference)?;
+    let service_poster = body.text(names.service_poster)?;
+    Ok(Triplet {
+        date: body.required(names.date, date)?,
+        reference: body.required(names.reference, reference)?,
+        service_poster: body.required(names.service_poster, service_poster)?,
+    })
+}
+
+fn post_operation(kind: OperationKind, body: &mut Fields<'_>) -> Result<PostOperation, Rejection> {
+    Ok(PostOperation {
+        triplet: triplet(body, &OWN)?,
+        reference_amount: body.amount("referenceAmount")?,
+        value_date: body.moment("valueDate")?,
+        description: body.text("description")?,
+        external_code: body.text("externalOperationCode")?,
+        detail: post_detail(kind, body)?,
+    })
+}
+
+fn post_detail(kind: OperationKind, body: &mut Fields<'_>) -> Result<PostDetail, Rejection> {
+    Ok(match kind {
+        OperationKind::Fee => PostDetail::Fee(post_fee(body)?),
+        OperationKind::Bonus => PostDetail::Bonus(post_bonus(body)?),
+        OperationKind::Interest => {
+            let text = body.raw_text("interestType")?;
+            match body.required("interestType", text)?.as_ref() {
+                "CREDIT" => PostDetail::Interest(InterestType::Credit),
+                "DEBIT" => PostDetail::Interest(InterestType::Debit),
+                _ => return Err(Rejection::InterestTypeInvalid),
+            }
+        }
+        OperationKind::Payment => PostDetail::Payment(post_payment(body)?),
+        OperationKind::BalanceAdjustment => {
+            let reason = body.text("balanceAdjustmentReason")?;
+            let reason = body.required("balanceAdjustmentReason", reason)?;
+            PostDetail::BalanceAdjustment { reason }
+        }
+        OperationKind::Reimbursement => {
+            let types = [
+                ("FULL", ReimbursementType::Full),
+                ("PARTIAL", ReimbursementType::Partial),
+                ("MAX", ReimbursementType::Max),
+            ];
+            let how = body.choice("reimbursementType", &types)?;
+            PostDetail::Reimbursement(how.unwrap_or(ReimbursementType::Max))
+        }
+        OperationKind::Load => PostDetail::Load(post_payment(body)?),
+        OperationKind::Unload => PostDetail::Unload,
+        OperationKind::Transaction => PostDetail::Transaction(Box::new(post_transaction(body)?)),
+    })
+}
+
+fn post_fee(body: &mut Fields<'_>) -> Result<PostFee, Rejection> {
+    let reasons = [
+        (
+            "ERROR_DURING_ACQUISITION",
+            AdjustmentReason::ErrorDuringAcquisition,
+        ),
+        ("INVALID_OPERATION", AdjustmentReason::InvalidOperation),
+        (
+            "COMMERCIAL_ADJUSTMENT",
+            AdjustmentReason::CommercialAdjustment,
+        ),
+        ("DISPUTE_RESULT", AdjustmentReason::DisputeResult),
+        (
+            "CONFIGURATION_REPROCESSING",
+            AdjustmentReason::ConfigurationReprocessing,
+        ),
+    ];
+    let fee_type = body.text("feeType")?;
+    Ok(PostFee {
+        fee_type: body.required("feeType", fee_type)?,
+        sub_fee_type: body.text("subFeeType")?,
+        frequency: body.text("frequency")?,
+        adjustment: body.flag("adjustment")?.unwrap_or(false),
+        adjustment_reason: body.choice("adjustmentReason", &reasons)?,
+    })
+}
+
+fn post_bonus(body: &mut Fields<'_>) -> Result<PostBonus, Rejection> {
+    let program = body.text("bonusProgramReference")?;
+    let program = body.required("bonusProgramReference", program)?;
+    let rewarded_operation = match body.object("rewardedOperationIdentifier")? {
+        None => None,
+        Some(mut identifier) => {
+            let id = identifier.operation_id("operationId")?;
+            let id = identifier.required("operationId", id)?;
+            identifier.finish()?;
+            Some(id)
+        }
+    };
+    let names = [REWARDED.date, REWARDED.reference, REWARDED.service_poster];
+    let rewarded_triplet = match names.iter().any(|name| body.has(name)) {
+        true => Some(triplet(body, &REWARDED)?),
+        false => None,
+    };
+    Ok(PostBonus {
+        program,
+        points: loyalty_points(body)?,
+        rewarded_operation,
+        rewarded_triplet,
+    })
+}
+
+/// Source: specification, A15: `cumulatedValue` is the name, `value` an alias, both are one too many.
+fn loyalty_points(body: &mut Fields<'_>) -> Result<Option<LoyaltyPoints>, Rejection> {
+    let Some(mut points) = body.object("loyaltyPointAmount")? else {
+        return Ok(None);
+    };
+    let unit = points.text("unit")?;
+    let unit = points.required("unit", unit)?;
+    let value = match (points.integer("cumulatedValue")?, points.integer("value")?) {
+        (Some(_), Some(_)) => {
+            return Err(points.invalid("value", "is another name of cumulatedValue; give one"));
+        }
+        (value, alias) => points.required("cumulatedValue", value.or(alias))?,
+    };
+    points.finish()?;
+    Ok(Some(LoyaltyPoints { unit, value }))
+}
+
+fn post_payment(body: &mut Fields<'_>) -> Result<PostPayment, Rejection> {
+    Ok(PostPayment {
+        channel: body.text("paymentChannel")?,
+        reason: body.text("paymentReason")?,
+        sepa: body.flag("sepa")?,
+    })
+}
+
+fn post_transaction(body: &mut Fields<'_>) -> Result<PostTransaction, Rejection> {
+    let codes = [
+        ("CASH_ADVANCE", OperationCode::CashAdvance),
+        ("CASH_BACK", OperationCode::CashBack),
+        ("CASH_WITHDRAWAL", OperationCode::CashWithdrawal),
+        ("CREDIT", OperationCode::Credit),
+        ("FUND_TRANSFER", OperationCode::FundTransfer),
+        ("NORMAL_PURCHASE", OperationCode::NormalPurchase),
+        ("REFUND_PURCHASE", OperationCode::RefundPurchase),
+        ("LOAD", OperationCode::Load),
+    ];
+    let operation_code = body.choice("operationCode", &codes)?;
+    Ok(PostTransaction {
+        operation_code: body.required("operationCode", operation_code)?,
+        transaction_amount: body.amount("transactionAmount")?,
+        transaction_date: body.instant("transactionDate")?,
+        merchant_category_code: body.text("merchantCategoryCode")?,
+        card_acceptor_name: body.text("cardAcceptorName")?,
+        card_acceptor_city: body.text("cardAcceptorCity")?,
+        card_acceptor_country: body.text("cardAcceptorCountry")?,
+        card_acceptor_id_code: body.text("cardAcceptorIdCode")?,
+        approval_code: body.text("approvalCode")?,
+        acquirer_reference_data: body.text("acquirerReferenceData")?,
+        card_reference: body.text("cardReference")?,
+        masked_pan: body.text("maskedPan")?,
+    })
+}
+
+fn reverse_operation(
+    kind: OperationKind,
+    body: &mut Fields<'_>,
+) -> Result<ReverseOperation, Rejection> {
+    Ok(ReverseOperation {
+        kind,
+        triplet: triplet(body, &OWN)?,
+        matching: triplet(body, &MATCHING)?,
+        reference_amount: body.amount("referenceAmount")?,
+        reversal_reason: body.text("reversalReason")?,
+        fee_type: body.text("feeType")?,
+        description: body.text("description")?,
+        external_code: body.text("externalOperationCode")?,
+    })
+}
+
+/// An instant from RFC 3339 text.
+#[must_use]
+pub fn instant(text: &str) -> Option<ledger_core::time::Timestamp> {
+    crate::fields::to_instant(text)
+}
+
+/// A calendar day from `yyyy-MM-dd` text.
+#[must_use]
+pub fn day(text: &str) -> Option<ledger_core::time::BusinessDate> {
+    crate::fields::to_day(text)
+}

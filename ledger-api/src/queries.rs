@@ -1,0 +1,409 @@
+//! Queries: from the books to views. Nothing is decided here.
+
+use ledger_core::command::{AccountAction, AccountSelector};
+use ledger_core::event::{EventBody, Record};
+use ledger_core::ids::{AccountIndex, AccountReference, IssuerIndex, OperationId};
+use ledger_core::money::Unit;
+use ledger_core::portfolio::{AccountStatus, Issuer, Portfolio};
+use ledger_core::projection::books::Books;
+use ledger_core::projection::general_ledger::{LedgerUnit, legs, name_of};
+use ledger_core::rejection::Rejection;
+use ledger_core::text::IssuerId;
+use ledger_core::time::{BusinessDate, Timestamp};
+
+use crate::error::ApiError;
+use crate::ledger::Ledger;
+use crate::views::{
+    AccountView, AmountView, AsOfView, BalanceView, JournalView, OperationView, PointsView,
+    TrialBalanceView, instant,
+};
+
+/// Most operations on one page of a list.
+pub const PAGE_OPERATIONS_MAX: usize = 1_000;
+
+/// Which operations of an account to list.
+#[derive(Debug, Clone, Copy)]
+pub struct OperationFilter {
+    /// Posted at or after.
+    pub start: Option<Timestamp>,
+    /// Posted before.
+    pub end: Option<Timestamp>,
+    /// Whether remembered refusals are listed too.
+    pub include_refused: bool,
+    /// Page, from 0.
+    pub page: usize,
+    /// Operations on a page, at most [`PAGE_OPERATIONS_MAX`]. The issuer API calls this `offset`.
+    pub page_size: usize,
+}
+
+impl Ledger {
+    /// Every account, in the order of opening.
+    #[must_use]
+    pub fn accounts(&self) -> Vec<AccountView> {
+        let books = self.reader().books();
+        let portfolio = books.portfolio();
+        portfolio
+            .accounts()
+            .map(|(index, _)| account_view(portfolio, index))
+            .collect()
+    }
+
+    /// Balance, open-to-buy and points of one account; with `valued` or `known`, also its balance on
+    /// the two time axes (value date at most `valued`, posted at or before `known`).
+    ///
+    /// # Errors
+    /// [`ApiError::Rejected`] or [`ApiError::IssuerRequired`] when there is no such account.
+    pub fn balance(
+        &self,
+        issuer: Option<&IssuerId>,
+        account: &AccountSelector,
+        valued: Option<BusinessDate>,
+        known: Option<Timestamp>,
+    ) -> Result<BalanceView, ApiError> {
+        let books = self.reader().books();
+        let index = find(books.portfolio(), issuer, account)?;
+        Ok(balance_view(&books, index, valued, known))
+    }
+
+    /// A page of the operations of one account, in posting order, and whether there are more.
+    ///
+    /// # Errors
+    /// As [`Self::balance`], or when the log cannot be read.
+    pub fn operations(
+        &self,
+        issuer: Option<&IssuerId>,
+        account: &AccountSelector,
+        filter: OperationFilter,
+    ) -> Result<(Vec<OperationView>, bool), ApiError> {
+        // The records are read without holding the books, so that the writer need not wait.
+        let (index, places) = {
+            let books = self.reader().books();
+            let index = find(books.portfolio(), issuer, account)?;
+            let entries = books.history(index).entries();
+            let mut places: Vec<_> = entries.iter().map(|e| (e.posted_at, e.seq)).collect();
+            if filter.include_refused {
+                for seq in books.refused(index) {
+                    // Refusals are few and are listed by when they were recorded or posted.
+                    let record = self.reader().record(*seq)?;
+                    places.extend(record.map(|record| (posted_at(&record), *seq)));
+                }
+                places.sort_unstable();
+            }
+            (index, places)
+        };
+        let page_size = filter.page_size.clamp(1, PAGE_OPERATIONS_MAX);
+        let mut wanted = places
+            .into_iter()
+            .filter(|(at, _)| filter.start.is_none_or(|start| *at >= start))
+            .filter(|(at, _)| filter.end.is_none_or(|end| *at < end))
+            .skip(filter.page.saturating_mul(page_size));
+        let mut views = Vec::new();
+        for (_, seq) in wanted.by_ref().take(page_size) {
+            let Some(record) = self.reader().record(seq)? else {
+                continue;
+            };
+            let books = self.reader().books();
+            views.extend(operation_view(books.portfolio(), index, &record));
+        }
+        Ok((views, wanted.next().is_some()))
+    }
+
+    /// Hands every leg of the journal to `visit`, in booking order; of one account, or of all.
+    ///
+    /// # Errors
+    /// As [`Self::balance`], when the log cannot be read, or what `visit` returns.
+    pub fn journal<E: From<ApiError>>(
+        &self,
+        account: Option<(Option<&IssuerId>, &AccountSelector)>,
+        mut visit: impl FnMut(JournalView) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let only = match account {
+            None => None,
+            Some((issuer, account)) => {
+                Some(find(self.reader().books().portfolio(), issuer, account)?)
+            }
+        };
+        let mut portfolio = Portfolio::default();
+        for record in self.reader().records() {
+            let record = record.map_err(ApiError::from)?;
+            let mut views = Vec::new();
+            portfolio.apply(&record, &mut |portfolio, movement| {
+                if only.is_none_or(|only| only == movement.account) {
+                    views.extend(journal_views(portfolio, &record, &movement));
+                }
+            });
+            views.into_iter().try_for_each(&mut visit)?;
+        }
+        Ok(())
+    }
+
+    /// The trial balance, and every promise of it that does not hold (there should be none).
+    #[must_use]
+    pub fn trial_balance(&self) -> (Vec<TrialBalanceView>, Vec<String>) {
+        let books = self.reader().books();
+        let portfolio = books.portfolio();
+        let lines = books.general_ledger().trial_balance().map(|total| {
+            let issuer = portfolio.issuer(total.issuer);
+            TrialBalanceView {
+                issuer_id: issuer.id.to_string(),
+                unit: unit_name(issuer, total.unit),
+                exponent: match total.unit {
+                    LedgerUnit::Currency(currency) => currency.exponent(),
+                    LedgerUnit::Points(_) => 0,
+                },
+                gl_account: total.code.to_string(),
+                name: name_of(&total.code),
+                debits: total.debits,
+                credits: total.credits,
+                net: total.debits - total.credits,
+            }
+        });
+        let discrepancies = books.general_ledger().discrepancies(portfolio);
+        (
+            lines.collect(),
+            discrepancies
+                .iter()
+                .map(|found| format!("{found:?}"))
+                .collect(),
+        )
+    }
+}
+
+/// The account that is meant; the issuer may be left out where there is one only.
+fn find(
+    portfolio: &Portfolio,
+    issuer: Option<&IssuerId>,
+    account: &AccountSelector,
+) -> Result<AccountIndex, ApiError> {
+    let issuer: IssuerIndex = match issuer {
+        Some(id) => portfolio
+            .issuer_index(id)
+            .ok_or(Rejection::IssuerNotFound)?,
+        None => match portfolio.issuers().count() {
+            0 => return Err(Rejection::IssuerNotFound.into()),
+            1 => IssuerIndex(0),
+            _ => return Err(ApiError::IssuerRequired),
+        },
+    };
+    let found = match account {
+        AccountSelector::Reference(reference) => portfolio.by_reference(issuer, *reference),
+        AccountSelector::External(reference) => portfolio.by_external(issuer, reference),
+    };
+    let field = account.field().to_owned();
+    found.ok_or_else(|| Rejection::AccountNotFound { field }.into())
+}
+
+fn account_view(portfolio: &Portfolio, index: AccountIndex) -> AccountView {
+    let account = portfolio.account(index);
+    let amount = |minor| AmountView::new(minor, account.currency);
+    AccountView {
+        issuer_id: portfolio.issuer(account.issuer).id.to_string(),
+        account_reference: AccountReference::of(index).to_string(),
+        issuer_account_external_reference: account
+            .external_reference
+            .as_ref()
+            .map(ToString::to_string),
+        account_balance: amount(account.balance_minor),
+        open_to_buy: portfolio.open_to_buy(index).map(amount),
+        operations: account.operations,
+    }
+}
+
+fn balance_view(
+    books: &Books,
+    index: AccountIndex,
+    valued: Option<BusinessDate>,
+    known: Option<Timestamp>,
+) -> BalanceView {
+    let portfolio = books.portfolio();
+    let account = portfolio.account(index);
+    let issuer = portfolio.issuer(account.issuer);
+    let amount = |minor| AmountView::new(minor, account.currency);
+    let AccountView {
+        issuer_id,
+        account_reference,
+        issuer_account_external_reference,
+        ..
+    } = account_view(portfolio, index);
+    let points = &portfolio.account(account.root).points;
+    let as_of = (valued.is_some() || known.is_some()).then(|| AsOfView {
+        value_date: valued.unwrap_or(issuer.business_date).to_string(),
+        known_at: known.map(instant),
+        account_balance: amount(books.balance_minor(index, valued, known)),
+    });
+    BalanceView {
+        issuer_id,
+        account_reference,
+        issuer_account_external_reference,
+        status: match account.status {
+            AccountStatus::Active => "ACTIVE",
+            AccountStatus::Closed => "CLOSED",
+        },
+        business_date: issuer.business_date.to_string(),
+        account_balance: amount(account.balance_minor),
+        accepted_amount: amount(account.accepted_minor),
+        payments: amount(account.payments_minor),
+        active_credit_limit_amount: amount(i128::from(account.active_credit_limit_minor())),
+        external_reserved_amount: amount(0),
+        authorized_amount: amount(0),
+        open_to_buy: portfolio.open_to_buy(index).map(amount),
+        prevailing_open_to_buy: portfolio.prevailing_open_to_buy(index).map(amount),
+        loyalty_points: points
+            .iter()
+            .map(|(commodity, value)| points_view(issuer, Unit::Points(*commodity), *value))
+            .collect::<Option<_>>()
+            .unwrap_or_default(),
+        as_of,
+    }
+}
+
+fn points_view(issuer: &Issuer, unit: Unit, value: i128) -> Option<PointsView> {
+    let Unit::Points(commodity) = unit else {
+        return None;
+    };
+    let (program, unit) = issuer.commodity_at(commodity);
+    Some(PointsView {
+        bonus_program_reference: program.to_string(),
+        unit: unit.to_string(),
+        cumulated_value: value,
+    })
+}
+
+fn operation_view(
+    portfolio: &Portfolio,
+    index: AccountIndex,
+    record: &Record,
+) -> Option<OperationView> {
+    let account = portfolio.account(index);
+    let issuer = portfolio.issuer(account.issuer);
+    let issuer_id = issuer.id.to_string();
+    let account_reference = AccountReference::of(index).to_string();
+    if let EventBody::OperationRejected {
+        action, rejection, ..
+    } = &record.event.body
+    {
+        let triplet = action.triplet()?;
+        let (kind, reversal) = match action {
+            AccountAction::Post(post) => (post.detail.kind(), false),
+            AccountAction::Reverse(reverse) => (reverse.kind, true),
+            AccountAction::SetCreditLimit(_) | AccountAction::Close => return None,
+        };
+        return Some(OperationView {
+            issuer_id,
+            account_reference,
+            operation_id: None,
+            operation_kind: kind.code(),
+            reversal,
+            partial_operation: false,
+            parent_operation_id: None,
+            status: "REJECTED",
+            rejection_code: Some(rejection.code()),
+            posting_date: instant(posted_at(record)),
+            value_date: None,
+            reference_amount: asked_amount(action),
+            loyalty_point_amount: None,
+            debit: None,
+            detail: None,
+            external_operation_date: instant(triplet.date),
+            external_operation_reference: triplet.reference.to_string(),
+            external_operation_service_poster: triplet.service_poster.to_string(),
+            description: None,
+        });
+    }
+    let operation = record.operation()?;
+    let decided = operation.decided;
+    let original = operation
+        .original
+        .map_or(operation.id, |(original, _)| original);
+    let status = if portfolio.is_cancelled(operation.id) {
+        "CANCELLED"
+    } else if portfolio.is_pending(account.issuer, decided.value_date, (original, operation.id)) {
+        "CAS_PENDING"
+    } else {
+        "PROCESSED"
+    };
+    let value = i128::from(decided.quantity.value);
+    let in_money = decided.quantity.unit == Unit::Money;
+    let zone = issuer.configuration().time_zone;
+    Some(OperationView {
+        issuer_id,
+        account_reference,
+        operation_id: Some(operation.id.to_string()),
+        operation_kind: operation.kind.code(),
+        reversal: operation.original.is_some(),
+        partial_operation: operation.partial,
+        parent_operation_id: operation.original.map(|(original, _)| original.to_string()),
+        status,
+        rejection_code: None,
+        posting_date: instant(operation.posting_date),
+        value_date: Some(instant(zone.start_of(decided.value_date))),
+        reference_amount: in_money.then(|| AmountView::new(value, account.currency)),
+        loyalty_point_amount: points_view(issuer, decided.quantity.unit, value),
+        debit: Some(value > 0),
+        detail: operation
+            .post
+            .and_then(|post| post.contra_detail())
+            .map(str::to_owned),
+        external_operation_date: instant(operation.triplet.date),
+        external_operation_reference: operation.triplet.reference.to_string(),
+        external_operation_service_poster: operation.triplet.service_poster.to_string(),
+        description: operation.description.map(ToString::to_string),
+    })
+}
+
+fn asked_amount(action: &AccountAction) -> Option<AmountView> {
+    let amount = match action {
+        AccountAction::Post(post) => post.reference_amount,
+        AccountAction::Reverse(reverse) => reverse.reference_amount,
+        AccountAction::SetCreditLimit(_) | AccountAction::Close => None,
+    };
+    amount.map(|amount| AmountView::new(i128::from(amount.minor), amount.currency))
+}
+
+fn posted_at(record: &Record) -> Timestamp {
+    let own = match &record.event.body {
+        EventBody::OperationRejected { posting_date, .. } => *posting_date,
+        EventBody::OperationPosted { decided, .. }
+        | EventBody::OperationReversed { decided, .. } => decided.posting_date,
+        EventBody::IssuerConfigured { .. }
+        | EventBody::ProductDefined(_)
+        | EventBody::BonusProgramDefined(_)
+        | EventBody::BusinessDateAdvanced(_)
+        | EventBody::AccountOpened { .. }
+        | EventBody::CreditLimitSet { .. }
+        | EventBody::AccountClosed { .. } => None,
+    };
+    own.unwrap_or(record.recorded_at)
+}
+
+fn journal_views(
+    portfolio: &Portfolio,
+    record: &Record,
+    movement: &ledger_core::portfolio::Movement<'_>,
+) -> [JournalView; 2] {
+    let account = portfolio.account(movement.account);
+    let issuer = portfolio.issuer(account.issuer);
+    legs(portfolio, movement).map(|leg| JournalView {
+        position: record.seq.0,
+        issuer_id: issuer.id.to_string(),
+        operation_id: OperationId::to_string(&movement.operation),
+        account_reference: AccountReference::of(movement.account).to_string(),
+        operation_kind: movement.kind.code(),
+        booking_date: issuer.business_date.to_string(),
+        value_date: movement.value_date.to_string(),
+        gl_account: leg.code.to_string(),
+        debit: leg.value.max(0),
+        credit: -leg.value.min(0),
+        unit: unit_name(issuer, leg.unit),
+    })
+}
+
+fn unit_name(issuer: &Issuer, unit: LedgerUnit) -> String {
+    match unit {
+        LedgerUnit::Currency(currency) => currency.code().to_owned(),
+        LedgerUnit::Points(commodity) => {
+            let (program, unit) = issuer.commodity_at(commodity);
+            format!("{program}/{unit}")
+        }
+    }
+}

@@ -1,0 +1,421 @@
+//! Replaying a history: one command a line, in order, each with its outcome.
+//!
+//! Lines are read and handed to the writer in chunks, several of which are on their way at a time; the
+//! outcome of a line is told only once it is durable. Nothing a line says stops the replay: a line that
+//! cannot be read is counted and told like any other. Sending the same lines again is safe.
+
+use std::collections::VecDeque;
+use std::io::{self, BufRead, BufReader, Read};
+use std::time::Instant;
+
+use ledger_core::command::Request;
+use ledger_core::decide::{Answer, Refusal, Standing};
+use ledger_core::ids::OperationId;
+use ledger_core::money::Amount;
+use ledger_core::rejection::Rejection;
+use ledger_store::writer::Ticket;
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::error::ApiError;
+use crate::ledger::Ledger;
+use crate::line::{self, Expect, LINE_BYTES_MAX};
+
+/// What became of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Outcome {
+    /// It was carried out.
+    Applied,
+    /// It was carried out before: the same correlation id, or the same operation under its triplet.
+    SkippedDuplicate,
+    /// Its correlation id or its triplet was used before for something else.
+    Conflict,
+    /// A rule refused it.
+    Rejected,
+    /// It could not be read, or its form alone is wrong.
+    Malformed,
+}
+
+/// A line and its outcome.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LineResult {
+    /// Number of the line in its input, from 1.
+    pub line: u64,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Why it was not applied, now or the first time.
+    pub rejection: Option<Rejection>,
+    /// The operation it posted, or the one that was there before.
+    pub operation: Option<OperationId>,
+    /// Amounts that were expected and not found.
+    pub failed: Vec<FailedExpectation>,
+}
+
+/// An amount that was expected after a line and not found. Values are minor units.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FailedExpectation {
+    /// `accountBalance` or `openToBuy`.
+    pub field: &'static str,
+    /// What the line expects, in its currency.
+    pub expected: String,
+    /// What the account shows, in its currency; `none` where it has no such amount.
+    pub actual: String,
+}
+
+/// Totals of a replay.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Summary {
+    /// Lines that are not blank.
+    pub lines: u64,
+    /// Lines of outcome APPLIED.
+    pub applied: u64,
+    /// Lines of outcome SKIPPED_DUPLICATE.
+    pub skipped_duplicate: u64,
+    /// Lines of outcome CONFLICT.
+    pub conflict: u64,
+    /// Lines of outcome REJECTED.
+    pub rejected: u64,
+    /// Lines of outcome MALFORMED.
+    pub malformed: u64,
+    /// Amounts compared.
+    pub expectations_checked: u64,
+    /// Amounts that differed.
+    pub expectations_failed: u64,
+    /// Time taken.
+    pub seconds: f64,
+    /// Lines a second.
+    pub operations_per_second: u64,
+}
+
+/// Why a replay stopped before the end of its input.
+#[derive(Debug, Error)]
+pub enum ReplayError {
+    /// The input could not be read.
+    #[error("the input cannot be read: {0}")]
+    Input(#[source] io::Error),
+    /// The results could not be written.
+    #[error("the results cannot be written: {0}")]
+    Results(#[source] io::Error),
+    /// The ledger has no answer.
+    #[error(transparent)]
+    Ledger(#[from] ApiError),
+}
+
+/// Lines in a chunk: enough that one sync serves many, few enough that several chunks fit the queue.
+const CHUNK_LINES: usize = 2_048;
+/// Chunks on their way at a time: one each being decided, appended and answered, and one waiting.
+const CHUNKS_IN_FLIGHT: usize = 4;
+
+/// Bytes of input read at a time.
+const INPUT_BUFFER_BYTES: usize = 1024 * 1024;
+
+/// Where a replay's input comes from, which decides when it may wait for more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// All lines are there; chunks are always filled.
+    File,
+    /// Lines arrive as somebody writes them; whatever has arrived is carried out and answered before
+    /// waiting for more.
+    Stream,
+}
+
+/// Carries out the lines of an input in order and tells `told` the outcome of each, in order.
+///
+/// `told` gets the bytes of input behind it too, for showing progress.
+///
+/// # Errors
+/// [`ReplayError`]. Lines told before it are durable; replaying the input again is safe.
+pub fn replay(
+    ledger: &Ledger,
+    input: impl Read,
+    source: Source,
+    told: impl FnMut(&LineResult, u64) -> io::Result<()>,
+) -> Result<Summary, ReplayError> {
+    let mut replay = Replay {
+        ledger,
+        told,
+        in_flight: VecDeque::new(),
+        summary: Summary::default(),
+    };
+    let started = Instant::now();
+    replay.run(BufReader::with_capacity(INPUT_BUFFER_BYTES, input), source)?;
+    let mut summary = replay.summary;
+    let taken = started.elapsed();
+    summary.seconds = taken.as_secs_f64();
+    let micros = taken.as_micros().max(1);
+    let rate = u128::from(summary.lines) * 1_000_000 / micros;
+    summary.operations_per_second = u64::try_from(rate).unwrap_or(u64::MAX);
+    Ok(summary)
+}
+
+struct Replay<'a, T> {
+    ledger: &'a Ledger,
+    told: T,
+    in_flight: VecDeque<(Chunk, Ticket)>,
+    summary: Summary,
+}
+
+/// Lines on their way, with what is needed once their answers come.
+#[derive(Default)]
+struct Chunk {
+    lines: Vec<Waiting>,
+    requests: Vec<Request>,
+    /// Bytes of input up to the end of the chunk.
+    bytes: u64,
+}
+
+/// A line that waits for its turn to be told.
+enum Waiting {
+    Submitted { line: u64, expect: Expect },
+    Malformed { line: u64, rejection: Rejection },
+}
+
+impl<T: FnMut(&LineResult, u64) -> io::Result<()>> Replay<'_, T> {
+    fn run(&mut self, mut input: BufReader<impl Read>, source: Source) -> Result<(), ReplayError> {
+        let mut chunk = Chunk::default();
+        let mut line = 0;
+        let mut buffer = Vec::new();
+        loop {
+            // Reading on would wait for the sender, who may be waiting for our answers.
+            if source == Source::Stream && !input.buffer().contains(&b'\n') {
+                self.submit(chunk.cut())?;
+                self.settle(0)?;
+            }
+            buffer.clear();
+            let read = read_line(&mut input, &mut buffer).map_err(ReplayError::Input)?;
+            if read == 0 {
+                break;
+            }
+            line += 1;
+            chunk.bytes += read;
+            chunk.take(line, &buffer);
+            if chunk.lines.len() >= CHUNK_LINES {
+                self.submit(chunk.cut())?;
+                self.settle(CHUNKS_IN_FLIGHT)?;
+            }
+        }
+        self.submit(chunk)?;
+        self.settle(0)
+    }
+
+    fn submit(&mut self, mut chunk: Chunk) -> Result<(), ReplayError> {
+        if !chunk.lines.is_empty() {
+            let requests = std::mem::take(&mut chunk.requests);
+            let ticket = self.ledger.ticket_when_free(requests)?;
+            self.in_flight.push_back((chunk, ticket));
+        }
+        Ok(())
+    }
+
+    /// Waits for answers until at most `left` chunks are on their way.
+    fn settle(&mut self, left: usize) -> Result<(), ReplayError> {
+        while self.in_flight.len() > left {
+            let Some((chunk, ticket)) = self.in_flight.pop_front() else {
+                break;
+            };
+            let answers = ticket.wait().map_err(ApiError::from)?;
+            let mut answers = answers.into_iter();
+            for waiting in chunk.lines {
+                let result = match waiting {
+                    Waiting::Malformed { line, rejection } => LineResult {
+                        line,
+                        outcome: Outcome::Malformed,
+                        rejection: Some(rejection),
+                        operation: None,
+                        failed: Vec::new(),
+                    },
+                    Waiting::Submitted { line, expect } => {
+                        let answer = answers.next().expect("every request has an answer");
+                        self.judge(line, answer, expect)
+                    }
+                };
+                self.summary.count(result.outcome);
+                (self.told)(&result, chunk.bytes).map_err(ReplayError::Results)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn judge(&mut self, line: u64, answer: Answer, expect: Expect) -> LineResult {
+        let mut failed = Vec::new();
+        // A line that was carried out before says nothing about the account now.
+        if !answer.replayed && expect != Expect::default() {
+            let expectations = [
+                ("accountBalance", expect.account_balance),
+                ("openToBuy", expect.open_to_buy),
+            ];
+            for (field, expected) in expectations {
+                let Some(expected) = expected else { continue };
+                let actual = answer.amounts.as_ref().and_then(|amounts| match field {
+                    "accountBalance" => Some((amounts.balance_minor, amounts.currency)),
+                    _ => amounts
+                        .open_to_buy_minor
+                        .map(|minor| (minor, amounts.currency)),
+                });
+                self.summary.expectations_checked += 1;
+                if actual != Some((i128::from(expected.minor), expected.currency)) {
+                    self.summary.expectations_failed += 1;
+                    failed.push(FailedExpectation::new(field, expected, actual));
+                }
+            }
+        }
+        let (outcome, rejection, operation) = outcome_of(answer);
+        LineResult {
+            line,
+            outcome,
+            rejection,
+            operation,
+            failed,
+        }
+    }
+}
+
+impl Chunk {
+    /// The chunk so far; what follows counts its bytes on.
+    fn cut(&mut self) -> Self {
+        let rest = Self {
+            bytes: self.bytes,
+            ..Self::default()
+        };
+        std::mem::replace(self, rest)
+    }
+
+    fn take(&mut self, line: u64, bytes: &[u8]) {
+        let parsed = match std::str::from_utf8(bytes) {
+            Ok(text) if text.trim().is_empty() => return,
+            Ok(text) => line::parse(text),
+            Err(_) => Err(Rejection::invalid("", "is not UTF-8 text")),
+        };
+        self.lines.push(match parsed {
+            Ok(parsed) => {
+                self.requests.push(parsed.request);
+                Waiting::Submitted {
+                    line,
+                    expect: parsed.expect,
+                }
+            }
+            Err(rejection) => Waiting::Malformed { line, rejection },
+        });
+    }
+}
+
+impl Summary {
+    fn count(&mut self, outcome: Outcome) {
+        self.lines += 1;
+        *match outcome {
+            Outcome::Applied => &mut self.applied,
+            Outcome::SkippedDuplicate => &mut self.skipped_duplicate,
+            Outcome::Conflict => &mut self.conflict,
+            Outcome::Rejected => &mut self.rejected,
+            Outcome::Malformed => &mut self.malformed,
+        } += 1;
+    }
+
+    /// Totals of this replay and another one, the time of both together.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let lines = self.lines + other.lines;
+        let seconds = std::time::Duration::from_secs_f64(self.seconds)
+            .saturating_add(std::time::Duration::from_secs_f64(other.seconds));
+        let rate = u128::from(lines) * 1_000_000 / seconds.as_micros().max(1);
+        Self {
+            lines,
+            applied: self.applied + other.applied,
+            skipped_duplicate: self.skipped_duplicate + other.skipped_duplicate,
+            conflict: self.conflict + other.conflict,
+            rejected: self.rejected + other.rejected,
+            malformed: self.malformed + other.malformed,
+            expectations_checked: self.expectations_checked + other.expectations_checked,
+            expectations_failed: self.expectations_failed + other.expectations_failed,
+            seconds: seconds.as_secs_f64(),
+            operations_per_second: u64::try_from(rate).unwrap_or(u64::MAX),
+        }
+    }
+}
+
+impl FailedExpectation {
+    fn new(
+        field: &'static str,
+        expected: Amount,
+        actual: Option<(i128, ledger_core::money::Currency)>,
+    ) -> Self {
+        Self {
+            field,
+            expected: format!("{} {}", expected.minor, expected.currency.code()),
+            actual: match actual {
+                Some((minor, currency)) => format!("{minor} {}", currency.code()),
+                None => "none".to_owned(),
+            },
+        }
+    }
+}
+
+/// What an answer means for a line of a batch.
+///
+/// Source: specification, A18 and 2e: in a batch, an operation that is there already under its
+/// triplet is a duplicate to skip if it is the same, and a conflict if it is not.
+fn outcome_of(answer: Answer) -> (Outcome, Option<Rejection>, Option<OperationId>) {
+    let replayed = answer.replayed;
+    let Refusal {
+        rejection,
+        standing,
+    } = match answer.outcome {
+        Ok(accepted) if replayed => return (Outcome::SkippedDuplicate, None, accepted.operation),
+        Ok(accepted) => return (Outcome::Applied, None, accepted.operation),
+        Err(refusal) => refusal,
+    };
+    let existing = if let Rejection::DuplicateExternalTriplet {
+        existing,
+        same_payload,
+    } = &rejection
+    {
+        Some((*existing, *same_payload))
+    } else {
+        None
+    };
+    let is_mismatch = matches!(rejection, Rejection::IdempotencyPayloadMismatch { .. });
+    let outcome = match existing {
+        _ if standing == Standing::Malformed => Outcome::Malformed,
+        _ if replayed => Outcome::SkippedDuplicate,
+        Some((_, true)) => Outcome::SkippedDuplicate,
+        Some((_, false)) => Outcome::Conflict,
+        None if is_mismatch => Outcome::Conflict,
+        None => Outcome::Rejected,
+    };
+    (
+        outcome,
+        Some(rejection),
+        existing.map(|(operation, _)| operation),
+    )
+}
+
+/// Reads a line with its end into `buffer` and says how many bytes it took from the input. Of a line
+/// that is too long only as much is kept as shows that it is.
+fn read_line(input: &mut impl BufRead, buffer: &mut Vec<u8>) -> io::Result<u64> {
+    let mut taken = 0;
+    loop {
+        let available = match input.fill_buf() {
+            Ok(available) => available,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        if available.is_empty() {
+            return Ok(taken);
+        }
+        let end = available
+            .iter()
+            .position(|byte| *byte == b'\n')
+            .map(|place| place + 1);
+        let used = end.unwrap_or(available.len());
+        let room = (LINE_BYTES_MAX + 1).saturating_sub(buffer.len());
+        buffer.extend_from_slice(&available[..used.min(room)]);
+        input.consume(used);
+        taken += u64::try_from(used).unwrap_or(u64::MAX);
+        if end.is_some() {
+            return Ok(taken);
+        }
+    }
+}

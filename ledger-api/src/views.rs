@@ -1,0 +1,211 @@
+//! What queries answer, in the names of the operations API, ready to be written as JSON.
+
+use ledger_core::money::Currency;
+use ledger_core::time::Timestamp;
+use serde::Serialize;
+
+/// An amount: debit positive, credit negative. Open-to-buy alone is an availability.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AmountView {
+    /// Minor units.
+    pub value: i128,
+    /// Digits after the decimal point.
+    pub exponent: u32,
+    /// Currency code.
+    pub iso_code: &'static str,
+}
+
+impl AmountView {
+    /// `minor` units of `currency`.
+    #[must_use]
+    pub fn new(minor: i128, currency: Currency) -> Self {
+        Self {
+            value: minor,
+            exponent: currency.exponent(),
+            iso_code: currency.code(),
+        }
+    }
+}
+
+/// One account in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AccountView {
+    /// The issuer.
+    pub issuer_id: String,
+    /// The engine's reference.
+    pub account_reference: String,
+    /// The issuer's reference.
+    pub issuer_account_external_reference: Option<String>,
+    /// What the holder owes.
+    pub account_balance: AmountView,
+    /// What the account may still spend; absent for debit accounts.
+    pub open_to_buy: Option<AmountView>,
+    /// Number of operations posted on it.
+    pub operations: u64,
+}
+
+/// Financial information of one account (source: issuer API, "Retrieve Financial Information").
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BalanceView {
+    /// The issuer.
+    pub issuer_id: String,
+    /// The engine's reference.
+    pub account_reference: String,
+    /// The issuer's reference.
+    pub issuer_account_external_reference: Option<String>,
+    /// ACTIVE or CLOSED.
+    pub status: &'static str,
+    /// The issuer's business date.
+    pub business_date: String,
+    /// Operations posted on the account.
+    pub account_balance: AmountView,
+    /// Operations other than payments, posted here or below.
+    pub accepted_amount: AmountView,
+    /// Payments posted here or below, a positive number.
+    pub payments: AmountView,
+    /// The limit that counts.
+    pub active_credit_limit_amount: AmountView,
+    /// Amount reserved by authorizations; zero until the engine keeps them.
+    pub external_reserved_amount: AmountView,
+    /// Deprecated in the source and always zero there.
+    pub authorized_amount: AmountView,
+    /// What the account may still spend; absent for debit accounts.
+    pub open_to_buy: Option<AmountView>,
+    /// The lower of the account's and its root's.
+    pub prevailing_open_to_buy: Option<AmountView>,
+    /// Points of the hierarchy.
+    pub loyalty_points: Vec<PointsView>,
+    /// The balance on two time axes, if it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<AsOfView>,
+}
+
+/// Points of one program and unit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PointsView {
+    /// The program.
+    pub bonus_program_reference: String,
+    /// The unit.
+    pub unit: String,
+    /// Points, credit to the customer negative.
+    pub cumulated_value: i128,
+}
+
+/// A balance as it was, or will be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AsOfView {
+    /// Operations with a value date of at most this day.
+    pub value_date: String,
+    /// Operations posted at or before this instant; absent: all.
+    pub known_at: Option<String>,
+    /// The balance.
+    pub account_balance: AmountView,
+}
+
+/// One operation, or one refusal, in a list (source: issuer API, "Operation").
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OperationView {
+    /// The issuer.
+    pub issuer_id: String,
+    /// The account.
+    pub account_reference: String,
+    /// Its id; absent for a refusal.
+    pub operation_id: Option<String>,
+    /// Kind, such as FEE.
+    pub operation_kind: &'static str,
+    /// Whether it reverses another.
+    pub reversal: bool,
+    /// Whether it reverses a part.
+    pub partial_operation: bool,
+    /// The operation it reverses.
+    pub parent_operation_id: Option<String>,
+    /// PROCESSED, CAS_PENDING, CANCELLED (with its reversal, while pending) or REJECTED.
+    pub status: &'static str,
+    /// Why, for a refusal.
+    pub rejection_code: Option<&'static str>,
+    /// When it was posted.
+    pub posting_date: String,
+    /// When it counts from.
+    pub value_date: Option<String>,
+    /// The amount, in money.
+    pub reference_amount: Option<AmountView>,
+    /// The amount, in points.
+    pub loyalty_point_amount: Option<PointsView>,
+    /// Whether the holder is debited.
+    pub debit: Option<bool>,
+    /// Fee type, adjustment reason or interest type.
+    pub detail: Option<String>,
+    /// First part of the triplet.
+    pub external_operation_date: String,
+    /// Second part of the triplet.
+    pub external_operation_reference: String,
+    /// Third part of the triplet.
+    pub external_operation_service_poster: String,
+    /// Text for the cardholder.
+    pub description: Option<String>,
+}
+
+/// One leg of a booking.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JournalView {
+    /// Place of the record that made the operation effective.
+    pub position: u64,
+    /// The issuer.
+    pub issuer_id: String,
+    /// The operation.
+    pub operation_id: String,
+    /// Its account.
+    pub account_reference: String,
+    /// Its kind.
+    pub operation_kind: &'static str,
+    /// The issuer's business date at the booking.
+    pub booking_date: String,
+    /// When the operation counts from.
+    pub value_date: String,
+    /// General-ledger account.
+    pub gl_account: String,
+    /// Minor units or points, when this is the debit side.
+    pub debit: i64,
+    /// Minor units or points, when this is the credit side.
+    pub credit: i64,
+    /// Currency code, or `program/unit` for points.
+    pub unit: String,
+}
+
+/// One line of the trial balance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TrialBalanceView {
+    /// The issuer.
+    pub issuer_id: String,
+    /// Currency code, or `program/unit` for points.
+    pub unit: String,
+    /// Digits after the decimal point; zero for points.
+    pub exponent: u32,
+    /// General-ledger account.
+    pub gl_account: String,
+    /// Its name, where it is a standard one.
+    pub name: &'static str,
+    /// Sum of the debits.
+    pub debits: i128,
+    /// Sum of the credits.
+    pub credits: i128,
+    /// Debits less credits.
+    pub net: i128,
+}
+
+/// An instant as the issuer API writes it: UTC, milliseconds, offset with a colon.
+#[must_use]
+pub fn instant(at: Timestamp) -> String {
+    match at.to_utc() {
+        Some(utc) => utc.format("%Y-%m-%dT%H:%M:%S%.3f+00:00").to_string(),
+        None => at.0.to_string(),
+    }
+}
