@@ -1,0 +1,7 @@
+//! Tests of the library, the replay format and the command line, through what users touch.
+
+mod berka;
+mod command_line;
+mod damage;
+mod edge;
+mod library;
