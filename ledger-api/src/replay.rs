@@ -122,9 +122,10 @@ pub enum Source {
     Stream,
 }
 
-/// Carries out the lines of an input in order and tells `told` the outcome of each, in order.
+/// Carries out the lines of an input in order and tells `told` the outcomes, in order, some at a time.
 ///
-/// `told` gets the bytes of input behind it too, for showing progress.
+/// `told` gets the bytes of input behind them too, for showing progress. The next lines may not come
+/// before it has passed the outcomes on.
 ///
 /// # Errors
 /// [`ReplayError`]. Lines told before it are durable; replaying the input again is safe.
@@ -132,7 +133,7 @@ pub fn replay(
     ledger: &Ledger,
     input: impl Read,
     source: Source,
-    told: impl FnMut(&LineResult, u64) -> io::Result<()>,
+    told: impl FnMut(&[LineResult], u64) -> io::Result<()>,
 ) -> Result<Summary, ReplayError> {
     let mut replay = Replay {
         ledger,
@@ -173,7 +174,7 @@ enum Waiting {
     Malformed { line: u64, rejection: Rejection },
 }
 
-impl<T: FnMut(&LineResult, u64) -> io::Result<()>> Replay<'_, T> {
+impl<T: FnMut(&[LineResult], u64) -> io::Result<()>> Replay<'_, T> {
     fn run(&mut self, mut input: BufReader<impl Read>, source: Source) -> Result<(), ReplayError> {
         let mut chunk = Chunk::default();
         let mut line = 0;
@@ -218,8 +219,10 @@ impl<T: FnMut(&LineResult, u64) -> io::Result<()>> Replay<'_, T> {
             };
             let answers = ticket.wait().map_err(ApiError::from)?;
             let mut answers = answers.into_iter();
-            for waiting in chunk.lines {
-                let result = match waiting {
+            let results: Vec<_> = chunk
+                .lines
+                .into_iter()
+                .map(|waiting| match waiting {
                     Waiting::Malformed { line, rejection } => LineResult {
                         line,
                         outcome: Outcome::Malformed,
@@ -231,10 +234,12 @@ impl<T: FnMut(&LineResult, u64) -> io::Result<()>> Replay<'_, T> {
                         let answer = answers.next().expect("every request has an answer");
                         self.judge(line, answer, expect)
                     }
-                };
-                self.summary.count(result.outcome);
-                (self.told)(&result, chunk.bytes).map_err(ReplayError::Results)?;
-            }
+                })
+                .collect();
+            results
+                .iter()
+                .for_each(|result| self.summary.count(result.outcome));
+            (self.told)(&results, chunk.bytes).map_err(ReplayError::Results)?;
         }
         Ok(())
     }

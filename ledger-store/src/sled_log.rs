@@ -99,9 +99,9 @@ impl SledLog {
     /// [`StoreError::Locked`] when it is already open, [`StoreError::Damaged`] when anything on disk is
     /// not what was written. A log that was closed in order is checked before anything is changed in
     /// it. After a crash that is not possible: sled may already have cut what it took for unfinished,
-    /// so copy the directory before trying anything with a damaged one. Where sled itself misbehaved,
-    /// its memory and its lock on `log/db` are kept until the process ends, since asking it to clean
-    /// up could write to the damaged file.
+    /// so copy the directory before trying anything with a damaged one. Where sled panicked, its memory
+    /// and its lock on `log/db` are kept until the process ends, since asking it to clean up could
+    /// make it panic again, which would end the process at once.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
         Self::open_scanning(dir, &mut |_| Ok(()))
     }

@@ -93,7 +93,7 @@ pub(super) fn run(args: &ReplayArgs, json: bool, out: &mut impl Write) -> Result
 fn replay_all(
     ledger: &Ledger,
     inputs: Vec<Input<'_>>,
-    mut results: Option<Results<'_>>,
+    mut results: Option<Results>,
 ) -> Result<Summary, CliError> {
     let name_files = inputs.len() > 1;
     let progress = progress_bar(inputs.iter().map(|input| input.bytes).sum());
@@ -108,24 +108,21 @@ fn replay_all(
             bytes,
         } = input;
         let file = name_files.then_some(path);
-        let summary = replay(ledger, read, source, |result, bytes_read| {
+        let summary = replay(ledger, read, source, |told, bytes_read| {
             progress.set_position(before + bytes_read);
-            if is_worth_reporting(result) {
+            for result in told.iter().filter(|result| is_worth_reporting(result)) {
                 reported += 1;
                 if reported <= REPORTED_LINES_MAX {
                     progress.suspend(|| report(path, result));
                 }
             }
             match &mut results {
-                Some(results) => results.write(file, result),
+                Some(results) => results.write(file, told),
                 None => Ok(()),
             }
         })?;
         before += bytes.unwrap_or(0);
         total = total.and(summary);
-        if let Some(results) = &mut results {
-            results.flush()?;
-        }
     }
     progress.finish_and_clear();
     if reported > REPORTED_LINES_MAX {
@@ -182,47 +179,41 @@ impl<'a> Input<'a> {
     }
 }
 
-struct Results<'a> {
-    path: &'a Path,
+struct Results {
     file: BufWriter<File>,
 }
 
-impl<'a> Results<'a> {
-    fn create(path: &'a Path) -> Result<Self, CliError> {
+impl Results {
+    fn create(path: &Path) -> Result<Self, CliError> {
         let file = File::create(path);
         let file = file.map_err(|source| CliError::File {
             path: path.to_owned(),
             source,
         })?;
         Ok(Self {
-            path,
             file: BufWriter::new(file),
         })
     }
 
-    fn write(&mut self, file: Option<&Path>, result: &LineResult) -> io::Result<()> {
-        let rejection = result.rejection.as_ref();
-        let line = ResultLine {
-            file,
-            line: result.line,
-            outcome: result.outcome,
-            code: rejection.map(|rejection| rejection.code()),
-            field: rejection
-                .map(|rejection| rejection.field())
-                .filter(|field| !field.is_empty()),
-            operation_id: result.operation.map(|operation| operation.to_string()),
-            message: rejection.map(ToString::to_string),
-            expectations_failed: &result.failed,
-        };
-        write_json(&mut self.file, &line)
-    }
-
-    fn flush(&mut self) -> Result<(), CliError> {
-        let flushed = self.file.flush();
-        flushed.map_err(|source| CliError::File {
-            path: self.path.to_owned(),
-            source,
-        })
+    /// Writes outcomes and passes them on at once: somebody may be waiting for them.
+    fn write(&mut self, file: Option<&Path>, told: &[LineResult]) -> io::Result<()> {
+        for result in told {
+            let rejection = result.rejection.as_ref();
+            let line = ResultLine {
+                file,
+                line: result.line,
+                outcome: result.outcome,
+                code: rejection.map(|rejection| rejection.code()),
+                field: rejection
+                    .map(|rejection| rejection.field())
+                    .filter(|f| !f.is_empty()),
+                operation_id: result.operation.map(|operation| operation.to_string()),
+                message: rejection.map(ToString::to_string),
+                expectations_failed: &result.failed,
+            };
+            write_json(&mut self.file, &line)?;
+        }
+        self.file.flush()
     }
 }
 

@@ -168,9 +168,11 @@ fn lines(rows: &[Row], with_corrections: bool) -> String {
 }
 
 fn replay_text(ledger: &Ledger, text: &str) -> Summary {
-    let tell = |result: &LineResult, _| {
-        assert_eq!(result.rejection, None, "line {}", result.line);
-        assert_eq!(result.failed, [], "line {}", result.line);
+    let tell = |told: &[LineResult], _| {
+        for result in told {
+            assert_eq!(result.rejection, None, "line {}", result.line);
+            assert_eq!(result.failed, [], "line {}", result.line);
+        }
         Ok(())
     };
     replay(ledger, text.as_bytes(), Source::File, tell).expect("the replay runs to its end")

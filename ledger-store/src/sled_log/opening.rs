@@ -273,11 +273,11 @@ fn open_and_scan(
     expected: LogHead,
     sender: &SyncSender<Progress>,
 ) -> Result<(sled::Db, LogHead), StoreError> {
-    // Never dropped when anything below fails or panics: dropping writes, and a panic while dropping
-    // during a panic would end the process.
+    // A panic below must not drop it: sled panicking again while it is dropped would end the process.
     let db = ManuallyDrop::new(open_sled(dir)?);
-    let head = check_records(dir, &db, expected, sender)?;
-    Ok((ManuallyDrop::into_inner(db), head))
+    let outcome = check_records(dir, &db, expected, sender);
+    let db = ManuallyDrop::into_inner(db);
+    Ok((db, outcome?))
 }
 
 fn open_sled(dir: &Path) -> Result<sled::Db, StoreError> {
