@@ -12,6 +12,7 @@ use ledger_core::command::Request;
 use ledger_core::decide::{Answer, Refusal, Standing};
 use ledger_core::ids::OperationId;
 use ledger_core::money::Amount;
+use ledger_core::portfolio::AccountAmounts;
 use ledger_core::rejection::Rejection;
 use ledger_store::writer::Ticket;
 use serde::Serialize;
@@ -245,29 +246,14 @@ impl<T: FnMut(&[LineResult], u64) -> io::Result<()>> Replay<'_, T> {
     }
 
     fn judge(&mut self, line: u64, answer: Answer, expect: Expect) -> LineResult {
-        let mut failed = Vec::new();
-        // A line that was carried out before says nothing about the account now.
-        if !answer.replayed && expect != Expect::default() {
-            let expectations = [
-                ("accountBalance", expect.account_balance),
-                ("openToBuy", expect.open_to_buy),
-            ];
-            for (field, expected) in expectations {
-                let Some(expected) = expected else { continue };
-                let actual = answer.amounts.as_ref().and_then(|amounts| match field {
-                    "accountBalance" => Some((amounts.balance_minor, amounts.currency)),
-                    _ => amounts
-                        .open_to_buy_minor
-                        .map(|minor| (minor, amounts.currency)),
-                });
-                self.summary.expectations_checked += 1;
-                if actual != Some((i128::from(expected.minor), expected.currency)) {
-                    self.summary.expectations_failed += 1;
-                    failed.push(FailedExpectation::new(field, expected, actual));
-                }
-            }
-        }
+        let amounts = answer.amounts;
         let (outcome, rejection, operation) = outcome_of(answer);
+        let failed = match outcome {
+            // A line that should have been applied and was refused is still held to what it expects.
+            Outcome::Applied | Outcome::Rejected => self.compare(expect, amounts),
+            // What was carried out before, or was meant for something else, says nothing about now.
+            Outcome::SkippedDuplicate | Outcome::Conflict | Outcome::Malformed => Vec::new(),
+        };
         LineResult {
             line,
             outcome,
@@ -275,6 +261,32 @@ impl<T: FnMut(&[LineResult], u64) -> io::Result<()>> Replay<'_, T> {
             operation,
             failed,
         }
+    }
+
+    fn compare(
+        &mut self,
+        expect: Expect,
+        amounts: Option<AccountAmounts>,
+    ) -> Vec<FailedExpectation> {
+        let balance = amounts.map(|amounts| (amounts.balance_minor, amounts.currency));
+        let open_to_buy = amounts.and_then(|amounts| {
+            amounts
+                .open_to_buy_minor
+                .map(|minor| (minor, amounts.currency))
+        });
+        let mut failed = Vec::new();
+        for (field, expected, actual) in [
+            ("accountBalance", expect.account_balance, balance),
+            ("openToBuy", expect.open_to_buy, open_to_buy),
+        ] {
+            let Some(expected) = expected else { continue };
+            self.summary.expectations_checked += 1;
+            if actual != Some((i128::from(expected.minor), expected.currency)) {
+                self.summary.expectations_failed += 1;
+                failed.push(FailedExpectation::new(field, expected, actual));
+            }
+        }
+        failed
     }
 }
 

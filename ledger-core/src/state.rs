@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::command::{AccountAction, Command, OnAccount, PostDetail, Request, Triplet};
+use crate::command::{AccountAction, Command, PostDetail, Request, Triplet};
 use crate::event::{EventBody, Record};
 use crate::fingerprint::{Fingerprint, FingerprintIndex};
 use crate::ids::{AccountIndex, CorrelationId, IssuerIndex, OperationId, Seq};
@@ -103,22 +103,28 @@ impl LedgerState {
     pub fn recall_list(&self, requests: &[Request]) -> Vec<Seq> {
         let mut list = Vec::new();
         for request in requests {
+            let action = match &request.command {
+                Command::OnAccount(on) => Some(&on.action),
+                Command::ConfigureIssuer(_)
+                | Command::DefineProduct(_)
+                | Command::DefineBonusProgram(_)
+                | Command::AdvanceBusinessDate(_)
+                | Command::OpenAccount(_) => None,
+            };
+            // An operation id names a record whoever asks, even an issuer that only an earlier
+            // request of this batch creates. Keys of such an issuer cannot have been used yet.
+            let rewarded = action.and_then(rewarded_id).map(OperationId::seq);
+            list.extend(rewarded.filter(|seq| *seq <= self.last_seq));
             let Some(issuer) = self.portfolio.issuer_index(&request.issuer) else {
                 continue;
             };
             let key = Fingerprint::of_correlation(issuer, request.correlation);
             list.extend(self.correlations.candidates(key));
-            let Command::OnAccount(OnAccount { action, .. }) = &request.command else {
-                continue;
-            };
-            for triplet in triplets_of(action).into_iter().flatten() {
+            for triplet in action.map(triplets_of).into_iter().flatten().flatten() {
                 list.extend(
                     self.triplets
                         .candidates(Fingerprint::of_triplet(issuer, triplet)),
                 );
-            }
-            if let Some(id) = rewarded_id(action).filter(|id| id.seq() <= self.last_seq) {
-                list.push(id.seq());
             }
         }
         list.sort_unstable();

@@ -42,6 +42,18 @@ impl Engine {
         answers.remove(0)
     }
 
+    /// A writer and a reader that start from this one's log, with nothing else left of it.
+    #[must_use]
+    pub fn restarted(self) -> Self {
+        let log = self.log;
+        let mut books = Books::default();
+        for record in &log {
+            books.apply(record);
+        }
+        let state = LedgerState::replay(log.iter().map(AsRef::as_ref));
+        Self { log, state, books }
+    }
+
     /// Every record so far.
     pub fn log(&self) -> impl Iterator<Item = &Record> {
         self.log.iter().map(AsRef::as_ref)

@@ -143,7 +143,7 @@ fn magnitude(field: &str, value: i64) -> Result<(), Rejection> {
     let field = field.to_owned();
     match value {
         0 => Err(Rejection::AmountZero { field }),
-        -LARGEST..=LARGEST => Ok(()),
+        _ if (-LARGEST..=LARGEST).contains(&value) => Ok(()),
         _ => Err(Rejection::AmountOutOfRange { field }),
     }
 }

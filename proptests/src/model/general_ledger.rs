@@ -75,9 +75,9 @@ impl Model {
             })
             .expect("a configured issuer");
         for wanted in [Some(detail), None] {
-            let rule = script
-                .iter()
-                .find(|rule| rule.kind == kind && rule.detail.as_ref().map(|d| d.as_str()) == wanted);
+            let rule = script.iter().find(|rule| {
+                rule.kind == kind && rule.detail.as_ref().map(|d| d.as_str()) == wanted
+            });
             if let Some(rule) = rule {
                 return rule.contra.as_str().to_owned();
             }

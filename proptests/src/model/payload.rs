@@ -49,7 +49,11 @@ fn differences(a: Fields, b: Fields) -> Vec<&'static str> {
     if a[0] != b[0] {
         return vec!["command"];
     }
-    assert_eq!(a.len(), b.len(), "commands of one name have the same fields");
+    assert_eq!(
+        a.len(),
+        b.len(),
+        "commands of one name have the same fields"
+    );
     a.into_iter()
         .zip(b)
         .filter(|(a, b)| a != b)

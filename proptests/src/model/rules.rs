@@ -265,7 +265,6 @@ impl Model {
         Ok(value_date)
     }
 
-    #[expect(clippy::type_complexity, reason = "a value and, for points, of what")]
     fn quantity(
         &self,
         issuer: &IssuerId,
