@@ -108,7 +108,7 @@ pub fn decide(
                 let record = Record {
                     seq: state.last_seq.next(),
                     recorded_at: now,
-                    event: *event,
+                    event,
                 };
                 state.apply(&record);
                 let amounts = record

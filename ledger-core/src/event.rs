@@ -24,8 +24,8 @@ pub struct Record {
     pub seq: Seq,
     /// When the engine recorded it; never earlier than the record before.
     pub recorded_at: Timestamp,
-    /// What happened.
-    pub event: Event,
+    /// What happened; on the heap, since records are moved about in batches.
+    pub event: Box<Event>,
 }
 
 /// What one command did.

@@ -267,14 +267,13 @@ impl Decider {
         decided: &Sender<Decided>,
     ) {
         while let Ok(first) = waiting.recv() {
-            let mut requests = Vec::new();
-            let mut replies = Vec::new();
-            let mut next = Some(first);
-            while let Some(job) = next {
+            let mut replies = vec![(first.reply, first.requests.len())];
+            let mut requests = first.requests;
+            while requests.len() < BATCH_REQUESTS_MAX
+                && let Ok(job) = waiting.try_recv()
+            {
                 replies.push((job.reply, job.requests.len()));
                 requests.extend(job.requests);
-                let full = requests.len() >= BATCH_REQUESTS_MAX;
-                next = if full { None } else { waiting.try_recv().ok() };
             }
             self.gate.leave(requests.len());
             match self.decide(requests, now()) {

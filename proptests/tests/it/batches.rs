@@ -1,6 +1,5 @@
 //! Batches, and requests sent again.
 
-use ledger_core::command::{Command, Request};
 use ledger_core::decide::{Answer, Standing};
 use ledger_core::event::Record;
 use ledger_proptests::engine::Engine;
@@ -22,7 +21,6 @@ proptest! {
         let requests = strategy::requests(&steps);
         let mut cuts: Vec<_> = cuts.iter().map(|cut| cut.index(requests.len() + 1)).collect();
         cuts.push(requests.len());
-        cuts.extend(after_arrivals(&requests));
         cuts.sort_unstable();
 
         let mut cut_up = Engine::default();
@@ -87,25 +85,6 @@ proptest! {
             prop_assert!(answer.replayed || !is_recorded(&answer));
         }
     }
-}
-
-/// Cuts right after the first configuration of each issuer.
-///
-/// Narrows the law around a defect of `LedgerState::recall_list`: it skips the requests of an issuer
-/// that the batch itself creates, and with them the operation that a bonus rewards by its id, which
-/// may be an older record of another issuer. Deciding then stops with "the recall list named every
-/// record needed". To be taken out once that is fixed; the case is in `proptest-regressions/`.
-fn after_arrivals(requests: &[Request]) -> Vec<usize> {
-    let mut known = Vec::new();
-    let mut cuts = Vec::new();
-    for (place, request) in requests.iter().enumerate() {
-        let configures = matches!(request.command, Command::ConfigureIssuer(_));
-        if configures && !known.contains(&&request.issuer) {
-            known.push(&request.issuer);
-            cuts.push(place + 1);
-        }
-    }
-    cuts
 }
 
 fn is_recorded(answer: &Answer) -> bool {
