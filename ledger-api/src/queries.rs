@@ -75,22 +75,30 @@ impl Ledger {
         account: &AccountSelector,
         filter: OperationFilter,
     ) -> Result<(Vec<OperationView>, bool), ApiError> {
-        // The records are read without holding the books, so that the writer need not wait.
-        let (index, places) = {
+        // Records are read without holding the books, so that the writer need not wait.
+        let (index, entries, refused) = {
             let books = self.reader().books();
             let index = find(books.portfolio(), issuer, account)?;
-            let entries = books.history(index).entries();
-            let mut places: Vec<_> = entries.iter().map(|e| (e.posted_at, e.seq)).collect();
-            if filter.include_refused {
-                for seq in books.refused(index) {
-                    // Refusals are few and are listed by when they were recorded or posted.
-                    let record = self.reader().record(*seq)?;
-                    places.extend(record.map(|record| (posted_at(&record), *seq)));
-                }
-                places.sort_unstable();
-            }
-            (index, places)
+            (
+                index,
+                books.history(index).entries(),
+                books.refused(index).to_vec(),
+            )
         };
+        let mut places: Vec<_> = entries
+            .iter()
+            .map(|entry| (entry.posted_at, entry.seq))
+            .collect();
+        if filter.include_refused {
+            for seq in refused {
+                places.extend(
+                    self.reader()
+                        .record(seq)?
+                        .map(|record| (posted_at(&record), seq)),
+                );
+            }
+            places.sort_unstable();
+        }
         let page_size = filter.page_size.clamp(1, PAGE_OPERATIONS_MAX);
         let mut wanted = places
             .into_iter()

@@ -57,6 +57,16 @@ pub trait EventLog: Send {
     /// disk is unknown to the writer, and every later append gives [`StoreError::Poisoned`].
     fn append(&mut self, blocks: &[Block]) -> Result<(), StoreError>;
 
+    /// Makes durable what appending put off because no answer depends on it. Called when there is
+    /// nothing to append.
+    ///
+    /// # Errors
+    ///
+    /// What went wrong with the machine; the log is poisoned then.
+    fn settle(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Where the durable log ends.
     fn head(&self) -> LogHead;
 

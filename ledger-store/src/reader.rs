@@ -1,6 +1,7 @@
 //! The readers' side: the books of everything durable, and the records behind them.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use ledger_core::event::Record;
 use ledger_core::ids::Seq;
@@ -15,6 +16,8 @@ use crate::event_log::{LogReader, scan};
 #[derive(Clone)]
 pub struct Reader {
     books: Arc<RwLock<Books>>,
+    /// Place of the last record in `books`, for those who need not lock them.
+    durable: Arc<AtomicU64>,
     log: Arc<dyn LogReader>,
 }
 
@@ -30,8 +33,10 @@ impl Reader {
     /// A reader of a log whose fold is `books`.
     #[must_use]
     pub fn new(books: Books, log: Arc<dyn LogReader>) -> Self {
+        let durable = AtomicU64::new(books.last_seq().map_or(0, |seq| seq.0));
         Self {
             books: Arc::new(RwLock::new(books)),
+            durable: Arc::new(durable),
             log,
         }
     }
@@ -83,11 +88,18 @@ impl Reader {
         })
     }
 
+    /// Place of the last record that readers see, zero before the first.
+    pub(crate) fn durable(&self) -> Seq {
+        Seq(self.durable.load(Ordering::Acquire))
+    }
+
     /// Shows readers what became durable.
     pub(crate) fn publish<'a>(&self, records: impl IntoIterator<Item = &'a Record>) {
         let mut books = self.books.write();
         for record in records {
             books.apply(record);
         }
+        let last = books.last_seq().map_or(0, |seq| seq.0);
+        self.durable.store(last, Ordering::Release);
     }
 }

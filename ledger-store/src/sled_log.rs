@@ -202,6 +202,16 @@ impl EventLog for SledLog {
         outcome
     }
 
+    /// `HEAD` is synced only now and then while records come in.
+    fn settle(&mut self) -> Result<(), StoreError> {
+        if self.poisoned {
+            return Err(StoreError::Poisoned);
+        }
+        let outcome = self.head_file.sync();
+        self.poisoned = outcome.is_err();
+        outcome
+    }
+
     fn head(&self) -> LogHead {
         self.head
     }

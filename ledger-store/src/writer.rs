@@ -13,8 +13,9 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use ledger_core::command::Request;
 use ledger_core::decide::{self, Answer};
 use ledger_core::event::Record;
@@ -39,6 +40,8 @@ pub const QUEUE_REQUESTS_MAX: usize = 65_536;
 pub const BATCH_REQUESTS_MAX: usize = 8_192;
 /// Decided batches that wait for the disk. Two keep both threads busy; more only add latency.
 const BATCHES_WAITING_MAX: usize = 2;
+/// How long nothing must have come before the log is given time to settle.
+const IDLE: Duration = Duration::from_secs(1);
 
 /// Why a submission has no answer from the books.
 #[derive(Debug, Clone, Error)]
@@ -317,11 +320,11 @@ impl Decider {
     }
 
     fn recall(&mut self, requests: &[Request]) -> Result<Recalled, StoreError> {
-        let durable = self.reader.last_seq();
+        let durable = self.reader.durable();
         while let Some(oldest) = self.in_flight.front()
             && oldest
                 .last()
-                .is_none_or(|record| Some(record.seq) <= durable)
+                .is_none_or(|record| record.seq <= durable)
         {
             self.in_flight.pop_front();
         }
@@ -347,6 +350,13 @@ impl Decider {
     }
 }
 
+impl Drop for Decider {
+    /// However the thread ends, even by a panic, nobody is left waiting for room.
+    fn drop(&mut self) {
+        self.gate.close();
+    }
+}
+
 struct Appender {
     log: Box<dyn EventLog>,
     chain: ChainHash,
@@ -357,7 +367,7 @@ struct Appender {
 
 impl Appender {
     fn run(mut self, to_append: &Receiver<Decided>) -> Box<dyn EventLog> {
-        while let Ok(first) = to_append.recv() {
+        while let Some(first) = self.next(to_append) {
             let mut group = vec![first];
             group.extend(to_append.try_iter().take(BATCHES_WAITING_MAX));
             match self.append(&group) {
@@ -379,6 +389,21 @@ impl Appender {
             }
         }
         self.log
+    }
+
+    /// The next batch. While none comes, what the log put off is made durable too.
+    fn next(&mut self, to_append: &Receiver<Decided>) -> Option<Decided> {
+        match to_append.recv_timeout(IDLE) {
+            Ok(decided) => return Some(decided),
+            Err(RecvTimeoutError::Disconnected) => return None,
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        if self.failure.reason().is_none()
+            && let Err(error) = self.log.settle()
+        {
+            self.failure.set(error);
+        }
+        to_append.recv().ok()
     }
 
     fn append(&mut self, group: &[Decided]) -> Result<(), Arc<StoreError>> {
@@ -430,31 +455,48 @@ impl Appender {
 /// Counts the requests that wait, so that the queue is bounded in requests, not in submissions.
 #[derive(Debug, Default)]
 struct Gate {
-    waiting: Mutex<usize>,
+    waiting: Mutex<Waiting>,
     left: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    requests: usize,
+    /// Nobody takes requests any more, so nobody may wait for room.
+    closed: bool,
 }
 
 impl Gate {
     fn try_enter(&self, requests: usize) -> bool {
         let mut waiting = self.waiting.lock();
-        let free = *waiting + requests <= QUEUE_REQUESTS_MAX;
+        let free = waiting.has_room(requests);
         if free {
-            *waiting += requests;
+            waiting.requests += requests;
         }
         free
     }
 
     fn enter(&self, requests: usize) {
         let mut waiting = self.waiting.lock();
-        self.left.wait_while(&mut waiting, |waiting| {
-            *waiting + requests > QUEUE_REQUESTS_MAX
-        });
-        *waiting += requests;
+        self.left
+            .wait_while(&mut waiting, |waiting| !waiting.has_room(requests));
+        waiting.requests += requests;
     }
 
     fn leave(&self, requests: usize) {
-        *self.waiting.lock() -= requests;
+        self.waiting.lock().requests -= requests;
         self.left.notify_all();
+    }
+
+    fn close(&self) {
+        self.waiting.lock().closed = true;
+        self.left.notify_all();
+    }
+}
+
+impl Waiting {
+    fn has_room(&self, requests: usize) -> bool {
+        self.closed || self.requests + requests <= QUEUE_REQUESTS_MAX
     }
 }
 
