@@ -374,7 +374,7 @@ fn tables_are_for_people() {
     let output = ledger(dir.path(), &["accounts", "--data", "d"]);
     let shown: Vec<_> = text(&output.stdout)
         .lines()
-        .map(|line| line.trim_end().to_owned())
+        .map(|line| line.trim().to_owned())
         .collect();
     expect_test::expect![[r#"
          Issuer  Account               External reference       Balance  Open to buy  Operations
