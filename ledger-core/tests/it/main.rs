@@ -2,5 +2,14 @@
 //!
 //! `script` runs a table; every other module holds the tables of one subject.
 
+mod accounting;
+mod codes;
+mod currencies;
+mod hierarchies;
+mod idempotency;
+mod payouts;
+mod points;
+mod reversals;
 mod script;
+mod value_dates;
 mod vectors;

@@ -18,8 +18,8 @@ use ledger_core::time::TimeZone;
 use super::Script;
 use super::line::{Line, amount, currency, day, instant, moment, reason};
 
-/// The request of a line, unless the line is a question.
-pub(super) fn request(script: &mut Script, line: &mut Line<'_>) -> Option<Request> {
+/// The request that a line asks for.
+pub(super) fn request(script: &mut Script, line: &mut Line<'_>) -> Request {
     if line.verb == "issuer" {
         script.issuer = line.word().to_owned();
     }
@@ -39,13 +39,13 @@ pub(super) fn request(script: &mut Script, line: &mut Line<'_>) -> Option<Reques
             business_date: day(line.word()),
         }),
         "open" => open_account(script, &issuer, line),
-        _ => on_account(script, &issuer, line)?,
+        _ => on_account(script, &issuer, line),
     };
-    Some(Request {
+    Request {
         issuer,
         correlation,
         command,
-    })
+    }
 }
 
 fn correlation(key: &str) -> CorrelationId {
@@ -140,18 +140,15 @@ fn selector(name: &str) -> AccountSelector {
     }
 }
 
-fn on_account(script: &mut Script, issuer: &IssuerId, line: &mut Line<'_>) -> Option<Command> {
-    let reversed = line.verb.strip_prefix("reverse-");
-    let verbs = "limit close fee bonus interest pay adjust reimburse load unload purchase";
-    if reversed.is_none() && !verbs.split(' ').any(|verb| verb == line.verb) {
-        return None;
-    }
+fn on_account(script: &mut Script, issuer: &IssuerId, line: &mut Line<'_>) -> Command {
     let account = selector(line.word());
-    let usual = script.account(issuer, &account).map(|index| script.currency(index));
+    let usual = script
+        .account(issuer, &account)
+        .map(|index| script.currency(index));
     let usual = usual.unwrap_or(currency("EUR"));
     let currency = line.option("currency").map_or(usual, currency);
     let posting_date = line.option("posted").map(instant);
-    let action = match (line.verb, reversed) {
+    let action = match (line.verb, line.verb.strip_prefix("reverse-")) {
         ("limit", _) => AccountAction::SetCreditLimit(SetCreditLimit {
             credit_limit: line.amount(currency).expect("a limit"),
         }),
@@ -159,11 +156,11 @@ fn on_account(script: &mut Script, issuer: &IssuerId, line: &mut Line<'_>) -> Op
         (_, None) => AccountAction::Post(post(script, issuer, line, currency)),
         (_, Some(of)) => AccountAction::Reverse(reverse(script, issuer, line, of, currency)),
     };
-    Some(Command::OnAccount(OnAccount {
+    Command::OnAccount(OnAccount {
         account,
         posting_date,
         action,
-    }))
+    })
 }
 
 fn post(
@@ -206,7 +203,8 @@ fn post(
             "MAX" => ReimbursementType::Max,
             other => panic!("no reimbursement type {other}"),
         }),
-        _ => PostDetail::Transaction(Box::new(purchase(line))),
+        "purchase" => PostDetail::Transaction(Box::new(purchase(line))),
+        other => panic!("line {}: no verb {other}", line.number),
     };
     PostOperation {
         triplet: own_triplet(script, issuer, line),
@@ -234,9 +232,7 @@ fn purchase(line: &mut Line<'_>) -> PostTransaction {
             Some("REFUND_PURCHASE") => OperationCode::RefundPurchase,
             Some(other) => panic!("no operation code {other} in tables"),
         },
-        transaction_amount: line
-            .option("jpy")
-            .map(|text| amount(text, currency("JPY"))),
+        transaction_amount: line.option("jpy").map(|text| amount(text, currency("JPY"))),
         transaction_date: line.option("bought").map(instant),
         merchant_category_code: line.option("mcc").map(label),
         card_acceptor_name: line.option("acceptor").map(label),

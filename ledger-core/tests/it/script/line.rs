@@ -78,11 +78,6 @@ impl<'a> Line<'a> {
             .map_or_else(Vec::new, |all| all.split(',').map(one).collect())
     }
 
-    /// The words left, for tables that name several things.
-    pub(crate) fn rest(&mut self) -> Vec<&'a str> {
-        self.words.drain(..).collect()
-    }
-
     /// Checks that the whole line was understood.
     pub(crate) fn end(&self) {
         assert!(
@@ -98,7 +93,9 @@ impl<'a> Line<'a> {
 
 /// A decimal with exactly as many digits after the point as the currency has.
 pub(crate) fn amount(text: &str, currency: Currency) -> Amount {
-    let decimals = text.split_once('.').map_or(0, |(_, decimals)| decimals.len());
+    let decimals = text
+        .split_once('.')
+        .map_or(0, |(_, decimals)| decimals.len());
     let exponent = usize::try_from(currency.exponent()).expect("small");
     assert_eq!(decimals, exponent, "{text} {}", currency.code());
     let minor = text.replace('.', "").parse().expect("an amount");
