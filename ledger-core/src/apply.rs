@@ -127,6 +127,8 @@ impl Portfolio {
             balance_minor: 0,
             accepted_minor: 0,
             payments_minor: 0,
+            waiting_payouts_minor: 0,
+            waiting_payouts_below_minor: 0,
             points: std::collections::BTreeMap::new(),
             operations: 0,
         };
@@ -156,6 +158,7 @@ impl Portfolio {
         let due = std::mem::replace(&mut issuer.pending, still_waiting);
         for (value_date, operations) in due {
             for ((_, id), pending) in operations {
+                self.hold_payout(&pending, -1);
                 self.add(pending.account, pending.quantity, pending.contra.kind);
                 let movement = Movement {
                     operation: id,
@@ -184,6 +187,7 @@ impl Portfolio {
             contra,
             script: decided.script,
         };
+        self.hold_payout(&pending, 1);
         self.issuer_mut(issuer)
             .pending
             .entry(decided.value_date)
@@ -197,13 +201,26 @@ impl Portfolio {
         let day = day.expect("a pending original waits on the value date of its reversal");
         let group = (original, OperationId::FIRST)..=(original, OperationId::LAST);
         let keys: Vec<_> = day.range(group).map(|(key, _)| *key).collect();
-        for key in keys {
-            day.remove(&key);
-            self.cancelled.insert(key.1);
-        }
+        let cancelled: Vec<_> = keys.iter().filter_map(|key| day.remove(key)).collect();
         if day.is_empty() {
             pending.remove(&value_date);
         }
+        self.cancelled.extend(keys.into_iter().map(|(_, id)| id));
+        for pending in &cancelled {
+            self.hold_payout(pending, -1);
+        }
+    }
+
+    /// Holds a waiting payout against what may be paid out (`times` 1), or lets it go (-1).
+    fn hold_payout(&mut self, pending: &Pending, times: i128) {
+        if !pending.contra.kind.is_payout() {
+            return;
+        }
+        let value = i128::from(pending.quantity.value) * times;
+        self.account_mut(pending.account).waiting_payouts_minor += value;
+        self.for_each_notified(pending.account, |account| {
+            account.waiting_payouts_below_minor += value;
+        });
     }
 
     fn take_effect(
@@ -236,21 +253,28 @@ impl Portfolio {
             }
             Unit::Money => {
                 self.account_mut(index).balance_minor += value;
-                let mut at = Some(index);
-                while let Some(place) = at {
-                    let account = self.account_mut(place);
-                    if kind == OperationKind::Payment {
-                        account.payments_minor -= value;
-                    } else {
-                        account.accepted_minor += value;
-                    }
-                    at = if account.no_parent_notification {
-                        None
-                    } else {
-                        account.parent
-                    };
-                }
+                self.for_each_notified(index, |account| match kind {
+                    OperationKind::Payment => account.payments_minor -= value,
+                    OperationKind::Fee
+                    | OperationKind::Bonus
+                    | OperationKind::Interest
+                    | OperationKind::BalanceAdjustment
+                    | OperationKind::Reimbursement
+                    | OperationKind::Load
+                    | OperationKind::Unload
+                    | OperationKind::Transaction => account.accepted_minor += value,
+                });
             }
+        }
+    }
+
+    /// Visits the account and those above it, as far as its operations propagate.
+    fn for_each_notified(&mut self, index: AccountIndex, mut visit: impl FnMut(&mut Account)) {
+        let mut at = Some(index);
+        while let Some(place) = at {
+            let account = self.account_mut(place);
+            visit(account);
+            at = account.notified();
         }
     }
 }
@@ -271,6 +295,16 @@ impl Issuer {
 }
 
 impl Account {
+    /// The account above, if operations propagate to it.
+    #[must_use]
+    pub fn notified(&self) -> Option<AccountIndex> {
+        if self.no_parent_notification {
+            None
+        } else {
+            self.parent
+        }
+    }
+
     /// Credit limit that counts: prepaid accounts have none.
     #[must_use]
     pub fn active_credit_limit_minor(&self) -> i64 {

@@ -474,6 +474,21 @@ impl OperationKind {
         }
     }
 
+    /// Whether an operation of this kind pays funds out, and so needs them to be there.
+    #[must_use]
+    pub fn is_payout(self) -> bool {
+        match self {
+            Self::Reimbursement | Self::Unload => true,
+            Self::Fee
+            | Self::Bonus
+            | Self::Interest
+            | Self::Payment
+            | Self::BalanceAdjustment
+            | Self::Load
+            | Self::Transaction => false,
+        }
+    }
+
     /// Whether a part of an operation of this kind can be reversed.
     #[must_use]
     pub fn is_partly_reversible(self) -> bool {

@@ -95,6 +95,11 @@ pub struct Account {
     pub accepted_minor: i128,
     /// Sum of the payments posted here or below, with the sign turned: a positive number.
     pub payments_minor: i128,
+    /// Reimbursements and unloads posted on this account that wait for their value date. They count
+    /// in no balance yet, but what they will pay out cannot be paid out twice.
+    pub waiting_payouts_minor: i128,
+    /// The same, posted here or below, as far as operations propagate.
+    pub waiting_payouts_below_minor: i128,
     /// Points of the whole hierarchy; kept on the root only.
     pub points: BTreeMap<CommodityIndex, i128>,
     /// Number of operations posted on the account, pending and reversals included.

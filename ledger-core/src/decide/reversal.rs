@@ -73,7 +73,8 @@ impl Context<'_> {
             // Both take effect together or not at all.
             _ if pending => at,
             ReversalValueDating::Original => at,
-            ReversalValueDating::BusinessDate => self.day.today,
+            // In a replayed history today may lie before the value date of the original.
+            ReversalValueDating::BusinessDate => self.day.today.max(at),
         };
         Ok(Reversal {
             original: original.id,

@@ -31,7 +31,8 @@ impl Portfolio {
     }
 
     /// What may be spent: the lowest open-to-buy on the way up, as far as operations propagate,
-    /// leaving out accounts whose check is switched off. None when nothing limits it.
+    /// leaving out accounts whose check is switched off, and less the payouts that wait for their
+    /// value date. None when nothing limits it.
     #[must_use]
     pub fn spendable(&self, index: AccountIndex) -> Option<i128> {
         let mut least = None;
@@ -39,24 +40,23 @@ impl Portfolio {
         while let Some(place) = at {
             let account = self.account(place);
             if !account.no_otb_check {
-                least = lowest(least, self.open_to_buy(place));
+                let open_to_buy = self.open_to_buy(place);
+                let free = open_to_buy.map(|otb| otb - account.waiting_payouts_below_minor);
+                least = lowest(least, free);
             }
-            at = if account.no_parent_notification {
-                None
-            } else {
-                account.parent
-            };
+            at = account.notified();
         }
         least
     }
 
-    /// What may be paid out: the credit balance, limited to what may be spent; never negative.
+    /// What may be paid out: the credit balance less the payouts that wait for their value date,
+    /// limited to what may be spent; never negative.
     #[must_use]
     pub fn reimbursable(&self, index: AccountIndex) -> i128 {
-        let credit_balance = -self.account(index).balance_minor;
-        let limited = self
-            .spendable(index)
-            .map_or(credit_balance, |otb| otb.min(credit_balance));
+        let account = self.account(index);
+        let credit_balance = -account.balance_minor - account.waiting_payouts_minor;
+        let spendable = self.spendable(index);
+        let limited = spendable.map_or(credit_balance, |most| most.min(credit_balance));
         limited.max(0)
     }
 

@@ -136,3 +136,24 @@ fn loads_belong_to_prepaid_accounts() {
     ",
     );
 }
+
+#[test]
+fn a_payout_that_waits_is_not_paid_out_twice() {
+    in_scene(
+        "
+        pay         A1 -50.00
+        reimburse   A1 none FULL value=2023-01-03 ref=M1 -> pending amount=50.00
+        reimburse   A1 none FULL                         -> REIMBURSEMENT_EXCEEDS_ALLOWED referenceAmount 0
+        balance     A1                                   -> -50.00 otb=150.00 spendable=100.00
+        reverse-reimburse A1 M1                          -> cancelled
+        reimburse   A1 20.00 MAX value=2023-01-03        -> pending amount=20.00
+        reimburse   A1 30.01 MAX                         -> REIMBURSEMENT_EXCEEDS_ALLOWED referenceAmount 3000
+        reimburse   A1 30.00 MAX                         -> posted amount=30.00
+        advance     2023-01-03
+        balance     A1                                   -> 0.00 otb=100.00 spendable=100.00
+        load        P1 -30.00
+        unload      P1 30.00 value=2023-01-04            -> pending
+        unload      P1 0.01                              -> INSUFFICIENT_OPEN_TO_BUY referenceAmount 0
+    ",
+    );
+}

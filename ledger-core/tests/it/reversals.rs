@@ -206,3 +206,20 @@ fn a_closed_account_has_no_reversals() {
     ",
     );
 }
+
+/// The history is replayed after the fact, so nothing waits any more; and yet on no day may the
+/// reversal count without what it reverses.
+#[test]
+fn a_reversal_never_counts_before_its_original() {
+    check(
+        "
+        issuer      wl Europe/Berlin date=2024-06-01
+        product     CREDIT EUR PAY_LATER fees=MANUAL_FEE
+        open        A1 CREDIT
+        fee         A1 4.00 MANUAL_FEE ref=F1 at=2023-03-10 posted=2023-03-10 value=2023-03-20
+        reverse-fee A1 F1 at=2023-03-12 posted=2023-03-12  -> reversed value=2023-03-20
+        balance     A1 value=2023-03-15                    -> 0.00
+        balance     A1 value=2023-03-20                    -> 0.00
+    ",
+    );
+}

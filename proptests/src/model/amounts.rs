@@ -149,20 +149,40 @@ impl Model {
             .min()
     }
 
-    /// The lowest open-to-buy that is checked on the way up, as far as operations are notified.
+    /// Reimbursements and unloads that wait, on accounts that `counts` takes.
+    fn waiting_payouts(&self, counts: impl Fn(usize) -> bool) -> i128 {
+        self.operations()
+            .filter(|(number, line, operation)| {
+                matches!(
+                    operation.kind,
+                    OperationKind::Reimbursement | OperationKind::Unload
+                ) && operation.reverses.is_none()
+                    && operation.value_date > self.business_date(&line.request.issuer)
+                    && !self.is_undone(*number)
+                    && counts(posted_on(line))
+            })
+            .map(|(_, _, operation)| i128::from(operation.value))
+            .sum()
+    }
+
+    /// The lowest open-to-buy that is checked on the way up, as far as operations are notified, less
+    /// what waits to be paid out.
     #[must_use]
     pub fn spendable(&self, account: usize) -> Option<i128> {
         self.ancestors(account)
             .into_iter()
             .filter(|at| self.notifies(account, *at) && !self.opening(*at).1.no_otb_check)
-            .filter_map(|at| self.open_to_buy(at))
+            .filter_map(|at| {
+                let waiting = self.waiting_payouts(|below| self.notifies(below, at));
+                self.open_to_buy(at).map(|otb| otb - waiting)
+            })
             .min()
     }
 
-    /// Credit balance, limited to what may be spent.
+    /// Credit balance less what waits to be paid out, limited to what may be spent.
     #[must_use]
     pub fn reimbursable(&self, account: usize) -> i128 {
-        let credit = -self.balance(account);
+        let credit = -self.balance(account) - self.waiting_payouts(|on| on == account);
         self.spendable(account)
             .map_or(credit, |most| credit.min(most))
             .max(0)

@@ -256,7 +256,7 @@ impl Model {
             return Err(Rejection::ValueDateTooFar { limit });
         }
         if let Some(back) = configuration.value_date_back_days_max {
-            let first = dates.posting - i32::try_from(back).expect("a few days");
+            let first = dates.today - i32::try_from(back).expect("a few days");
             if value_date < first {
                 let limit = BusinessDate(first);
                 return Err(Rejection::ValueDateBeforeLimit { limit });
@@ -427,7 +427,7 @@ impl Model {
             value_date: if at_original {
                 original.value_date
             } else {
-                dates.today
+                dates.today.max(original.value_date)
             },
             pending,
             reverses: Some(number),
