@@ -1,8 +1,9 @@
-//! Turns sled's panics into answers.
+//! Turns panics, mostly sled's, into answers.
 //!
 //! sled 0.34.7 panics on some damaged files, on the calling thread or on its own. Calls into it go
 //! through [`quietly`], which catches the panic and keeps its text from standard error, where it
-//! would look like a crash of this program.
+//! would look like a crash of this program. Recovery folds records through [`catch`] for the same
+//! reason.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -21,13 +22,7 @@ thread_local! {
 
 /// Makes the call; a panic in it becomes an error that names the file `log/db`.
 pub(crate) fn quietly<T>(call: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
-    silence_guarded_threads();
-    let outer = GUARDED.replace(true);
-    // What the call may have left half done belongs to sled, and after the error nothing more is
-    // asked of it.
-    let outcome = panic::catch_unwind(AssertUnwindSafe(call));
-    GUARDED.set(outer);
-    outcome.unwrap_or_else(|payload| {
+    catch(call).unwrap_or_else(|payload| {
         Err(StoreError::damaged(
             "log/db",
             format!(
@@ -36,6 +31,18 @@ pub(crate) fn quietly<T>(call: impl FnOnce() -> Result<T, StoreError>) -> Result
             ),
         ))
     })
+}
+
+/// Makes the call and gives the payload of a panic in it, whose text is kept from standard error.
+///
+/// What the call may have left half done is the caller's to throw away: after a panic nothing more
+/// is asked of it.
+pub(crate) fn catch<T>(call: impl FnOnce() -> T) -> thread::Result<T> {
+    silence_guarded_threads();
+    let outer = GUARDED.replace(true);
+    let outcome = panic::catch_unwind(AssertUnwindSafe(call));
+    GUARDED.set(outer);
+    outcome
 }
 
 /// Puts a filter before the panic hook, once for the process; all other panics pass unchanged.

@@ -1,6 +1,5 @@
 //! Opening: one pass over the log checks every block and folds every record.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use ledger_core::event::Record;
@@ -10,6 +9,7 @@ use ledger_core::state::LedgerState;
 use crate::block::Block;
 use crate::codec;
 use crate::error::StoreError;
+use crate::guard;
 use crate::sled_log::SledLog;
 
 /// A log with the two folds of it.
@@ -42,11 +42,11 @@ pub fn recover(dir: &Path) -> Result<Recovered, StoreError> {
 
 /// Folds a record in; a record that breaks a promise of the core is named as damage.
 fn fold(state: &mut LedgerState, books: &mut Books, record: &Record) -> Result<(), StoreError> {
-    let apply = AssertUnwindSafe(|| {
+    let apply = || {
         state.apply(record);
         books.apply(record);
-    });
-    catch_unwind(apply).map_err(|_| StoreError::Damaged {
+    };
+    guard::catch(apply).map_err(|_| StoreError::Damaged {
         place: format!("record {}", record.seq.0),
         what: "contradicts the records before it".to_owned(),
     })

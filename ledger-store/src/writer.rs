@@ -322,9 +322,7 @@ impl Decider {
     fn recall(&mut self, requests: &[Request]) -> Result<Recalled, StoreError> {
         let durable = self.reader.durable();
         while let Some(oldest) = self.in_flight.front()
-            && oldest
-                .last()
-                .is_none_or(|record| record.seq <= durable)
+            && oldest.last().is_none_or(|record| record.seq <= durable)
         {
             self.in_flight.pop_front();
         }
