@@ -1,6 +1,6 @@
 //! The ledger for those who embed it: a library, and the shapes in which it is spoken to.
 //!
-//! [`Ledger`] opens a data directory, carries out commands and answers queries. [`line`] reads
+//! [`Ledger`] opens a data directory, carries out commands and answers queries. [`mod@line`] reads
 //! commands in JSON, [`replay`] carries out whole files of them. This crate translates and decides
 //! nothing: rules live in `ledger-core`, durability in `ledger-store`.
 
