@@ -1,8 +1,8 @@
 //! Random histories: commands in the order a caller sends them, never states.
 //!
-//! A history is drawn in two steps. First come [`Move`]s, small descriptions such as "reverse half of
+//! A history is drawn in two steps. First come `Move`s, small descriptions such as "reverse half of
 //! the operation before last", independent of each other so that shrinking can drop any of them. Then
-//! the [`Director`] turns them into requests one after another, looking at the requests before but
+//! the `Director` turns them into requests one after another, looking at the requests before but
 //! never at what the engine made of them. So a move may well be refused; the weights below keep
 //! enough of them acceptable that histories get somewhere, and `tests/it/shares.rs` measures it.
 
