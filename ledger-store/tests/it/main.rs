@@ -5,7 +5,12 @@
     reason = "helpers of tests, which clippy does not take for tests"
 )]
 
+mod commands;
 mod contract;
 mod crash;
 mod damage;
+mod golden;
+mod power_loss;
 mod records;
+mod recovery;
+mod writer;

@@ -1,0 +1,257 @@
+//! Records that are whole and yet wrong are named, and a whole log is verified.
+
+use std::path::Path;
+use std::process::Command as Process;
+
+use ledger_core::command::{AdvanceBusinessDate, SetCreditLimit, WorkingMode};
+use ledger_core::event::{Decided, Event, EventBody};
+use ledger_core::ids::{AccountIndex, CorrelationId, IssuerIndex};
+use ledger_core::money::{Quantity, Unit};
+use ledger_core::text::IssuerId;
+use ledger_core::time::BusinessDate;
+use ledger_store::reader::Reader;
+use ledger_store::recovery::{Recovered, recover};
+use ledger_store::verify::{Verified, verify};
+use ledger_store::{BlockBuilder, EventLog, SledLog, StoreError, codec};
+use tempfile::TempDir;
+
+use crate::commands::{NOW, TODAY, configuration, eur, euro, fee_operation, opening, product};
+
+fn issuer() -> EventBody {
+    EventBody::IssuerConfigured {
+        issuer_id: IssuerId::new("BANK").unwrap(),
+        configuration: configuration(),
+        business_date: TODAY,
+    }
+}
+
+fn account(index: u32) -> EventBody {
+    EventBody::AccountOpened {
+        account: AccountIndex(index),
+        opening: opening(u64::from(index)),
+        currency: euro(),
+        working_mode: WorkingMode::PayLater,
+        credit_limit_minor: 100_000,
+        parent: None,
+    }
+}
+
+fn fee(account: u32, number: u64) -> EventBody {
+    EventBody::OperationPosted {
+        decided: Decided {
+            account: AccountIndex(account),
+            posting_date: None,
+            value_date: TODAY,
+            quantity: Quantity {
+                value: 100,
+                unit: Unit::Money,
+            },
+            pending: false,
+            script: 0,
+        },
+        operation: fee_operation(number, 100),
+    }
+}
+
+fn advanced(days: i32) -> EventBody {
+    EventBody::BusinessDateAdvanced(AdvanceBusinessDate {
+        business_date: BusinessDate(TODAY.0 + days),
+    })
+}
+
+fn limited(account: u32) -> EventBody {
+    EventBody::CreditLimitSet {
+        account: AccountIndex(account),
+        posting_date: None,
+        change: SetCreditLimit {
+            credit_limit: eur(1),
+        },
+    }
+}
+
+/// An issuer, its product and its account: what a sound log begins with.
+fn sound() -> Vec<EventBody> {
+    vec![issuer(), EventBody::ProductDefined(product()), account(0)]
+}
+
+fn payloads(bodies: Vec<EventBody>) -> Vec<Vec<u8>> {
+    let encode = |(number, body)| {
+        let event = Event {
+            issuer: IssuerIndex(0),
+            correlation: CorrelationId(u128::to_be_bytes(number)),
+            body,
+        };
+        let mut payload = Vec::new();
+        codec::encode(&event, &mut payload);
+        payload
+    };
+    (0..).zip(bodies).map(encode).collect()
+}
+
+/// Writes a log of these records, two to a block, with every checksum right.
+fn write(dir: &Path, payloads: &[Vec<u8>]) {
+    let mut log = SledLog::open(dir).unwrap();
+    for pair in payloads.chunks(2) {
+        let head = log.head();
+        let mut builder = BlockBuilder::new(head.last_seq + 1, NOW.0);
+        for payload in pair {
+            builder.push(payload).unwrap();
+        }
+        log.append(&[builder.seal(head.chain)]).unwrap();
+    }
+    Box::new(log).close().unwrap();
+}
+
+fn recovered(payloads: &[Vec<u8>]) -> Result<u64, StoreError> {
+    let dir = TempDir::new().unwrap();
+    write(dir.path(), payloads);
+    recover(dir.path()).map(|recovered| recovered.log.head().last_seq)
+}
+
+#[test]
+fn a_record_that_contradicts_those_before_it_is_named() {
+    let cases = [
+        ("an account opened out of order", account(5)),
+        ("an account opened twice", account(0)),
+        ("a business date that goes back", advanced(-1)),
+        ("a business date that stands still", advanced(0)),
+        ("a fee on an account that is not there", fee(9, 1)),
+        ("a limit of an account that is not there", limited(9)),
+        (
+            "a refusal on an account that is not there",
+            EventBody::AccountClosed {
+                account: AccountIndex(9),
+                posting_date: None,
+            },
+        ),
+    ];
+    for (case, wrong) in cases {
+        let mut bodies = sound();
+        bodies.extend([fee(0, 0), wrong, fee(0, 2)]);
+        let error = recovered(&payloads(bodies)).expect_err(case);
+        assert_eq!(error.code(), "STORE_DAMAGED", "{case}");
+        let named = "record 5 contradicts the records before it";
+        assert_eq!(error.to_string(), named, "{case}");
+    }
+    let unknown_issuer = payloads(vec![EventBody::ProductDefined(product())]);
+    let error = recovered(&unknown_issuer).unwrap_err().to_string();
+    assert_eq!(error, "record 1 contradicts the records before it");
+}
+
+#[test]
+fn no_panic_text_of_a_contradiction_reaches_standard_error() {
+    let name = "recovery::a_record_that_contradicts_those_before_it_is_named";
+    let child = Process::new(std::env::current_exe().unwrap())
+        .args(["--exact", name, "--nocapture"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&child.stderr);
+    assert!(child.status.success(), "{text}");
+    assert!(!text.contains("panicked"), "{text}");
+}
+
+#[test]
+fn a_record_that_is_not_exactly_an_event_is_named() {
+    let unknown_kind = |payload: &mut Vec<u8>| {
+        // The kind stands after the issuer (one byte) and the correlation id (sixteen).
+        payload[17] = 200;
+    };
+    type Spoil = fn(&mut Vec<u8>);
+    let cases: [(&str, Spoil, &str); 4] = [
+        (
+            "another kind",
+            unknown_kind,
+            "record 4 is not an event of this version",
+        ),
+        (
+            "cut short",
+            |payload| payload.truncate(20),
+            "record 4 is not an event",
+        ),
+        (
+            "empty",
+            Vec::clear,
+            "record 4 is not an event of this version",
+        ),
+        (
+            "trailing",
+            |payload| payload.push(0),
+            "record 4 is longer than its event",
+        ),
+    ];
+    for (case, spoil, named) in cases {
+        let mut bodies = sound();
+        bodies.extend([fee(0, 0), fee(0, 1)]);
+        let mut payloads = payloads(bodies);
+        spoil(&mut payloads[3]);
+        let error = recovered(&payloads).expect_err(case);
+        assert_eq!(error.code(), "STORE_DAMAGED", "{case}");
+        assert!(error.to_string().starts_with(named), "{case}: {error}");
+    }
+}
+
+#[test]
+fn a_hostile_length_is_named_without_asking_for_its_memory() {
+    // A text of 2^63 bytes where the issuer's id should be.
+    let mut payload = vec![0; 17];
+    payload.extend([0, 253]);
+    payload.extend((1_u64 << 63).to_le_bytes());
+    let error = recovered(&[payload]).unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.starts_with("record 1 is not an event of this version"),
+        "{text}"
+    );
+}
+
+#[test]
+fn verifying_a_sound_log_counts_what_it_went_over() {
+    let dir = TempDir::new().unwrap();
+    let mut bodies = sound();
+    bodies.push(account(1));
+    bodies.extend((0..7).map(|number| fee(u32::from(number % 2 == 0), number)));
+    bodies.push(advanced(1));
+    write(dir.path(), &payloads(bodies));
+    let Recovered { log, books, .. } = recover(dir.path()).unwrap();
+    let reader = Reader::new(books, log.reader());
+    let expected = Verified {
+        blocks: 6,
+        records: 12,
+        accounts: 2,
+        chain: log.head().chain,
+    };
+    assert_eq!(verify(&reader).unwrap(), expected);
+}
+
+#[test]
+fn verifying_compares_the_log_with_what_readers_see() {
+    let dir = TempDir::new().unwrap();
+    write(dir.path(), &payloads(sound()));
+    let Recovered { log, mut books, .. } = recover(dir.path()).unwrap();
+    // Readers are shown an operation that is not in the log.
+    let event = |body| Event {
+        issuer: IssuerIndex(0),
+        correlation: CorrelationId([0; 16]),
+        body,
+    };
+    let other = TempDir::new().unwrap();
+    let mut longer = sound();
+    longer.push(fee(0, 0));
+    write(other.path(), &payloads(longer));
+    let ahead = recover(other.path()).unwrap().books;
+    let reader = Reader::new(ahead, log.reader());
+    let error = verify(&reader).unwrap_err().to_string();
+    assert_eq!(error, "record 4 is not in the log any more");
+    // Or another limit than the log has.
+    let last = recover(other.path()).unwrap();
+    let mut record = Reader::new(last.books, last.log.reader())
+        .records()
+        .nth(2)
+        .unwrap()
+        .unwrap();
+    record.event = event(limited(0)).into();
+    books.apply(&record);
+    let reader = Reader::new(books, log.reader());
+    let error = verify(&reader).unwrap_err().to_string();
+    assert_eq!(error, "the books differ from what the log adds up to");
+}
