@@ -57,7 +57,7 @@ struct DataArgs {
 enum CliError {
     #[error("{}: {source}", path.display())]
     File { path: PathBuf, source: io::Error },
-    #[error("{}: there is no ledger", .0.display())]
+    #[error("{}: there is no ledger (no MANIFEST)", .0.display())]
     NoLedger(PathBuf),
     #[error("{0}")]
     Usage(String),
@@ -84,14 +84,16 @@ const COULD_NOT_RUN: u8 = 2;
 pub(crate) fn run() -> ExitCode {
     let cli = Cli::parse();
     let mut out = io::BufWriter::new(io::stdout().lock());
-    let ended = dispatch(&cli, &mut out).and_then(|ended| {
-        out.flush()?;
-        Ok(ended)
-    });
+    let ended = dispatch(&cli, &mut out);
+    // Whoever closed the pipe has seen enough; how the command ended stands all the same.
+    let flushed = match out.flush() {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        flushed => flushed,
+    };
+    let ended = ended.and_then(|ended| flushed.map(|()| ended).map_err(CliError::from));
     match ended {
         Ok(Ended::Well) => ExitCode::SUCCESS,
         Ok(Ended::WithFindings) => ExitCode::FAILURE,
-        // Whoever closed the pipe has seen enough.
         Err(CliError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
             ExitCode::SUCCESS
         }
@@ -130,24 +132,24 @@ fn with_ledger(
     args: &DataArgs,
     work: impl FnOnce(&Ledger) -> Result<Ended, CliError>,
 ) -> Result<Ended, CliError> {
-    // Opening would create one, and show a mistyped path as an empty ledger.
-    let is_empty = match std::fs::read_dir(&args.data) {
-        Ok(mut entries) => entries.next().is_none(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => true,
-        Err(source) => {
-            return Err(CliError::File {
-                path: args.data.clone(),
-                source,
-            });
-        }
-    };
-    if is_empty {
+    // Opening would create one, and show a mistyped path, or one whose files are gone, as an empty
+    // ledger.
+    if !args.data.join(ledger_store::MANIFEST).exists() {
         return Err(CliError::NoLedger(args.data.clone()));
     }
     let ledger = Ledger::open(&args.data).map_err(ApiError::from)?;
     let ended = work(&ledger);
-    ledger.close().map_err(ApiError::from)?;
-    ended
+    let closed = ledger.close().map_err(ApiError::from);
+    // What went wrong first says more than what followed from it.
+    let ended = ended?;
+    closed?;
+    Ok(ended)
+}
+
+/// Writes a line on standard error.
+fn eprint_line(text: &str) {
+    // Nobody is left to be told when standard error is closed.
+    let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
 fn report(error: &CliError, json: bool) {
@@ -158,14 +160,12 @@ fn report(error: &CliError, json: bool) {
         CliError::Usage(_) => "INVALID_REQUEST",
         CliError::File { .. } | CliError::Replay(_) | CliError::Output(_) => "IO",
     };
-    let mut err = io::stderr().lock();
-    // Nobody is left to be told when standard error is closed.
-    let _ = if json {
+    if json {
         let error = serde_json::json!({"error": {"code": code, "message": error.to_string()}});
-        writeln!(err, "{error}")
+        eprint_line(&error.to_string());
     } else {
-        writeln!(err, "error: {error} [{code}]")
-    };
+        eprint_line(&format!("error: {error} [{code}]"));
+    }
 }
 
 fn write_json(out: &mut impl Write, value: &impl serde::Serialize) -> io::Result<()> {

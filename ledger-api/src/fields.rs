@@ -306,8 +306,17 @@ pub(crate) fn to_instant(text: &str) -> Option<Timestamp> {
         .map(|at| Timestamp(at.timestamp_millis()))
 }
 
-/// A calendar day from `yyyy-MM-dd`.
+/// A calendar day from `yyyy-MM-dd`, and nothing shorter: `25-1-9` is a slip, not the year 25.
 pub(crate) fn to_day(text: &str) -> Option<BusinessDate> {
+    let places = text.bytes().enumerate();
+    let shaped = text.len() == DAY_BYTES
+        && places.into_iter().all(|(place, byte)| match place {
+            4 | 7 => byte == b'-',
+            _ => byte.is_ascii_digit(),
+        });
+    if !shaped {
+        return None;
+    }
     NaiveDate::parse_from_str(text, "%Y-%m-%d")
         .ok()
         .map(BusinessDate::from_date)
@@ -317,4 +326,6 @@ pub(crate) fn to_day(text: &str) -> Option<BusinessDate> {
 const FIELD_NAME_CHARS_MAX: usize = 64;
 /// A century is more than any value-date limit needs.
 const DAYS_MAX: u32 = 36_525;
+/// `yyyy-MM-dd`.
+const DAY_BYTES: usize = 10;
 const ACCOUNT_REFERENCE_DIGITS: usize = 20;

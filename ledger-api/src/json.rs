@@ -79,6 +79,9 @@ impl<'de> Visitor<'de> for JsonVisitor {
             if fields.iter().any(|(known, _)| *known == key) {
                 return Err(A::Error::custom("a field is given twice"));
             }
+            if fields.len() == FIELDS_MAX {
+                return Err(A::Error::custom("an object has too many fields"));
+            }
             fields.push((key, map.next_value()?));
         }
         Ok(Json::Object(fields))
@@ -104,6 +107,8 @@ impl<'de> Deserialize<'de> for Key<'de> {
     }
 }
 
+/// Most fields of one object; commands have at most a third of them.
+const FIELDS_MAX: usize = 64;
 /// Room for the fields of a usual command, so that reading it allocates once.
 const FIELDS_EXPECTED: usize = 8;
 

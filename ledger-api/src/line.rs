@@ -14,7 +14,7 @@ use ledger_core::ids::CorrelationId;
 use ledger_core::money::Amount;
 use ledger_core::rejection::Rejection;
 use ledger_core::text::{IssuerId, holds_card_number};
-use ledger_core::time::TimeZone;
+use ledger_core::time::{TimeZone, Timestamp};
 use uuid::Uuid;
 
 use crate::fields::Fields;
@@ -50,8 +50,7 @@ pub const CORRELATION_ID_CHARS_MAX: usize = 128;
 /// What is wrong with it, and in which field.
 pub fn parse(text: &str) -> Result<Line, Rejection> {
     if text.len() > LINE_BYTES_MAX {
-        let problem = format!("a line has at most {LINE_BYTES_MAX} bytes");
-        return Err(Rejection::invalid("", problem));
+        return Err(too_long());
     }
     let json: Json<'_> = serde_json::from_str(text).map_err(|error| {
         // The position helps; the text of the error could repeat what the line holds.
@@ -84,6 +83,10 @@ pub fn parse(text: &str) -> Result<Line, Rejection> {
         },
         expect,
     })
+}
+
+pub(crate) fn too_long() -> Rejection {
+    Rejection::invalid("", format!("a line has at most {LINE_BYTES_MAX} bytes"))
 }
 
 /// A UUID is taken as it is; any other printable text becomes the version-5 UUID of that text in the
@@ -127,6 +130,8 @@ fn expect(command: &Command, line: &mut Fields<'_>) -> Result<Expect, Rejection>
 }
 
 fn command(name: &str, line: &mut Fields<'_>, body: &mut Fields<'_>) -> Result<Command, Rejection> {
+    // Any line of a history may carry it; it means something to commands on accounts alone.
+    let posting_date = line.instant("postingDate")?;
     Ok(match name {
         "configure-issuer" => Command::ConfigureIssuer(configure_issuer(body)?),
         "define-product" => Command::DefineProduct(define_product(body)?),
@@ -142,10 +147,11 @@ fn command(name: &str, line: &mut Fields<'_>, body: &mut Fields<'_>) -> Result<C
             let credit_limit = body.required("creditLimitAmount", credit_limit)?;
             on_account(
                 line,
+                posting_date,
                 AccountAction::SetCreditLimit(SetCreditLimit { credit_limit }),
             )?
         }
-        "close-account" => on_account(line, AccountAction::Close)?,
+        "close-account" => on_account(line, posting_date, AccountAction::Close)?,
         _ => {
             let action = match operation_command(name) {
                 Some((Direction::Post, kind)) => AccountAction::Post(post_operation(kind, body)?),
@@ -154,7 +160,7 @@ fn command(name: &str, line: &mut Fields<'_>, body: &mut Fields<'_>) -> Result<C
                 }
                 None => return Err(line.invalid("command", "is not a command")),
             };
-            on_account(line, action)?
+            on_account(line, posting_date, action)?
         }
     })
 }
@@ -188,7 +194,11 @@ fn operation_command(name: &str) -> Option<(Direction, OperationKind)> {
     Some((direction, *kind))
 }
 
-fn on_account(line: &mut Fields<'_>, action: AccountAction) -> Result<Command, Rejection> {
+fn on_account(
+    line: &mut Fields<'_>,
+    posting_date: Option<Timestamp>,
+    action: AccountAction,
+) -> Result<Command, Rejection> {
     let account = line.object("account")?;
     let mut account = line.required("account", account)?;
     let reference = account.account_reference("accountReference")?;
@@ -203,7 +213,6 @@ fn on_account(line: &mut Fields<'_>, action: AccountAction) -> Result<Command, R
             return Err(line.invalid("account", problem));
         }
     };
-    let posting_date = line.instant("postingDate")?;
     Ok(Command::OnAccount(OnAccount {
         account,
         posting_date,

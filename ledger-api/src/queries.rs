@@ -116,27 +116,35 @@ impl Ledger {
         Ok((views, wanted.next().is_some()))
     }
 
-    /// Hands every leg of the journal to `visit`, in booking order; of one account, or of all.
+    /// Hands every leg of the journal to `visit`, in booking order; of one account, of one issuer, or
+    /// of all.
     ///
     /// # Errors
     /// As [`Self::balance`], when the log cannot be read, or what `visit` returns.
     pub fn journal<E: From<ApiError>>(
         &self,
-        account: Option<(Option<&IssuerId>, &AccountSelector)>,
+        issuer: Option<&IssuerId>,
+        account: Option<&AccountSelector>,
         mut visit: impl FnMut(JournalView) -> Result<(), E>,
     ) -> Result<(), E> {
-        let only = match account {
-            None => None,
-            Some((issuer, account)) => {
-                Some(find(self.reader().books().portfolio(), issuer, account)?)
-            }
+        let (only_issuer, only_account) = {
+            let books = self.reader().books();
+            let portfolio = books.portfolio();
+            let issuer_index = issuer.map(|id| find_issuer(portfolio, id)).transpose()?;
+            let account = account
+                .map(|account| find(portfolio, issuer, account))
+                .transpose()?;
+            (issuer_index, account)
         };
         let mut portfolio = Portfolio::default();
         for record in self.reader().records() {
             let record = record.map_err(ApiError::from)?;
             let mut views = Vec::new();
             portfolio.apply(&record, &mut |portfolio, movement| {
-                if only.is_none_or(|only| only == movement.account) {
+                let issuer = portfolio.account(movement.account).issuer;
+                if only_issuer.is_none_or(|only| only == issuer)
+                    && only_account.is_none_or(|only| only == movement.account)
+                {
                     views.extend(journal_views(portfolio, &record, &movement));
                 }
             });
@@ -177,28 +185,37 @@ impl Ledger {
     }
 }
 
-/// The account that is meant; the issuer may be left out where there is one only.
+/// The account that is meant; the issuer may be left out where there is one only, or where the
+/// engine's own reference names the account, which is unique across issuers.
 fn find(
     portfolio: &Portfolio,
     issuer: Option<&IssuerId>,
     account: &AccountSelector,
 ) -> Result<AccountIndex, ApiError> {
-    let issuer: IssuerIndex = match issuer {
-        Some(id) => portfolio
-            .issuer_index(id)
-            .ok_or(Rejection::IssuerNotFound)?,
-        None => match portfolio.issuers().count() {
-            0 => return Err(Rejection::IssuerNotFound.into()),
-            1 => IssuerIndex(0),
-            _ => return Err(ApiError::IssuerRequired),
-        },
+    let mut issuers = match issuer {
+        Some(id) => vec![find_issuer(portfolio, id)?],
+        None => portfolio.issuers().map(|(index, _)| index).collect(),
     };
     let found = match account {
-        AccountSelector::Reference(reference) => portfolio.by_reference(issuer, *reference),
-        AccountSelector::External(reference) => portfolio.by_external(issuer, reference),
+        AccountSelector::Reference(reference) => issuers
+            .into_iter()
+            .find_map(|issuer| portfolio.by_reference(issuer, *reference)),
+        AccountSelector::External(reference) => match (issuers.pop(), issuers.is_empty()) {
+            (None, _) => return Err(Rejection::IssuerNotFound.into()),
+            (Some(issuer), true) => portfolio.by_external(issuer, reference),
+            (Some(_), false) => return Err(ApiError::IssuerRequired),
+        },
     };
-    let field = account.field().to_owned();
-    found.ok_or_else(|| Rejection::AccountNotFound { field }.into())
+    found.ok_or_else(|| {
+        let field = account.field().to_owned();
+        Rejection::AccountNotFound { field }.into()
+    })
+}
+
+fn find_issuer(portfolio: &Portfolio, id: &IssuerId) -> Result<IssuerIndex, ApiError> {
+    Ok(portfolio
+        .issuer_index(id)
+        .ok_or(Rejection::IssuerNotFound)?)
 }
 
 fn account_view(portfolio: &Portfolio, index: AccountIndex) -> AccountView {
@@ -308,6 +325,7 @@ fn operation_view(
             rejection_code: Some(rejection.code()),
             posting_date: instant(posted_at(record)),
             value_date: None,
+            value_day: None,
             reference_amount: asked_amount(action),
             loyalty_point_amount: None,
             debit: None,
@@ -345,6 +363,7 @@ fn operation_view(
         rejection_code: None,
         posting_date: instant(operation.posting_date),
         value_date: Some(instant(zone.start_of(decided.value_date))),
+        value_day: Some(decided.value_date.to_string()),
         reference_amount: in_money.then(|| AmountView::new(value, account.currency)),
         loyalty_point_amount: points_view(issuer, decided.quantity.unit, value),
         debit: Some(value > 0),

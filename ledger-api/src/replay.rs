@@ -110,6 +110,7 @@ const CHUNK_LINES: usize = 2_048;
 /// Chunks on their way at a time: one each being decided, appended and answered, and one waiting.
 const CHUNKS_IN_FLIGHT: usize = 4;
 
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Bytes of input read at a time.
 const INPUT_BUFFER_BYTES: usize = 1024 * 1024;
 
@@ -301,7 +302,13 @@ impl Chunk {
     }
 
     fn take(&mut self, line: u64, bytes: &[u8]) {
+        // Some programs begin a file with a byte-order mark; it is no part of the first command.
+        let bytes = match bytes.strip_prefix(BYTE_ORDER_MARK) {
+            Some(rest) if line == 1 => rest,
+            Some(_) | None => bytes,
+        };
         let parsed = match std::str::from_utf8(bytes) {
+            _ if bytes.len() > LINE_BYTES_MAX => Err(line::too_long()),
             Ok(text) if text.trim().is_empty() => return,
             Ok(text) => line::parse(text),
             Err(_) => Err(Rejection::invalid("", "is not UTF-8 text")),

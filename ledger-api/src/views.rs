@@ -131,8 +131,11 @@ pub struct OperationView {
     pub rejection_code: Option<&'static str>,
     /// When it was posted.
     pub posting_date: String,
-    /// When it counts from.
+    /// When it counts from: the first instant of that day of the issuer.
     pub value_date: Option<String>,
+    /// The same as a day, for people.
+    #[serde(skip)]
+    pub value_day: Option<String>,
     /// The amount, in money.
     pub reference_amount: Option<AmountView>,
     /// The amount, in points.

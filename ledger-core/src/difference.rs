@@ -301,6 +301,12 @@ const MATCHING: [&str; 3] = [
     "externalMatchingOperationServicePoster",
 ];
 
+const REWARDED: [&str; 3] = [
+    "rewardedExternalMatchingOperationDate",
+    "rewardedExternalMatchingOperationReference",
+    "rewardedExternalMatchingOperationServicePoster",
+];
+
 fn post_operation(a: &PostOperation, b: &PostOperation) -> Option<&'static str> {
     let PostOperation {
         triplet: a_triplet,
@@ -357,11 +363,12 @@ fn post_detail(a: &PostDetail, b: &PostDetail) -> Option<&'static str> {
                     "rewardedOperationIdentifier",
                     *rewarded_operation == b.rewarded_operation,
                 ),
-                (
-                    "rewardedExternalMatchingOperationReference",
-                    *rewarded_triplet == b.rewarded_triplet,
-                ),
             ])
+            .or_else(|| match (rewarded_triplet, &b.rewarded_triplet) {
+                (Some(a), Some(b)) => triplet(a, b, REWARDED),
+                (None, None) => None,
+                (Some(_), None) | (None, Some(_)) => Some(REWARDED[0]),
+            })
         }
         (PostDetail::Interest(a), PostDetail::Interest(b)) => first(&[("interestType", a == b)]),
         (PostDetail::Payment(a), PostDetail::Payment(b))

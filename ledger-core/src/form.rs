@@ -4,12 +4,13 @@
 //! corrected under the same correlation id.
 
 use crate::command::{
-    AccountAction, Command, DefineProduct, OperationKind, PostDetail, PostOperation,
-    ReimbursementType, ReverseOperation, Triplet, WorkingMode,
+    AccountAction, Command, DefineProduct, OnAccount, OperationKind, PostDetail, PostOperation,
+    ReimbursementType, ReverseOperation, ScriptRule, Triplet, WorkingMode,
 };
 use crate::money::Amount;
 use crate::projection::general_ledger::is_control;
 use crate::rejection::{Rejection, Sign};
+use crate::time::{BusinessDate, Moment, Timestamp};
 
 /// Most entries in one list of a command (fee types, script rules, programs). The longest command
 /// there can be then fits a record of the log.
@@ -26,15 +27,10 @@ pub fn check(command: &Command) -> Result<(), Rejection> {
     match command {
         Command::ConfigureIssuer(issuer) => {
             list("accountingScript", issuer.accounting_script.len())?;
-            // A control account must stay the sum of its accounts.
-            if issuer
-                .accounting_script
-                .iter()
-                .any(|rule| is_control(&rule.contra))
-            {
-                let problem = "a contra account must not be a control account";
-                return Err(Rejection::invalid("accountingScript", problem));
-            }
+            script(&issuer.accounting_script)?;
+            issuer
+                .business_date
+                .map_or(Ok(()), |date| day("businessDate", date))?;
             list(
                 "balanceAdjustmentReasons",
                 issuer.balance_adjustment_reasons.len(),
@@ -42,7 +38,7 @@ pub fn check(command: &Command) -> Result<(), Rejection> {
         }
         Command::DefineProduct(product) => define_product(product),
         Command::DefineBonusProgram(program) => list("loyaltyUnits", program.loyalty_units.len()),
-        Command::AdvanceBusinessDate(_) => Ok(()),
+        Command::AdvanceBusinessDate(advance) => day("businessDate", advance.business_date),
         Command::OpenAccount(opening) => {
             list("bonusProgramReferences", opening.bonus_programs.len())?;
             if opening.parent.is_some() && opening.parent_reference.is_some() {
@@ -55,14 +51,18 @@ pub fn check(command: &Command) -> Result<(), Rejection> {
                 .credit_limit
                 .map_or(Ok(()), |amount| limit("creditLimitAmount", amount))
         }
-        Command::OnAccount(on) => match &on.action {
-            AccountAction::SetCreditLimit(change) => {
-                limit("creditLimitAmount", change.credit_limit)
-            }
-            AccountAction::Close => Ok(()),
-            AccountAction::Post(post) => post_operation(post),
-            AccountAction::Reverse(reverse) => reverse_operation(reverse),
-        },
+        Command::OnAccount(on) => on_account(on),
+    }
+}
+
+fn on_account(on: &OnAccount) -> Result<(), Rejection> {
+    on.posting_date
+        .map_or(Ok(()), |at| instant("postingDate", at))?;
+    match &on.action {
+        AccountAction::SetCreditLimit(change) => limit("creditLimitAmount", change.credit_limit),
+        AccountAction::Close => Ok(()),
+        AccountAction::Post(post) => post_operation(post),
+        AccountAction::Reverse(reverse) => reverse_operation(reverse),
     }
 }
 
@@ -73,6 +73,46 @@ fn list(field: &str, entries: usize) -> Result<(), Rejection> {
     }
     Ok(())
 }
+
+fn script(rules: &[ScriptRule]) -> Result<(), Rejection> {
+    const FIELD: &str = "accountingScript";
+    // A control account must stay the sum of its accounts.
+    if rules.iter().any(|rule| is_control(&rule.contra)) {
+        return Err(Rejection::invalid(
+            FIELD,
+            "a contra account must not be a control account",
+        ));
+    }
+    let mut keys: Vec<_> = rules
+        .iter()
+        .map(|rule| (rule.kind, rule.detail.as_ref()))
+        .collect();
+    keys.sort_unstable();
+    if keys.windows(2).any(|pair| pair[0] == pair[1]) {
+        return Err(Rejection::invalid(
+            FIELD,
+            "two rules are for the same operations",
+        ));
+    }
+    Ok(())
+}
+
+fn day(field: &str, day: BusinessDate) -> Result<(), Rejection> {
+    if (BusinessDate::FIRST..=BusinessDate::LAST).contains(&day) {
+        return Ok(());
+    }
+    Err(Rejection::invalid(field, DATE_RANGE))
+}
+
+fn instant(field: &str, at: Timestamp) -> Result<(), Rejection> {
+    if (Timestamp::FIRST..=Timestamp::LAST).contains(&at) {
+        return Ok(());
+    }
+    Err(Rejection::invalid(field, DATE_RANGE))
+}
+
+/// A date outside these years is a slip of the keyboard, and a business date would not come back.
+const DATE_RANGE: &str = "must lie in the years 1900 to 2199";
 
 fn define_product(product: &DefineProduct) -> Result<(), Rejection> {
     const FIELD: &str = "defaultCreditLimitAmount";
@@ -106,6 +146,12 @@ fn limit(field: &str, amount: Amount) -> Result<(), Rejection> {
 
 fn post_operation(post: &PostOperation) -> Result<(), Rejection> {
     poster(&post.triplet, post.detail.kind())?;
+    instant("externalOperationDate", post.triplet.date)?;
+    match post.value_date {
+        None => {}
+        Some(Moment::Day(date)) => day("valueDate", date)?,
+        Some(Moment::Instant(at)) => instant("valueDate", at)?,
+    }
     match &post.detail {
         PostDetail::Fee(fee) => {
             let amount = required(post)?;
@@ -155,6 +201,7 @@ fn post_operation(post: &PostOperation) -> Result<(), Rejection> {
 
 fn reverse_operation(reverse: &ReverseOperation) -> Result<(), Rejection> {
     poster(&reverse.triplet, reverse.kind)?;
+    instant("externalOperationDate", reverse.triplet.date)?;
     match &reverse.reversal_reason {
         None if reverse.kind == OperationKind::Fee => {
             return Err(Rejection::invalid("reversalReason", "is required"));

@@ -111,10 +111,11 @@ impl ServicePoster {
     /// Source: issuer API, field `externalOperationServicePoster`.
     #[must_use]
     pub fn is_reserved(&self) -> bool {
-        matches!(
-            self.as_str(),
-            "ITP" | "OPC" | "IDM" | "CMS" | "CAS" | "WLP-CAS" | "WLP_CAS"
-        )
+        let reserved = ["ITP", "OPC", "IDM", "CMS", "CAS", "WLP-CAS", "WLP_CAS"];
+        let name = self.as_str().trim();
+        reserved
+            .iter()
+            .any(|reserved| name.eq_ignore_ascii_case(reserved))
     }
 }
 
@@ -134,48 +135,65 @@ fn check(text: &str, bytes_min: usize, bytes_max: usize) -> Result<(), TextError
     Ok(())
 }
 
-/// Whether `text` has a run of digits that is a full card number.
+/// Whether `text` has a full card number in it.
 ///
-/// A run may be broken by single spaces or hyphens. It counts when its length and first digits are
-/// those of a card scheme and its check digit is right; asking for all three keeps ordinary
-/// references, a tenth of which have a right check digit by chance, out of the net.
+/// A group of digits counts when its length and first digits are those of a card scheme and its check
+/// digit is right; asking for all three keeps ordinary references, a tenth of which have a right
+/// check digit by chance, out of the net. Groups side by side count together when they are grouped as
+/// on a card, whatever stands between them and around them.
 #[must_use]
 pub fn holds_card_number(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    if bytes.len() < CARD_DIGITS_MIN {
+    if text.len() < CARD_DIGITS_MIN {
         return false;
     }
-    let mut at = 0;
-    while at < bytes.len() {
-        if !bytes[at].is_ascii_digit() {
-            at += 1;
-            continue;
-        }
-        let mut digits = [0_u8; CARD_DIGITS_MAX];
-        let mut count = 0;
-        while at < bytes.len() {
-            if bytes[at].is_ascii_digit() {
-                if count < CARD_DIGITS_MAX {
-                    digits[count] = bytes[at] - b'0';
-                }
-                count += 1;
-            } else if !is_separator_inside(bytes, at) {
-                break;
-            }
-            at += 1;
-        }
-        if (CARD_DIGITS_MIN..=CARD_DIGITS_MAX).contains(&count) && is_card(&digits[..count]) {
-            return true;
-        }
+    let groups = digit_groups(text);
+    if groups.iter().any(|group| is_card(group.digits)) {
+        return true;
     }
-    false
+    (0..groups.len()).any(|first| {
+        CARD_GROUPINGS.iter().any(|grouping| {
+            let Some(groups) = groups.get(first..first + grouping.len()) else {
+                return false;
+            };
+            let alike = groups
+                .iter()
+                .zip(*grouping)
+                .all(|(group, len)| group.digits.len() == *len);
+            let joined = groups[1..].iter().all(|group| group.is_joined);
+            alike && joined && is_card(&groups.iter().map(|group| group.digits).collect::<String>())
+        })
+    })
 }
 
-fn is_separator_inside(bytes: &[u8], at: usize) -> bool {
-    matches!(bytes[at], b' ' | b'-') && bytes.get(at + 1).is_some_and(u8::is_ascii_digit)
+/// Digits side by side.
+struct DigitGroup<'a> {
+    digits: &'a str,
+    /// Whether only a separator or two stand between this group and the one before.
+    is_joined: bool,
 }
 
-fn is_card(digits: &[u8]) -> bool {
+fn digit_groups(text: &str) -> Vec<DigitGroup<'_>> {
+    let mut groups = Vec::new();
+    let mut rest = text;
+    while let Some(start) = rest.find(|c: char| c.is_ascii_digit()) {
+        let (between, from) = rest.split_at(start);
+        let end = from
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(from.len());
+        let (digits, after) = from.split_at(end);
+        let is_joined = between.chars().count() <= SEPARATORS_MAX
+            && !between.chars().any(char::is_alphanumeric);
+        groups.push(DigitGroup { digits, is_joined });
+        rest = after;
+    }
+    groups
+}
+
+fn is_card(digits: &str) -> bool {
+    if !(CARD_DIGITS_MIN..=CARD_DIGITS_MAX).contains(&digits.len()) {
+        return false;
+    }
+    let digits: Vec<u8> = digits.bytes().map(|digit| digit - b'0').collect();
     let two = u32::from(digits[0]) * 10 + u32::from(digits[1]);
     let four = two * 100 + u32::from(digits[2]) * 10 + u32::from(digits[3]);
     let scheme = match (two, digits.len()) {
@@ -185,7 +203,7 @@ fn is_card(digits: &[u8]) -> bool {
         (_, 16) => (2221..=2720).contains(&four),
         _ => false,
     };
-    scheme && luhn(digits)
+    scheme && luhn(&digits)
 }
 
 fn luhn(digits: &[u8]) -> bool {
@@ -207,6 +225,16 @@ fn luhn(digits: &[u8]) -> bool {
 
 const CARD_DIGITS_MIN: usize = 13;
 const CARD_DIGITS_MAX: usize = 19;
+/// How card numbers are grouped in print.
+const CARD_GROUPINGS: [&[usize]; 5] = [
+    &[4, 4, 4, 4],
+    &[4, 4, 4, 4, 3],
+    &[4, 6, 5],
+    &[4, 6, 4],
+    &[4, 4, 4, 1],
+];
+/// Separators between two groups of one number.
+const SEPARATORS_MAX: usize = 2;
 
 #[cfg(test)]
 mod tests {
@@ -218,6 +246,12 @@ mod tests {
             "4546172396081630",
             "paid with 4546 1723 9608 1630 today",
             "4546-1723-9608-1630",
+            "4546.1723.9608.1630",
+            "4546\u{a0}1723\u{a0}9608\u{a0}1630",
+            "card 4546172396081630 12/27",
+            "4546 1723 9608 1630 123",
+            "ref 7 4546172396081630",
+            "3782 822463 10005",
             "378282246310005",
             "5555555555554444",
             "2223003122003222",
@@ -231,6 +265,8 @@ mod tests {
             "4546172396081631",
             "8561d87e285d4fc795778c644579c207",
             "2000000000356059",
+            "74929322339221205103725",
+            "2023-01-02 4546 1723",
         ] {
             assert!(Label::new(reference).is_ok(), "{reference}");
         }

@@ -8,6 +8,11 @@ use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, TimeZone as _, Utc};
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
+    /// The first instant that a command may name: 1900-01-01T00:00:00Z.
+    pub const FIRST: Self = Self(-2_208_988_800_000);
+    /// The last instant that a command may name: 2199-12-31T23:59:59.999Z.
+    pub const LAST: Self = Self(7_258_118_399_999);
+
     /// The instant, for printing; none outside the years that a calendar can show.
     #[must_use]
     pub fn to_utc(self) -> Option<DateTime<Utc>> {
@@ -26,6 +31,11 @@ impl Timestamp {
 pub struct BusinessDate(pub i32);
 
 impl BusinessDate {
+    /// The first day that a command may name: 1900-01-01.
+    pub const FIRST: Self = Self(-25_567);
+    /// The last day that a command may name: 2199-12-31.
+    pub const LAST: Self = Self(84_005);
+
     /// The day, as a calendar shows it.
     #[must_use]
     pub fn to_date(self) -> NaiveDate {
@@ -85,13 +95,15 @@ impl TimeZone {
         self.0.name()
     }
 
-    /// The calendar day at this instant in the zone.
+    /// The calendar day at this instant in the zone; instants that no command may name count as the
+    /// nearest that one may.
     #[must_use]
     pub fn day_of(self, instant: Timestamp) -> BusinessDate {
-        match instant.to_utc() {
-            Some(utc) => BusinessDate::from_date(utc.with_timezone(&self.0).date_naive()),
-            None => BusinessDate(i32::try_from(instant.0 / DAY_MS).unwrap_or(i32::MAX)),
-        }
+        let instant = instant.clamp(Timestamp::FIRST, Timestamp::LAST);
+        let utc = instant
+            .to_utc()
+            .expect("these centuries are on every calendar");
+        BusinessDate::from_date(utc.with_timezone(&self.0).date_naive())
     }
 
     /// The calendar day a caller's date means in the zone.
@@ -169,6 +181,34 @@ mod tests {
         }
         let day = berlin.day_of(instant("2022-12-05T10:00:00Z"));
         assert_eq!(berlin.start_of(day), instant("2022-12-04T23:00:00Z"));
+    }
+
+    #[test]
+    fn no_instant_is_too_far_for_a_day() {
+        let tokyo = TimeZone::from_name("Asia/Tokyo").expect("a zone");
+        for (at, day) in [
+            (i64::MIN, "1900-01-01"),
+            (8_210_266_876_799_999, "2200-01-01"),
+            (i64::MAX, "2200-01-01"),
+        ] {
+            assert_eq!(tokyo.day_of(Timestamp(at)).to_string(), day);
+        }
+        assert_eq!(BusinessDate::FIRST.to_string(), "1900-01-01");
+        assert_eq!(BusinessDate::LAST.to_string(), "2199-12-31");
+        assert_eq!(
+            Timestamp::LAST
+                .to_utc()
+                .map(|at| at.to_rfc3339())
+                .as_deref(),
+            Some("2199-12-31T23:59:59.999+00:00")
+        );
+        assert_eq!(
+            Timestamp::FIRST
+                .to_utc()
+                .map(|at| at.to_rfc3339())
+                .as_deref(),
+            Some("1900-01-01T00:00:00+00:00")
+        );
     }
 
     #[test]

@@ -38,6 +38,16 @@ pub enum StoreError {
     /// An earlier append failed, so what is on disk is unknown until the log is opened anew.
     #[error("an earlier append failed, so the log takes no more records until it is opened again")]
     Poisoned,
+    /// The writer had stopped before it was closed.
+    #[error("the writer had stopped: {reason}")]
+    Stopped {
+        /// Why it stopped.
+        #[source]
+        reason: std::sync::Arc<StoreError>,
+    },
+    /// A thread of the writer ended by a defect of this program.
+    #[error("a thread of the writer ended unexpectedly")]
+    WriterDied,
     /// The log was closed while a reader was still in use.
     #[error("the log is closed")]
     Closed,
@@ -94,6 +104,8 @@ impl StoreError {
             Self::Locked { .. } => "STORE_LOCKED",
             Self::Io { .. } => "STORE_IO",
             Self::Poisoned => "STORE_POISONED",
+            Self::Stopped { reason } => reason.code(),
+            Self::WriterDied => "STORE_WRITER_DIED",
             Self::Closed => "STORE_CLOSED",
             Self::NotContiguous { .. } => "STORE_NOT_CONTIGUOUS",
             Self::NotChained { .. } => "STORE_NOT_CHAINED",

@@ -23,5 +23,6 @@ pub mod writer;
 pub use block::{Block, BlockBuilder, ChainHash};
 pub use error::StoreError;
 pub use event_log::{EventLog, LogHead, LogReader, scan};
+pub use manifest::MANIFEST;
 pub use mem_log::MemLog;
 pub use sled_log::SledLog;

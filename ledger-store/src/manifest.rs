@@ -24,10 +24,11 @@ use std::path::Path;
 
 use crate::error::StoreError;
 
-/// Name of the file in the data directory.
-pub(crate) const MANIFEST: &str = "MANIFEST";
+/// Name of the file that every data directory has.
+pub const MANIFEST: &str = "MANIFEST";
 
-const MANIFEST_NEW: &str = "MANIFEST.new";
+/// What the next one is called while it is written.
+pub(crate) const MANIFEST_NEW: &str = "MANIFEST.new";
 const FIRST_LINE: &str = "ledger-store manifest 1";
 /// How much of a file one checksum covers, and so how exactly damage is located.
 const CHUNK_BYTES: usize = 1 << 20;

@@ -186,10 +186,11 @@ impl Writer {
     /// # Errors
     /// The failure that stopped the writer, or what went wrong while closing.
     pub fn close(mut self) -> Result<(), StoreError> {
-        match self.stop() {
-            Some(log) => log.close(),
-            None => Ok(()),
+        let log = self.stop();
+        if let Some(reason) = self.failure.reason() {
+            return Err(StoreError::Stopped { reason });
         }
+        log.map_or(Ok(()), |log| log.close())
     }
 
     fn check(&self, requests: &[Request]) -> Result<(), SubmitError> {
@@ -217,9 +218,12 @@ impl Writer {
     fn stop(&mut self) -> Option<Box<dyn EventLog>> {
         self.jobs = None;
         let threads = self.threads.take()?;
-        // A thread that panicked has told everyone by dropping their tickets.
-        let _ = threads.decider.join();
-        threads.appender.join().ok()
+        let decided = threads.decider.join();
+        let appended = threads.appender.join();
+        if decided.is_err() || appended.is_err() {
+            self.failure.set(StoreError::WriterDied);
+        }
+        appended.ok()
     }
 }
 
@@ -351,6 +355,9 @@ impl Decider {
 impl Drop for Decider {
     /// However the thread ends, even by a panic, nobody is left waiting for room.
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.failure.set(StoreError::WriterDied);
+        }
         self.gate.close();
     }
 }

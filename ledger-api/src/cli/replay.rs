@@ -11,7 +11,7 @@ use ledger_api::replay::{FailedExpectation, LineResult, Outcome, Source, Summary
 use serde::Serialize;
 
 use super::show::accounts_table;
-use super::{ApiError, CliError, DataArgs, Ended, write_json};
+use super::{ApiError, CliError, DataArgs, Ended, eprint_line, write_json};
 
 /// Arguments of `replay`.
 #[derive(Debug, Args)]
@@ -53,17 +53,34 @@ const REPORTED_LINES_MAX: u64 = 20;
 const SHOWN_ACCOUNTS_MAX: usize = 50;
 
 pub(super) fn run(args: &ReplayArgs, json: bool, out: &mut impl Write) -> Result<Ended, CliError> {
+    if args
+        .files
+        .iter()
+        .filter(|path| is_standard_input(path))
+        .count()
+        > 1
+    {
+        return Err(CliError::Usage(
+            "standard input can be read once only".to_owned(),
+        ));
+    }
     let inputs = args
         .files
         .iter()
         .map(|path| Input::open(path))
         .collect::<Result<Vec<_>, _>>()?;
-    let results = args.results.as_deref().map(Results::create).transpose()?;
+    if let Some(results) = &args.results {
+        refuse_to_overwrite(results, args)?;
+    }
     let ledger = Ledger::open(&args.data.data).map_err(ApiError::from)?;
-    let outcome = replay_all(&ledger, inputs, results);
+    // Only now: a replay that cannot run must leave the outcomes of an earlier one alone.
+    let results = args.results.as_deref().map(Results::create).transpose();
+    let outcome = results.and_then(|results| replay_all(&ledger, inputs, results));
     let shown = outcome.is_ok().then(|| ledger.accounts());
-    ledger.close().map_err(ApiError::from)?;
+    let closed = ledger.close().map_err(ApiError::from);
+    // What went wrong first says more than what followed from it.
     let summary = outcome?;
+    closed?;
     if json {
         write_json(out, &summary)?;
     } else {
@@ -88,6 +105,35 @@ pub(super) fn run(args: &ReplayArgs, json: bool, out: &mut impl Write) -> Result
     } else {
         Ended::Well
     })
+}
+
+/// The results file is created anew; it must be neither an input nor a part of the ledger.
+fn refuse_to_overwrite(results: &Path, args: &ReplayArgs) -> Result<(), CliError> {
+    let is_taken = |other: &Path| match (results.canonicalize(), other.canonicalize()) {
+        (Ok(results), Ok(other)) => results == other,
+        // What does not exist yet cannot be overwritten.
+        (Err(_), _) | (_, Err(_)) => false,
+    };
+    let folder = results
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new(".")).canonicalize();
+    let data = args.data.data.canonicalize();
+    let in_ledger = matches!((folder, data), (Ok(folder), Ok(data)) if folder.starts_with(&data));
+    if in_ledger || args.files.iter().any(|file| is_taken(file)) {
+        let problem = "--results must be neither an input nor inside the ledger";
+        return Err(CliError::Usage(problem.to_owned()));
+    }
+    if is_standard_input(results) {
+        return Err(CliError::Usage(
+            "--results needs a file, such as /dev/stdout".to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+fn is_standard_input(path: &Path) -> bool {
+    path == Path::new("-")
 }
 
 fn replay_all(
@@ -144,7 +190,7 @@ struct Input<'a> {
 
 impl<'a> Input<'a> {
     fn open(path: &'a Path) -> Result<Self, CliError> {
-        if path == Path::new("-") {
+        if is_standard_input(path) {
             let read = Box::new(io::stdin());
             return Ok(Self {
                 path,
@@ -240,11 +286,6 @@ fn report(path: &Path, result: &LineResult) {
     }
 }
 
-fn eprint_line(text: &str) {
-    // Nobody is left to be told when standard error is closed.
-    let _ = writeln!(io::stderr().lock(), "{text}");
-}
-
 /// Hidden by itself where standard error is not a terminal.
 fn progress_bar(bytes: Option<u64>) -> ProgressBar {
     let (progress, template) = match bytes {
@@ -271,11 +312,15 @@ fn describe(summary: &Summary, out: &mut impl Write) -> io::Result<()> {
         malformed,
         ..
     } = summary;
-    if *applied == 0 {
-        writeln!(
-            out,
-            "applied nothing: everything was applied before, or not accepted"
-        )?;
+    match (*lines, *applied) {
+        (0, _) => writeln!(out, "nothing to apply: the input has no lines")?,
+        (_, 0) => {
+            writeln!(
+                out,
+                "applied nothing: everything was applied before, or not accepted"
+            )?;
+        }
+        (_, _) => {}
     }
     writeln!(
         out,

@@ -305,7 +305,7 @@ fn operations_table(operations: &[OperationView], out: &mut impl Write) -> Resul
             operation.operation_id.clone().unwrap_or_default(),
             format!("{}{reversal}", operation.operation_kind),
             operation.posting_date.clone(),
-            operation.value_date.clone().unwrap_or_default(),
+            operation.value_day.clone().unwrap_or_default(),
             amount
                 .or_else(|| points.map(|p| format!("{} {}", p.cumulated_value, p.unit)))
                 .unwrap_or_default(),
@@ -327,11 +327,10 @@ pub(super) fn journal(
 ) -> Result<Ended, CliError> {
     let issuer = args.account.issuer()?;
     let selector = args.account.selector()?;
-    let account = selector
-        .as_ref()
-        .map(|selector| (issuer.as_ref(), selector));
     if json {
-        ledger.journal(account, |leg| Ok::<_, CliError>(write_json(out, &leg)?))?;
+        ledger.journal(issuer.as_ref(), selector.as_ref(), |leg| {
+            Ok::<_, CliError>(write_json(out, &leg)?)
+        })?;
         return Ok(Ended::Well);
     }
     // The journal can be as long as the log: lines of fixed width need no table in memory.
@@ -348,7 +347,7 @@ pub(super) fn journal(
         "Debit",
         "Credit"
     )?;
-    ledger.journal(account, |leg| {
+    ledger.journal(issuer.as_ref(), selector.as_ref(), |leg| {
         let side = |value: i64| {
             if value == 0 {
                 String::new()
@@ -389,7 +388,7 @@ pub(super) fn trial_balance(
         return Ok(Ended::Well);
     }
     for found in discrepancies {
-        writeln!(out, "does not hold: {found}")?;
+        super::eprint_line(&format!("does not hold: {found}"));
     }
     Ok(Ended::WithFindings)
 }

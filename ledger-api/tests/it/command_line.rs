@@ -381,3 +381,116 @@ fn tables_are_for_people() {
          wl      10000000000000000001  A1                  15.00 EUR DR  9985.00 EUR           1"#]]
     .assert_eq(&shown.join("\n"));
 }
+
+#[test]
+fn a_results_file_overwrites_neither_input_nor_ledger_nor_earlier_results() {
+    let dir = tempfile::tempdir().expect("a directory");
+    std::fs::write(dir.path().join("in"), SCENE).expect("written");
+    let replay = |results: &str| {
+        ledger(
+            dir.path(),
+            &["replay", "in", "--data", "d", "--results", results],
+        )
+        .status
+        .code()
+    };
+    assert_eq!(replay("out"), Some(0));
+    for results in ["in", "./in", "d/HEAD", "d/new", "-"] {
+        assert_eq!(replay(results), Some(2), "{results}");
+    }
+    assert_eq!(
+        std::fs::read_to_string(dir.path().join("in")).expect("read"),
+        SCENE
+    );
+    let open =
+        ledger_api::Ledger::open(dir.path().join("d")).expect("nothing in it was overwritten");
+    assert_eq!(replay("out"), Some(2), "the ledger is in use");
+    let results = std::fs::read(dir.path().join("out")).expect("read");
+    assert_eq!(
+        json_lines(&results).len(),
+        3,
+        "the acknowledgements of before are still there"
+    );
+    open.close().expect("it closes");
+}
+
+#[test]
+fn nothing_but_a_ledger_is_shown_as_a_ledger() {
+    let dir = tempfile::tempdir().expect("a directory");
+    std::fs::create_dir(dir.path().join("foreign")).expect("created");
+    std::fs::write(dir.path().join("foreign/notes.txt"), "hi").expect("written");
+    std::fs::write(dir.path().join("in"), SCENE).expect("written");
+    for args in [
+        ["accounts", "--data", "foreign"].as_slice(),
+        &["replay", "in", "--data", "foreign"],
+    ] {
+        assert_eq!(ledger(dir.path(), args).status.code(), Some(2), "{args:?}");
+    }
+    assert_eq!(
+        std::fs::read_dir(dir.path().join("foreign"))
+            .expect("read")
+            .count(),
+        1
+    );
+}
+
+#[test]
+fn a_file_may_begin_with_a_byte_order_mark_and_end_lines_as_windows_does() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let input = format!("\u{feff}{}", SCENE.replace('\n', "\r\n"));
+    std::fs::write(dir.path().join("in"), input).expect("written");
+    let output = ledger(dir.path(), &["replay", "in", "--data", "d", "--json"]);
+    assert_eq!(summary(&output)["applied"], 3);
+}
+
+#[test]
+fn any_line_may_carry_its_posting_date() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let dated = r#""postingDate":"2020-01-01T00:00:00Z","body""#;
+    std::fs::write(dir.path().join("in"), SCENE.replace(r#""body""#, dated)).expect("written");
+    let output = ledger(dir.path(), &["replay", "in", "--data", "d", "--json"]);
+    assert_eq!(summary(&output)["applied"], 3);
+}
+
+#[test]
+fn the_journal_of_one_issuer_is_that_of_no_other() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let one = SCENE.to_owned() + &fee("c1", "F1", 1_500, "");
+    let input = one.clone() + &one.replace("\"wl\"", "\"two\"");
+    std::fs::write(dir.path().join("in"), input).expect("written");
+    ledger(dir.path(), &["replay", "in", "--data", "d"]);
+    let journal = |issuer: &str| {
+        let args = ["journal", "--issuer", issuer, "--data", "d", "--json"];
+        ledger(dir.path(), &args)
+    };
+    let legs = json_lines(&journal("two").stdout);
+    assert_eq!(legs.len(), 2);
+    assert!(legs.iter().all(|leg| leg["issuerId"] == "two"), "{legs:?}");
+    assert_eq!(journal("nobody").status.code(), Some(2));
+    let balance = |args: &[&str]| {
+        ledger(dir.path(), &[args, &["--data", "d"]].concat())
+            .status
+            .code()
+    };
+    assert_eq!(balance(&["balance", "--external", "A1"]), Some(2));
+    assert_eq!(
+        balance(&["balance", "--account", "10000000000000000002"]),
+        Some(0)
+    );
+}
+
+#[test]
+fn findings_are_not_lost_with_a_closed_pipe() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let input = SCENE.to_owned() + &fee("c1", "F1", 1_500, &expecting("accountBalance", 1));
+    std::fs::write(dir.path().join("in"), input).expect("written");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_ledger"))
+        .current_dir(dir.path())
+        .args(["replay", "in", "--data", "d", "--json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the binary runs");
+    drop(child.stdout.take());
+    assert_eq!(child.wait().expect("it ends").code(), Some(1));
+}

@@ -51,6 +51,8 @@ fn every_flaw_is_named_by_code_and_field() {
         ("2023-01-02T14:20:34.715Z",      "2023-01-02T14:20:34.715",            "INVALID_REQUEST",         "externalOperationDate"),
         (r#""externalOperationServicePoster":"ISSUER","#, "",                   "INVALID_REQUEST",         "externalOperationServicePoster"),
         (r#""valueDate":"2023-01-02""#,   r#""valueDate":"2023-02-29""#,        "INVALID_REQUEST",         "valueDate"),
+        (r#""valueDate":"2023-01-02""#,   r#""valueDate":"23-1-2""#,            "INVALID_REQUEST",         "valueDate"),
+        (r#""valueDate":"2023-01-02""#,   r#""valueDate":"-262143-01-01""#,     "INVALID_REQUEST",         "valueDate"),
         (r#""feeType""#,                  r#""adjustment":1,"feeType""#,        "INVALID_REQUEST",         "adjustment"),
         (r#""feeType""#,                  r#""adjustmentReason":"X","feeType""#, "INVALID_REQUEST",        "adjustmentReason"),
         (r#"-02"}}"#,                     r#"-02"},"expect":{"tip":1}}"#,       "INVALID_REQUEST",         "expect.tip"),

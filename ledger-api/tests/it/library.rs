@@ -226,3 +226,33 @@ fn questions_about_nothing_are_answered_by_code() {
         "ISSUER_REQUIRED"
     );
 }
+
+/// A defect in a writer's thread, here a clock that fails, ends the writer and not the callers.
+#[test]
+fn a_writer_that_died_is_reported_to_everyone() {
+    let mut readings = 0;
+    let ledger = Ledger::in_memory(move || {
+        readings += 1;
+        assert!(
+            readings <= 3,
+            "the clock of this test stops here, as it should"
+        );
+        NOW
+    });
+    scene(&ledger);
+    let code = |result: Result<Answer, ApiError>| result.expect_err("no answer").code();
+    assert_eq!(
+        code(ledger.submit(fee("c1", "F1", 1_500))),
+        "OUTCOME_UNKNOWN"
+    );
+    // The thread may not have ended yet.
+    let next = code(ledger.submit(fee("c2", "F2", 1_500)));
+    assert!(
+        ["OUTCOME_UNKNOWN", "SERVICE_UNAVAILABLE"].contains(&next),
+        "{next}"
+    );
+    assert_eq!(
+        ledger.close().expect_err("it had stopped").code(),
+        "STORE_WRITER_DIED"
+    );
+}

@@ -187,7 +187,10 @@ fn a_hierarchy_has_at_most_sixteen_levels() {
 #[test]
 fn a_list_has_at_most_a_hundred_entries() {
     let list = |entries: usize| vec!["X"; entries].join(",");
-    let rules = |entries: usize| vec!["FEE>4199"; entries].join(",");
+    let rules = |entries: usize| {
+        let rules: Vec<_> = (0..entries).map(|n| format!("FEE:X{n}>4199")).collect();
+        rules.join(",")
+    };
     let (hundred, more) = (list(100), list(101));
     in_scene(&format!(
         "
@@ -228,4 +231,28 @@ fn every_code_has_a_table_line() {
         "the codes are read off their source: {known:?}"
     );
     assert_eq!(given, known);
+}
+
+#[test]
+fn two_rules_of_a_script_are_not_for_the_same_operations() {
+    in_scene(
+        "
+        issuer wl Europe/Berlin script=FEE>4199,FEE:X>4200,FEE:Y>4200
+        issuer wl Europe/Berlin script=FEE>4199,FEE>4200     -> INVALID_REQUEST accountingScript malformed
+        issuer wl Europe/Berlin script=FEE:X>4199,FEE:X>4199 -> INVALID_REQUEST accountingScript malformed
+        ",
+    );
+}
+
+#[test]
+fn dates_of_other_centuries_are_slips() {
+    in_scene(
+        "
+        fee A1 1.00 MANUAL_FEE value=0025-01-09  -> INVALID_REQUEST valueDate malformed
+        fee A1 1.00 MANUAL_FEE value=2200-01-01  -> INVALID_REQUEST valueDate malformed
+        fee A1 1.00 MANUAL_FEE at=1899-12-31     -> INVALID_REQUEST externalOperationDate malformed
+        fee A1 1.00 MANUAL_FEE posted=2200-01-02 -> INVALID_REQUEST postingDate malformed
+        advance 2200-01-01                       -> INVALID_REQUEST businessDate malformed
+        ",
+    );
 }

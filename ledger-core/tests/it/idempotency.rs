@@ -152,7 +152,7 @@ fn the_other_operations_under_a_used_id_name_the_field_that_differs() {
         bonus    A1 none BP points=-5:MILE key=b ref=B rewardedRef=P  -> IDEMPOTENCY_PAYLOAD_MISMATCH loyaltyPointAmount
         bonus    A1 none BQ points=-5:POINT key=b ref=B rewardedRef=P -> IDEMPOTENCY_PAYLOAD_MISMATCH bonusProgramReference
         bonus    A1 none BP points=-5:POINT key=b ref=B rewarded=1    -> IDEMPOTENCY_PAYLOAD_MISMATCH rewardedOperationIdentifier
-        bonus    A1 none BP points=-5:POINT key=b ref=B               -> IDEMPOTENCY_PAYLOAD_MISMATCH rewardedExternalMatchingOperationReference
+        bonus    A1 none BP points=-5:POINT key=b ref=B               -> IDEMPOTENCY_PAYLOAD_MISMATCH rewardedExternalMatchingOperationDate
         bonus    A1 -5.00 BP key=b ref=B                              -> IDEMPOTENCY_PAYLOAD_MISMATCH referenceAmount
         purchase A1 5.00 key=t ref=T jpy=800 mcc=7011 acceptor=a city=b country=392 acceptorId=c approval=d arn=e card=f maskedPan=454617******1630 bought=2023-01-01
         purchase A1 5.00 key=t ref=T jpy=800 mcc=7011 acceptor=a city=b country=392 acceptorId=c approval=d arn=e card=f maskedPan=454617******1630 bought=2023-01-01 -> replayed

@@ -16,7 +16,7 @@ use crate::error::StoreError;
 use crate::event_log::LogHead;
 use crate::guard;
 use crate::head::LastExit;
-use crate::manifest::{FileSum, Manifest, State, sync_dir};
+use crate::manifest::{FileSum, MANIFEST_NEW, Manifest, State, sync_dir};
 
 /// The largest that sled takes. Larger segments let larger values stay out of blob files.
 const SEGMENT_BYTES: usize = 16 << 20;
@@ -48,6 +48,7 @@ pub(super) fn open(
     visit: &mut dyn FnMut(&Block) -> Result<(), StoreError>,
 ) -> Result<SledLog, StoreError> {
     create_dir(dir)?;
+    refuse_foreign(dir)?;
     let lock = DirLock::take(dir)?;
     let left = check_what_was_left(dir)?;
     let expected = left.as_ref().map_or(LogHead::EMPTY, |(_, head)| *head);
@@ -108,17 +109,26 @@ fn create_dir(dir: &Path) -> Result<(), StoreError> {
     }
 }
 
+/// Refuses a directory that is not a log's but has something in it: it is somebody's, or a log that
+/// lost its manifest. Before even the lock is put there.
+fn refuse_foreign(dir: &Path) -> Result<(), StoreError> {
+    if dir.join(MANIFEST).exists() {
+        return Ok(());
+    }
+    for entry in fs::read_dir(dir).map_err(StoreError::io(dir))? {
+        let name = entry.map_err(StoreError::io(dir))?.file_name();
+        // These two are what a creation that was cut short may have left.
+        if name != super::LOCK && name != MANIFEST_NEW {
+            let what = format!("is missing, yet {} exists", name.to_string_lossy());
+            return Err(StoreError::damaged(MANIFEST, what));
+        }
+    }
+    Ok(())
+}
+
 /// Checks everything that can be checked without sled; nothing is there when the log is new.
 fn check_what_was_left(dir: &Path) -> Result<Option<(HeadFile, LogHead)>, StoreError> {
     let Some(manifest) = Manifest::load(dir)? else {
-        for name in [HEAD, LOG] {
-            if dir.join(name).exists() {
-                return Err(StoreError::damaged(
-                    MANIFEST,
-                    format!("is missing, yet {name} exists"),
-                ));
-            }
-        }
         begin_creating(dir)?;
         return Ok(None);
     };

@@ -174,8 +174,26 @@ fn fields_of_detail(detail: &PostDetail) -> Fields {
                 text(&bonus.rewarded_operation),
             ),
             (
+                "rewardedExternalMatchingOperationDate",
+                text(&bonus.rewarded_triplet.as_ref().map(|triplet| triplet.date)),
+            ),
+            (
                 "rewardedExternalMatchingOperationReference",
-                text(&bonus.rewarded_triplet),
+                text(
+                    &bonus
+                        .rewarded_triplet
+                        .as_ref()
+                        .map(|triplet| &triplet.reference),
+                ),
+            ),
+            (
+                "rewardedExternalMatchingOperationServicePoster",
+                text(
+                    &bonus
+                        .rewarded_triplet
+                        .as_ref()
+                        .map(|triplet| &triplet.service_poster),
+                ),
             ),
         ],
         PostDetail::Interest(interest_type) => vec![("interestType", text(interest_type))],

@@ -164,7 +164,7 @@ fn configuration() -> impl Strategy<Value = ConfigureIssuer> {
         time_zone,
         business_date,
         dating,
-        vec(script_rule(), 0..=3),
+        script(),
         reasons,
         ahead,
         back,
@@ -180,6 +180,16 @@ fn configuration() -> impl Strategy<Value = ConfigureIssuer> {
                 value_date_back_days_max: back,
             },
         )
+}
+
+/// Rules for different operations: two for the same are refused, and with them the issuer that most
+/// of a history is about.
+fn script() -> impl Strategy<Value = Vec<ScriptRule>> {
+    vec(script_rule(), 0..=3).prop_map(|mut rules| {
+        rules.sort_by(|a, b| (a.kind, &a.detail).cmp(&(b.kind, &b.detail)));
+        rules.dedup_by(|a, b| (a.kind, &a.detail) == (b.kind, &b.detail));
+        rules
+    })
 }
 
 fn script_rule() -> impl Strategy<Value = ScriptRule> {
