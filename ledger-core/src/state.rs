@@ -102,6 +102,8 @@ impl LedgerState {
     #[must_use]
     pub fn recall_list(&self, requests: &[Request]) -> Vec<Seq> {
         let mut list = Vec::new();
+        let mut correlations = Vec::with_capacity(requests.len());
+        let mut triplets = Vec::with_capacity(requests.len());
         for request in requests {
             let action = match &request.command {
                 Command::OnAccount(on) => Some(&on.action),
@@ -118,15 +120,22 @@ impl LedgerState {
             let Some(issuer) = self.portfolio.issuer_index(&request.issuer) else {
                 continue;
             };
-            let key = Fingerprint::of_correlation(issuer, request.correlation);
-            list.extend(self.correlations.candidates(key));
-            for triplet in action.map(triplets_of).into_iter().flatten().flatten() {
-                list.extend(
-                    self.triplets
-                        .candidates(Fingerprint::of_triplet(issuer, triplet)),
-                );
-            }
+            correlations.push(Fingerprint::of_correlation(issuer, request.correlation));
+            let named = action.map(triplets_of).into_iter().flatten().flatten();
+            triplets.extend(named.map(|triplet| Fingerprint::of_triplet(issuer, triplet)));
         }
+        // Looked up in loops of their own: they are so short that the processor waits for several
+        // entries at a time.
+        list.extend(
+            correlations
+                .into_iter()
+                .flat_map(|key| self.correlations.candidates(key)),
+        );
+        list.extend(
+            triplets
+                .into_iter()
+                .flat_map(|key| self.triplets.candidates(key)),
+        );
         list.sort_unstable();
         list.dedup();
         list
