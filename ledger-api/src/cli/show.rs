@@ -409,7 +409,7 @@ fn trial_balance_table(lines: &[TrialBalanceView], out: &mut impl Write) -> Resu
     let mut rows = Vec::new();
     let mut sums: Vec<(String, String, u32, i128, i128)> = Vec::new();
     for line in lines {
-        let amount = |sum: i128| table::decimal(sum.unsigned_abs(), line.exponent);
+        let amount = |sum: i128| table::magnitude(sum, line.exponent);
         let side = if line.net < 0 { "CR" } else { "DR" };
         rows.push(vec![
             line.issuer_id.clone(),
@@ -441,7 +441,7 @@ fn trial_balance_table(lines: &[TrialBalanceView], out: &mut impl Write) -> Resu
         }
     }
     for (issuer, unit, exponent, debits, credits) in sums {
-        let amount = |sum: i128| table::decimal(sum.unsigned_abs(), exponent);
+        let amount = |sum: i128| table::magnitude(sum, exponent);
         rows.push(vec![
             issuer,
             unit,

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 use comfy_table::{CellAlignment, Table, presets};
 use ledger_api::views::AmountView;
+use rust_decimal::Decimal;
 
 /// Columns of a table.
 pub(super) struct Columns<'a> {
@@ -41,26 +42,29 @@ pub(super) fn debit_or_credit(amount: &AmountView) -> String {
         1.. => "DR",
         ..0 => "CR",
     };
-    let magnitude = decimal(amount.value.unsigned_abs(), amount.exponent);
+    let magnitude = magnitude(amount.value, amount.exponent);
     format!("{magnitude} {} {side}", amount.iso_code)
 }
 
 /// An availability or a limit: a number with its sign.
 pub(super) fn signed(amount: &AmountView) -> String {
-    let sign = if amount.value < 0 { "-" } else { "" };
     format!(
-        "{sign}{} {}",
-        decimal(amount.value.unsigned_abs(), amount.exponent),
+        "{} {}",
+        decimal(amount.value, amount.exponent),
         amount.iso_code
     )
 }
 
-/// Minor units with their decimal point.
-pub(super) fn decimal(minor: u128, exponent: u32) -> String {
-    if exponent == 0 {
-        return minor.to_string();
+/// Minor units with their sign and decimal point.
+pub(super) fn decimal(minor: i128, exponent: u32) -> String {
+    match Decimal::try_from_i128_with_scale(minor, exponent) {
+        Ok(decimal) => decimal.to_string(),
+        // A sum of more than 28 digits; there is no such money, but there may be such a test.
+        Err(_) => format!("{minor}e-{exponent}"),
     }
-    let width = usize::try_from(exponent).unwrap_or(0);
-    let scale = 10_u128.pow(exponent);
-    format!("{}.{:0width$}", minor / scale, minor % scale)
+}
+
+/// A magnitude, as a total of one side shows it.
+pub(super) fn magnitude(minor: i128, exponent: u32) -> String {
+    decimal(minor, exponent).trim_start_matches('-').to_owned()
 }
