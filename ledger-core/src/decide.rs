@@ -397,27 +397,18 @@ impl Context<'_> {
 impl Answer {
     /// The answer that a record holds, for the first time or again.
     fn recorded(record: &Record) -> Self {
-        let outcome = match &record.event.body {
-            EventBody::OperationRejected { rejection, .. } => Err(Refusal {
+        let outcome = if let EventBody::OperationRejected { rejection, .. } = &record.event.body {
+            Err(Refusal {
                 rejection: rejection.clone(),
                 standing: Standing::Remembered,
-            }),
-            EventBody::IssuerConfigured { .. }
-            | EventBody::ProductDefined(_)
-            | EventBody::BonusProgramDefined(_)
-            | EventBody::BusinessDateAdvanced(_)
-            | EventBody::AccountOpened { .. }
-            | EventBody::CreditLimitSet { .. }
-            | EventBody::AccountClosed { .. }
-            | EventBody::OperationPosted { .. }
-            | EventBody::OperationReversed { .. } => {
-                let operation = record.operation();
-                Ok(Accepted {
-                    operation: operation.map(|operation| operation.id),
-                    account: record.account().map(AccountReference::of),
-                    pending: operation.is_some_and(|operation| operation.decided.pending),
-                })
-            }
+            })
+        } else {
+            let operation = record.operation();
+            Ok(Accepted {
+                operation: operation.map(|operation| operation.id),
+                account: record.account().map(AccountReference::of),
+                pending: operation.is_some_and(|operation| operation.decided.pending),
+            })
         };
         Self {
             outcome,

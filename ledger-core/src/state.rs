@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::command::{AccountAction, Command, PostDetail, Request, Triplet};
-use crate::event::{EventBody, Record};
+use crate::event::Record;
 use crate::fingerprint::{Fingerprint, FingerprintIndex};
 use crate::ids::{AccountIndex, CorrelationId, IssuerIndex, OperationId, Seq};
 use crate::portfolio::Portfolio;
@@ -53,21 +53,9 @@ impl LedgerState {
         let event = &record.event;
         let key = Fingerprint::of_correlation(event.issuer, event.correlation);
         self.correlations.insert(key, record.seq);
-        match &event.body {
-            EventBody::OperationPosted { operation, .. } => {
-                self.note_triplet(event.issuer, &operation.triplet, record.seq);
-            }
-            EventBody::OperationReversed { reversal, .. } => {
-                self.note_triplet(event.issuer, &reversal.triplet, record.seq);
-            }
-            EventBody::IssuerConfigured { .. }
-            | EventBody::ProductDefined(_)
-            | EventBody::BonusProgramDefined(_)
-            | EventBody::BusinessDateAdvanced(_)
-            | EventBody::AccountOpened { .. }
-            | EventBody::CreditLimitSet { .. }
-            | EventBody::AccountClosed { .. }
-            | EventBody::OperationRejected { .. } => {}
+        if let Some(operation) = record.operation() {
+            let key = Fingerprint::of_triplet(event.issuer, operation.triplet);
+            self.triplets.insert(key, record.seq);
         }
         self.portfolio.apply(record, &mut |_, _| {});
         self.last_seq = record.seq;
@@ -139,11 +127,6 @@ impl LedgerState {
         list.sort_unstable();
         list.dedup();
         list
-    }
-
-    fn note_triplet(&mut self, issuer: IssuerIndex, triplet: &Triplet, seq: Seq) {
-        self.triplets
-            .insert(Fingerprint::of_triplet(issuer, triplet), seq);
     }
 }
 
