@@ -206,6 +206,23 @@ fn field<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
 mod tests {
     use super::*;
 
+    /// The format on disk. Never change what is pinned here; a new version is pinned beside it.
+    #[test]
+    fn the_bytes_of_a_slot_are_pinned() {
+        let head = LogHead {
+            last_seq: 0x0102_0304,
+            chain: ChainHash::from_bytes([0xab; 32]),
+        };
+        let slot = encode(Slot {
+            generation: 7,
+            head,
+        });
+        let (written, rest) = slot.split_at(FIELDS_BYTES + 4);
+        assert!(rest.iter().all(|byte| *byte == 0));
+        let hex: String = written.iter().map(|byte| format!("{byte:02x}")).collect();
+        expect_test::expect!["4c4748440100000007000000000000000403020100000000abababababababababababababababababababababababababababababababab2ece82a1"].assert_eq(&hex);
+    }
+
     fn slot(generation: u64, last_seq: u64) -> [u8; SLOT_BYTES] {
         encode(Slot {
             generation,

@@ -245,6 +245,27 @@ fn for_each_chunk(
 mod tests {
     use super::*;
 
+    /// The format on disk. Never change what is pinned here; a new version is pinned beside it.
+    #[test]
+    fn the_text_is_pinned() {
+        let manifest = Manifest {
+            state: State::Closed,
+            files: vec![FileSum {
+                name: "log/db".to_owned(),
+                bytes: 1_048_579,
+                chunks: vec![0x0d4a_1185, 0x2b],
+            }],
+        };
+        expect_test::expect![[r#"
+            ledger-store manifest 1
+            state closed
+            file log/db 1048579
+            crc32c 0d4a1185 0000002b
+            end 6ac62474
+        "#]]
+        .assert_eq(&manifest.render());
+    }
+
     #[test]
     fn every_flipped_bit_and_every_cut_is_detected() {
         let dir = tempfile::tempdir().unwrap();
