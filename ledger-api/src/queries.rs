@@ -2,7 +2,7 @@
 
 use ledger_core::command::{AccountAction, AccountSelector};
 use ledger_core::event::{EventBody, Record};
-use ledger_core::ids::{AccountIndex, AccountReference, IssuerIndex, OperationId};
+use ledger_core::ids::{AccountIndex, AccountReference, CommodityIndex, IssuerIndex, OperationId};
 use ledger_core::money::Unit;
 use ledger_core::portfolio::{AccountStatus, Issuer, Portfolio};
 use ledger_core::projection::books::Books;
@@ -275,23 +275,19 @@ fn balance_view(
         prevailing_open_to_buy: portfolio.prevailing_open_to_buy(index).map(amount),
         loyalty_points: points
             .iter()
-            .map(|(commodity, value)| points_view(issuer, Unit::Points(*commodity), *value))
-            .collect::<Option<_>>()
-            .unwrap_or_default(),
+            .map(|(commodity, value)| points_view(issuer, *commodity, *value))
+            .collect(),
         as_of,
     }
 }
 
-fn points_view(issuer: &Issuer, unit: Unit, value: i128) -> Option<PointsView> {
-    let Unit::Points(commodity) = unit else {
-        return None;
-    };
+fn points_view(issuer: &Issuer, commodity: CommodityIndex, value: i128) -> PointsView {
     let (program, unit) = issuer.commodity_at(commodity);
-    Some(PointsView {
+    PointsView {
         bonus_program_reference: program.to_string(),
         unit: unit.to_string(),
         cumulated_value: value,
-    })
+    }
 }
 
 fn operation_view(
@@ -349,7 +345,10 @@ fn operation_view(
         "PROCESSED"
     };
     let value = i128::from(decided.quantity.value);
-    let in_money = decided.quantity.unit == Unit::Money;
+    let (money, points) = match decided.quantity.unit {
+        Unit::Money => (Some(AmountView::new(value, account.currency)), None),
+        Unit::Points(commodity) => (None, Some(points_view(issuer, commodity, value))),
+    };
     let zone = issuer.configuration().time_zone;
     Some(OperationView {
         issuer_id,
@@ -364,8 +363,8 @@ fn operation_view(
         posting_date: instant(operation.posting_date),
         value_date: Some(instant(zone.start_of(decided.value_date))),
         value_day: Some(decided.value_date.to_string()),
-        reference_amount: in_money.then(|| AmountView::new(value, account.currency)),
-        loyalty_point_amount: points_view(issuer, decided.quantity.unit, value),
+        reference_amount: money,
+        loyalty_point_amount: points,
         debit: Some(value > 0),
         detail: operation
             .post

@@ -415,18 +415,18 @@ impl Appender {
         if let Some(reason) = self.failure.reason() {
             return Err(reason);
         }
-        let append = || -> Result<(), StoreError> {
-            let mut blocks = Vec::new();
-            for decided in group {
-                self.seal(&decided.records, &mut blocks)?;
-            }
-            if blocks.is_empty() {
-                return Ok(());
-            }
-            self.log.append(&blocks)
-        };
-        let mut append = append;
-        append().map_err(|error| self.failure.set(error))
+        self.write(group).map_err(|error| self.failure.set(error))
+    }
+
+    fn write(&mut self, group: &[Decided]) -> Result<(), StoreError> {
+        let mut blocks = Vec::new();
+        for decided in group {
+            self.seal(&decided.records, &mut blocks)?;
+        }
+        if blocks.is_empty() {
+            return Ok(());
+        }
+        self.log.append(&blocks)
     }
 
     /// Frames one batch. A batch is recorded at one time, and so are the records of a block.

@@ -76,7 +76,8 @@ pub(super) fn run(args: &ReplayArgs, json: bool, out: &mut impl Write) -> Result
     // Only now: a replay that cannot run must leave the outcomes of an earlier one alone.
     let results = args.results.as_deref().map(Results::create).transpose();
     let outcome = results.and_then(|results| replay_all(&ledger, inputs, results));
-    let shown = outcome.is_ok().then(|| ledger.accounts());
+    // Only people are shown the accounts, so only for them are they listed.
+    let shown = (!json && outcome.is_ok()).then(|| ledger.accounts());
     let closed = ledger.close().map_err(ApiError::from);
     // What went wrong first says more than what followed from it.
     let summary = outcome?;

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::OnceLock;
 
 use ledger_store::{EventLog, SledLog, StoreError};
@@ -287,11 +286,5 @@ fn a_snapshot_cut_off_by_a_kill_is_harmless() {
 #[test]
 fn no_panic_text_reaches_standard_error() {
     let name = "damage::a_log_left_by_a_crash_of_its_first_opening_is_the_same_or_refused";
-    let child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", name, "--nocapture"])
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&child.stderr);
-    assert!(child.status.success(), "{text}");
-    assert!(!text.contains("panicked"), "{text}");
+    crate::quiet::check(name);
 }

@@ -11,6 +11,7 @@ mod crash;
 mod damage;
 mod golden;
 mod power_loss;
+mod quiet;
 mod records;
 mod recovery;
 mod writer;

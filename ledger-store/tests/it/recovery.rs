@@ -1,7 +1,6 @@
 //! Records that are whole and yet wrong are named, and a whole log is verified.
 
 use std::path::Path;
-use std::process::Command as Process;
 
 use ledger_core::command::{AdvanceBusinessDate, SetCreditLimit, WorkingMode};
 use ledger_core::event::{Decided, Event, EventBody};
@@ -141,13 +140,7 @@ fn a_record_that_contradicts_those_before_it_is_named() {
 #[test]
 fn no_panic_text_of_a_contradiction_reaches_standard_error() {
     let name = "recovery::a_record_that_contradicts_those_before_it_is_named";
-    let child = Process::new(std::env::current_exe().unwrap())
-        .args(["--exact", name, "--nocapture"])
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&child.stderr);
-    assert!(child.status.success(), "{text}");
-    assert!(!text.contains("panicked"), "{text}");
+    crate::quiet::check(name);
 }
 
 #[test]
