@@ -156,7 +156,7 @@ fn command(name: &str, line: &mut Fields<'_>, body: &mut Fields<'_>) -> Result<C
             let action = match operation_command(name) {
                 Some((Direction::Post, kind)) => AccountAction::Post(post_operation(kind, body)?),
                 Some((Direction::Reverse, kind)) => {
-                    AccountAction::Reverse(reverse_operation(kind, body)?)
+                    AccountAction::Reverse(Box::new(reverse_operation(kind, body)?))
                 }
                 None => return Err(line.invalid("command", "is not a command")),
             };
@@ -364,7 +364,7 @@ fn post_operation(kind: OperationKind, body: &mut Fields<'_>) -> Result<PostOper
 fn post_detail(kind: OperationKind, body: &mut Fields<'_>) -> Result<PostDetail, Rejection> {
     Ok(match kind {
         OperationKind::Fee => PostDetail::Fee(post_fee(body)?),
-        OperationKind::Bonus => PostDetail::Bonus(post_bonus(body)?),
+        OperationKind::Bonus => PostDetail::Bonus(Box::new(post_bonus(body)?)),
         OperationKind::Interest => {
             let text = body.raw_text("interestType")?;
             match body.required("interestType", text)?.as_ref() {

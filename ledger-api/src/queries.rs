@@ -1,12 +1,17 @@
 //! Queries: from the books to views. Nothing is decided here.
 
+use std::ops::Range;
+
 use ledger_core::command::{AccountAction, AccountSelector};
 use ledger_core::event::{EventBody, Record};
-use ledger_core::ids::{AccountIndex, AccountReference, CommodityIndex, IssuerIndex, OperationId};
+use ledger_core::ids::{
+    AccountIndex, AccountReference, CommodityIndex, IssuerIndex, OperationId, Seq,
+};
 use ledger_core::money::Unit;
 use ledger_core::portfolio::{AccountStatus, Issuer, Portfolio};
 use ledger_core::projection::books::Books;
 use ledger_core::projection::general_ledger::{LedgerUnit, legs, name_of};
+use ledger_core::projection::history::Entry;
 use ledger_core::rejection::Rejection;
 use ledger_core::text::IssuerId;
 use ledger_core::time::{BusinessDate, Timestamp};
@@ -34,6 +39,30 @@ pub struct OperationFilter {
     pub page: usize,
     /// Operations on a page, at most [`PAGE_OPERATIONS_MAX`]. The issuer API calls this `offset`.
     pub page_size: usize,
+    /// Whether the first page has the latest operations, the latest first.
+    pub newest_first: bool,
+}
+
+impl OperationFilter {
+    fn covers(&self, at: Timestamp) -> bool {
+        self.start.is_none_or(|start| at >= start) && self.end.is_none_or(|end| at < end)
+    }
+
+    /// The part of these places, which are in order, that is on the page, and whether more follow it.
+    fn page_of(&self, places: Range<usize>) -> (Range<usize>, bool) {
+        let size = self.page_size.clamp(1, PAGE_OPERATIONS_MAX);
+        let skipped = self.page.saturating_mul(size).min(places.len());
+        let shown = size.min(places.len() - skipped);
+        let more = skipped + shown < places.len();
+        let page = if self.newest_first {
+            let end = places.end - skipped;
+            end - shown..end
+        } else {
+            let start = places.start + skipped;
+            start..start + shown
+        };
+        (page, more)
+    }
 }
 
 impl Ledger {
@@ -76,44 +105,51 @@ impl Ledger {
         filter: OperationFilter,
     ) -> Result<(Vec<OperationView>, bool), ApiError> {
         // Records are read without holding the books, so that the writer need not wait.
-        let (index, entries, refused) = {
+        let (index, page, more) = {
             let books = self.reader().books();
             let index = find(books.portfolio(), issuer, account)?;
-            (
-                index,
-                books.history(index).entries(),
-                books.refused(index).to_vec(),
-            )
-        };
-        let mut places: Vec<_> = entries
-            .iter()
-            .map(|entry| (entry.posted_at, entry.seq))
-            .collect();
-        if filter.include_refused {
-            for seq in refused {
-                places.extend(
-                    self.reader()
-                        .record(seq)?
-                        .map(|record| (posted_at(&record), seq)),
-                );
+            let history = books.history(index);
+            let posted = history.posted_between(filter.start, filter.end);
+            let refused = books.refused(index);
+            if !filter.include_refused || refused.is_empty() {
+                let (page, more) = filter.page_of(posted);
+                (index, seqs(history.entries(page)), more)
+            } else {
+                let (entries, refused) = (history.entries(posted), refused.to_vec());
+                drop(books);
+                let (page, more) = self.with_refused(entries, &refused, filter)?;
+                (index, page, more)
             }
-            places.sort_unstable();
-        }
-        let page_size = filter.page_size.clamp(1, PAGE_OPERATIONS_MAX);
-        let mut wanted = places
-            .into_iter()
-            .filter(|(at, _)| filter.start.is_none_or(|start| *at >= start))
-            .filter(|(at, _)| filter.end.is_none_or(|end| *at < end))
-            .skip(filter.page.saturating_mul(page_size));
-        let mut views = Vec::new();
-        for (_, seq) in wanted.by_ref().take(page_size) {
+        };
+        let mut views = Vec::with_capacity(page.len());
+        for seq in page {
             let Some(record) = self.reader().record(seq)? else {
                 continue;
             };
             let books = self.reader().books();
             views.extend(operation_view(books.portfolio(), index, &record));
         }
-        Ok((views, wanted.next().is_some()))
+        if filter.newest_first {
+            views.reverse();
+        }
+        Ok((views, more))
+    }
+
+    /// A page of operations and refusals together; the records say when the refused ones were posted.
+    fn with_refused(
+        &self,
+        entries: Vec<Entry>,
+        refused: &[Seq],
+        filter: OperationFilter,
+    ) -> Result<(Vec<Seq>, bool), ApiError> {
+        let mut places: Vec<_> = entries.iter().map(|e| (e.posted_at, e.seq)).collect();
+        for seq in refused {
+            let posted = self.reader().record(*seq)?.map(|record| posted_at(&record));
+            places.extend(posted.filter(|at| filter.covers(*at)).map(|at| (at, *seq)));
+        }
+        places.sort_unstable();
+        let (page, more) = filter.page_of(0..places.len());
+        Ok((places[page].iter().map(|(_, seq)| *seq).collect(), more))
     }
 
     /// Hands every leg of the journal to `visit`, in booking order; of one account, of one issuer, or
@@ -185,6 +221,10 @@ impl Ledger {
     }
 }
 
+fn seqs(entries: Vec<Entry>) -> Vec<Seq> {
+    entries.into_iter().map(|entry| entry.seq).collect()
+}
+
 /// The account that is meant; the issuer may be left out where there is one only, or where the
 /// engine's own reference names the account, which is unique across issuers.
 fn find(
@@ -224,9 +264,8 @@ fn account_view(portfolio: &Portfolio, index: AccountIndex) -> AccountView {
     AccountView {
         issuer_id: portfolio.issuer(account.issuer).id.to_string(),
         account_reference: AccountReference::of(index).to_string(),
-        issuer_account_external_reference: account
-            .external_reference
-            .as_ref()
+        issuer_account_external_reference: portfolio
+            .external_reference(index)
             .map(ToString::to_string),
         account_balance: amount(account.balance_minor),
         open_to_buy: portfolio.open_to_buy(index).map(amount),
@@ -250,7 +289,6 @@ fn balance_view(
         issuer_account_external_reference,
         ..
     } = account_view(portfolio, index);
-    let points = &portfolio.account(account.root).points;
     let as_of = (valued.is_some() || known.is_some()).then(|| AsOfView {
         value_date: valued.unwrap_or(issuer.business_date).to_string(),
         known_at: known.map(instant),
@@ -273,9 +311,9 @@ fn balance_view(
         authorized_amount: amount(0),
         open_to_buy: portfolio.open_to_buy(index).map(amount),
         prevailing_open_to_buy: portfolio.prevailing_open_to_buy(index).map(amount),
-        loyalty_points: points
-            .iter()
-            .map(|(commodity, value)| points_view(issuer, *commodity, *value))
+        loyalty_points: portfolio
+            .points(account.root)
+            .map(|(commodity, value)| points_view(issuer, commodity, value))
             .collect(),
         as_of,
     }
@@ -304,7 +342,7 @@ fn operation_view(
     } = &record.event.body
     {
         let triplet = action.triplet()?;
-        let (kind, reversal) = match action {
+        let (kind, reversal) = match action.as_ref() {
             AccountAction::Post(post) => (post.detail.kind(), false),
             AccountAction::Reverse(reverse) => (reverse.kind, true),
             AccountAction::SetCreditLimit(_) | AccountAction::Close => return None,

@@ -1,9 +1,11 @@
 //! Applying a record to the portfolio. Total: every rule was checked when the record was decided, so
 //! what is wrong here is damage or a bug, and stops the fold with the promise that was broken.
 
-use crate::command::{OperationKind, WorkingMode};
+use crate::command::{DefineProduct, OperationKind, WorkingMode};
+use crate::decide::index_of;
 use crate::event::{ContraKey, Decided, EventBody, Record};
-use crate::ids::{AccountIndex, IssuerIndex, OperationId};
+use crate::fingerprint::Fingerprint;
+use crate::ids::{AccountIndex, IssuerIndex, OperationId, ProductIndex, Seq};
 use crate::money::{Quantity, Unit};
 use crate::portfolio::{Account, AccountStatus, Issuer, Movement, Pending, Portfolio, usize_of};
 use crate::time::BusinessDate;
@@ -28,8 +30,7 @@ impl Portfolio {
                     .push(configuration.clone());
             }
             EventBody::ProductDefined(product) => {
-                let products = &mut self.issuer_mut(issuer).products;
-                products.insert(product.reference.clone(), product.clone());
+                self.issuer_mut(issuer).define(product.clone());
             }
             EventBody::BonusProgramDefined(program) => {
                 let issuer = self.issuer_mut(issuer);
@@ -110,34 +111,39 @@ impl Portfolio {
             "accounts are opened in order"
         );
         let above = parent.map(|parent| self.account(parent));
+        let issuer = record.event.issuer;
+        let product = self.issuer(issuer).product(&opening.product);
+        let (product, _) = product.expect("an account is opened under a defined product");
         let account = Account {
-            issuer: record.event.issuer,
-            external_reference: opening.external_reference.clone(),
-            product: opening.product.clone(),
-            currency: *currency,
-            working_mode: *working_mode,
-            status: AccountStatus::Active,
-            parent: *parent,
-            root: above.map_or(index, |above| above.root),
-            depth: above.map_or(0, |above| above.depth + 1),
-            bonus_programs: opening.bonus_programs.clone(),
-            no_parent_notification: opening.no_parent_notification,
-            no_otb_check: opening.no_otb_check,
-            credit_limit_minor: *credit_limit_minor,
             balance_minor: 0,
             accepted_minor: 0,
             payments_minor: 0,
-            waiting_payouts_minor: 0,
-            waiting_payouts_below_minor: 0,
-            points: std::collections::BTreeMap::new(),
+            credit_limit_minor: *credit_limit_minor,
             operations: 0,
+            issuer,
+            product,
+            parent: *parent,
+            root: above.map_or(index, |above| above.root),
+            currency: *currency,
+            depth: above.map_or(0, |above| above.depth + 1),
+            working_mode: *working_mode,
+            status: AccountStatus::Active,
+            no_parent_notification: opening.no_parent_notification,
+            no_otb_check: opening.no_otb_check,
         };
-        if let Some(external) = &account.external_reference {
-            self.issuer_mut(record.event.issuer)
-                .external
-                .insert(external.clone(), index);
-        }
         self.accounts.push(account);
+        if let Some(external) = &opening.external_reference {
+            // Places in an index of keys count from 1.
+            let place = Seq(u64::from(index.0) + 1);
+            self.by_external
+                .insert(Fingerprint::of_external(issuer, external), place);
+        }
+        self.external_references
+            .push(opening.external_reference.clone());
+        if !opening.bonus_programs.is_empty() {
+            self.bonus_programs
+                .insert(index, opening.bonus_programs.clone());
+        }
     }
 
     fn advance(
@@ -217,10 +223,15 @@ impl Portfolio {
             return;
         }
         let value = i128::from(pending.quantity.value) * times;
-        self.account_mut(pending.account).waiting_payouts_minor += value;
-        self.for_each_notified(pending.account, |account| {
-            account.waiting_payouts_below_minor += value;
-        });
+        self.waiting_payouts
+            .entry(pending.account)
+            .or_default()
+            .own_minor += value;
+        let mut at = Some(pending.account);
+        while let Some(place) = at {
+            self.waiting_payouts.entry(place).or_default().below_minor += value;
+            at = self.account(place).notified();
+        }
     }
 
     fn take_effect(
@@ -249,7 +260,7 @@ impl Portfolio {
         match quantity.unit {
             Unit::Points(commodity) => {
                 let root = self.account(index).root;
-                *self.account_mut(root).points.entry(commodity).or_insert(0) += value;
+                *self.points.entry((root, commodity)).or_insert(0) += value;
             }
             Unit::Money => {
                 self.account_mut(index).balance_minor += value;
@@ -285,11 +296,24 @@ impl Issuer {
             id,
             business_date,
             configurations: Vec::new(),
-            products: std::collections::BTreeMap::new(),
+            products: Vec::new(),
+            product_by_reference: std::collections::BTreeMap::new(),
             programs: std::collections::BTreeMap::new(),
             commodities: Vec::new(),
-            external: std::collections::HashMap::new(),
             pending: std::collections::BTreeMap::new(),
+        }
+    }
+}
+
+impl Issuer {
+    fn define(&mut self, product: DefineProduct) {
+        let next = ProductIndex(index_of(self.products.len()));
+        let known = self.product_by_reference.entry(product.reference.clone());
+        let index = *known.or_insert(next);
+        if index == next {
+            self.products.push(product);
+        } else {
+            self.products[usize_of(index.0)] = product;
         }
     }
 }

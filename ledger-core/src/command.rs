@@ -63,7 +63,7 @@ pub enum AccountAction {
     /// Posts an operation.
     Post(PostOperation),
     /// Reverses an operation.
-    Reverse(ReverseOperation),
+    Reverse(Box<ReverseOperation>),
 }
 
 /// The two ways to name an account.
@@ -235,7 +235,7 @@ pub enum PostDetail {
     /// FEE.
     Fee(PostFee),
     /// BONUS, in money or in points.
-    Bonus(PostBonus),
+    Bonus(Box<PostBonus>),
     /// INT.
     Interest(InterestType),
     /// PAY.

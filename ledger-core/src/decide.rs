@@ -9,9 +9,7 @@ mod posting;
 mod reference;
 mod reversal;
 
-use crate::command::{
-    AccountAction, AccountSelector, Command, OnAccount, OpenAccount, Request, SetCreditLimit,
-};
+use crate::command::{AccountAction, AccountSelector, Command, OnAccount, Request, SetCreditLimit};
 use crate::difference;
 use crate::event::{Event, EventBody, Record};
 use crate::form;
@@ -19,8 +17,8 @@ use crate::ids::{AccountIndex, AccountReference, IssuerIndex, OperationId, Seq};
 use crate::money::Amount;
 use crate::portfolio::{AccountAmounts, AccountStatus, Issuer};
 use crate::rejection::Rejection;
-use crate::state::{LedgerState, Lookup, Recalled};
-use crate::time::{BusinessDate, Moment, Timestamp};
+use crate::state::{LedgerState, Lookup, Prepared, Recalled, RecordKeys, RequestKeys};
+use crate::time::{BusinessDate, DayMemory, Moment, Timestamp};
 
 /// What deciding a batch gives: records to append, and one answer for each request, in order. The
 /// state has the records applied already; no answer may leave before they are durable.
@@ -28,6 +26,8 @@ use crate::time::{BusinessDate, Moment, Timestamp};
 pub struct Batch {
     /// Records, continuing the log.
     pub records: Vec<Record>,
+    /// The keys of each record, for whoever keeps an index of them too.
+    pub keys: Vec<RecordKeys>,
     /// Answers, one for each request.
     pub answers: Vec<Answer>,
 }
@@ -95,22 +95,45 @@ pub fn decide(
     now: Timestamp,
     recalled: &Recalled,
 ) -> Batch {
-    let now = now.max(state.last_recorded_at);
     let mut batch = Batch::default();
-    batch.answers.reserve(requests.len());
-    for request in requests {
+    let mut prepared = Prepared::default();
+    state.prepare(&requests, &mut prepared);
+    decide_prepared(state, requests, &prepared, now, recalled, &mut batch);
+    batch
+}
+
+/// Decides the requests that `prepared` is about, and adds their records and answers to a batch.
+///
+/// A batch may be decided in several goes, each prepared after the one before was decided: so a go can
+/// be short enough for the processor's cache, and the batch long enough for the disk.
+///
+/// # Panics
+/// When `recalled` lacks a record of the recall list, or `prepared` is about other requests.
+pub fn decide_prepared(
+    state: &mut LedgerState,
+    requests: impl IntoIterator<Item = Request>,
+    prepared: &Prepared,
+    now: Timestamp,
+    recalled: &Recalled,
+    batch: &mut Batch,
+) {
+    let now = now.max(state.last_recorded_at);
+    for (request, keys) in requests.into_iter().zip(&prepared.keys) {
+        let keys = keys.or_known_now(state, &request);
         let lookup = Lookup {
+            keys,
             recalled,
             batch: &batch.records,
         };
-        match decide_one(state, request, now, &lookup) {
+        match decide_one(state, request, now, &prepared.days, &lookup) {
             Verdict::Record(event) => {
                 let record = Record {
                     seq: state.last_seq.next(),
                     recorded_at: now,
                     event,
                 };
-                state.apply(&record);
+                let keys = keys.of_record(&record);
+                state.apply_keyed(&record, keys);
                 let amounts = record
                     .account()
                     .map(|account| state.portfolio.amounts(account));
@@ -118,16 +141,16 @@ pub fn decide(
                     amounts,
                     ..Answer::recorded(&record)
                 });
+                batch.keys.push(keys);
                 batch.records.push(record);
             }
             Verdict::Answer(answer) => batch.answers.push(answer),
         }
     }
-    batch
 }
 
 enum Verdict {
-    Record(Box<Event>),
+    Record(Event),
     Answer(Answer),
 }
 
@@ -135,6 +158,7 @@ fn decide_one(
     state: &LedgerState,
     request: Request,
     now: Timestamp,
+    days: &DayMemory,
     lookup: &Lookup<'_>,
 ) -> Verdict {
     let Request {
@@ -143,9 +167,12 @@ fn decide_one(
         command,
     } = request;
     let portfolio = &state.portfolio;
-    let known_issuer = portfolio.issuer_index(&issuer_id);
+    let RequestKeys {
+        issuer: known_issuer,
+        account,
+        ..
+    } = lookup.keys;
 
-    let account = known_issuer.and_then(|issuer| named_account(state, issuer, &command));
     if let Some(issuer) = known_issuer
         && let Some(recorded) = lookup.by_correlation(state, issuer, correlation)
     {
@@ -192,16 +219,18 @@ fn decide_one(
             };
             (
                 issuer,
-                Ok(decide_on_account(state, issuer, account, on, now, lookup)),
+                Ok(decide_on_account(
+                    state, issuer, account, on, now, days, lookup,
+                )),
             )
         }
     };
     match body {
-        Ok(body) => Verdict::Record(Box::new(Event {
+        Ok(body) => Verdict::Record(Event {
             issuer,
             correlation,
             body,
-        })),
+        }),
         Err(rejection) => Verdict::Answer(Answer::unrecorded(rejection)),
     }
 }
@@ -213,6 +242,7 @@ fn decide_on_account(
     account: AccountIndex,
     on: OnAccount,
     now: Timestamp,
+    days: &DayMemory,
     lookup: &Lookup<'_>,
 ) -> EventBody {
     let OnAccount {
@@ -226,14 +256,15 @@ fn decide_on_account(
         issuer,
         account,
         posting_date,
-        day: Day::of(state.portfolio.issuer(issuer), posting_date, now),
+        days,
+        day: Day::of(state.portfolio.issuer(issuer), posting_date, now, days),
     };
     match context.check(&action) {
         Ok(decision) => decision.into_event(&context, action),
         Err(rejection) => EventBody::OperationRejected {
             account,
             posting_date,
-            action,
+            action: Box::new(action),
             rejection,
         },
     }
@@ -246,6 +277,7 @@ pub(crate) struct Context<'a> {
     pub(crate) issuer: IssuerIndex,
     pub(crate) account: AccountIndex,
     pub(crate) posting_date: Option<Timestamp>,
+    pub(crate) days: &'a DayMemory,
     pub(crate) day: Day,
 }
 
@@ -265,11 +297,16 @@ pub(crate) struct Day {
 }
 
 impl Day {
-    fn of(issuer: &Issuer, posting_date: Option<Timestamp>, now: Timestamp) -> Self {
+    fn of(
+        issuer: &Issuer,
+        posting_date: Option<Timestamp>,
+        now: Timestamp,
+        days: &DayMemory,
+    ) -> Self {
         let zone = issuer.configuration().time_zone;
         match posting_date {
             Some(instant) => {
-                let posting = zone.day_of(instant);
+                let posting = days.day_of(zone, instant);
                 Self {
                     posting,
                     today: posting.min(issuer.business_date),
@@ -334,7 +371,7 @@ impl Context<'_> {
         let portfolio = &self.state.portfolio;
         let account = portfolio.account(self.account);
         if let Some(triplet) = action.triplet()
-            && let Some(existing) = self.lookup.by_triplet(self.state, self.issuer, triplet)
+            && let Some(existing) = self.lookup.by_own_triplet(self.state, self.issuer, triplet)
         {
             return Err(Rejection::DuplicateExternalTriplet {
                 existing: OperationId::of(existing.seq),
@@ -390,7 +427,8 @@ impl Context<'_> {
     }
 
     pub(crate) fn day_of(&self, moment: Moment) -> BusinessDate {
-        self.issuer().configuration().time_zone.day(moment)
+        let zone = self.issuer().configuration().time_zone;
+        self.days.day(zone, moment)
     }
 }
 
@@ -444,26 +482,6 @@ impl AccountSelector {
             Self::Reference(_) => "accountReference",
             Self::External(_) => "issuerAccountExternalReference",
         }
-    }
-}
-
-fn named_account(
-    state: &LedgerState,
-    issuer: IssuerIndex,
-    command: &Command,
-) -> Option<AccountIndex> {
-    match command {
-        Command::OnAccount(on) => match &on.account {
-            AccountSelector::Reference(reference) => {
-                state.portfolio.by_reference(issuer, *reference)
-            }
-            AccountSelector::External(reference) => state.portfolio.by_external(issuer, reference),
-        },
-        Command::ConfigureIssuer(_)
-        | Command::DefineProduct(_)
-        | Command::DefineBonusProgram(_)
-        | Command::AdvanceBusinessDate(_)
-        | Command::OpenAccount(OpenAccount { .. }) => None,
     }
 }
 

@@ -115,7 +115,7 @@ fn recorded_action(record: &Record) -> Option<(AccountIndex, Option<Timestamp>, 
             action,
             ..
         } => {
-            let action = match action {
+            let action = match action.as_ref() {
                 AccountAction::SetCreditLimit(change) => Action::SetCreditLimit(change),
                 AccountAction::Close => Action::Close,
                 AccountAction::Post(post) => Action::Post(post),
@@ -355,7 +355,7 @@ fn post_detail(a: &PostDetail, b: &PostDetail) -> Option<&'static str> {
                 points,
                 rewarded_operation,
                 rewarded_triplet,
-            } = a;
+            } = a.as_ref();
             first(&[
                 ("bonusProgramReference", *program == b.program),
                 ("loyaltyPointAmount", *points == b.points),

@@ -24,8 +24,8 @@ pub struct Record {
     pub seq: Seq,
     /// When the engine recorded it; never earlier than the record before.
     pub recorded_at: Timestamp,
-    /// What happened; on the heap, since records are moved about in batches.
-    pub event: Box<Event>,
+    /// What happened.
+    pub event: Event,
 }
 
 /// What one command did.
@@ -108,7 +108,7 @@ pub enum EventBody {
         /// Whether this is less than the whole original.
         partial: bool,
         /// What was asked.
-        reversal: ReverseOperation,
+        reversal: Box<ReverseOperation>,
     },
     /// A well-formed command on an existing account was refused by a business rule.
     OperationRejected {
@@ -117,7 +117,7 @@ pub enum EventBody {
         /// The posting date, if the command carried one.
         posting_date: Option<Timestamp>,
         /// What was asked.
-        action: AccountAction,
+        action: Box<AccountAction>,
         /// Why it was refused.
         rejection: Rejection,
     },
@@ -173,6 +173,24 @@ pub struct OperationView<'a> {
     pub original: Option<(OperationId, &'a Triplet)>,
     /// Whether it reverses less than the whole original.
     pub partial: bool,
+}
+
+impl Event {
+    /// Whether it posts an operation, be it a reversal.
+    #[must_use]
+    pub fn posts_operation(&self) -> bool {
+        match &self.body {
+            EventBody::OperationPosted { .. } | EventBody::OperationReversed { .. } => true,
+            EventBody::IssuerConfigured { .. }
+            | EventBody::ProductDefined(_)
+            | EventBody::BonusProgramDefined(_)
+            | EventBody::BusinessDateAdvanced(_)
+            | EventBody::AccountOpened { .. }
+            | EventBody::CreditLimitSet { .. }
+            | EventBody::AccountClosed { .. }
+            | EventBody::OperationRejected { .. } => false,
+        }
+    }
 }
 
 impl Record {

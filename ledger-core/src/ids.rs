@@ -55,6 +55,10 @@ impl std::fmt::Display for OperationId {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, BorrowDecode)]
 pub struct IssuerIndex(pub u32);
 
+/// Place of a product in the order an issuer first defined them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProductIndex(pub u32);
+
 /// Place of an account in the order of opening.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, BorrowDecode)]
 pub struct AccountIndex(pub u32);

@@ -9,7 +9,10 @@ use crate::command::{
     ConfigureIssuer, DefineBonusProgram, DefineProduct, OperationKind, WorkingMode,
 };
 use crate::event::ContraKey;
-use crate::ids::{AccountIndex, AccountReference, CommodityIndex, IssuerIndex, OperationId};
+use crate::fingerprint::{Fingerprint, FingerprintIndex};
+use crate::ids::{
+    AccountIndex, AccountReference, CommodityIndex, IssuerIndex, OperationId, ProductIndex,
+};
 use crate::money::{Currency, Quantity};
 use crate::text::{
     BonusProgramReference, ExternalReference, IssuerId, LoyaltyUnit, ProductReference,
@@ -17,16 +20,56 @@ use crate::text::{
 use crate::time::BusinessDate;
 
 /// Issuers and accounts, by place.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Portfolio {
     pub(crate) issuers: Vec<Issuer>,
     pub(crate) issuer_by_id: HashMap<IssuerId, IssuerIndex>,
+    /// What every posting reads and changes of an account, kept small and together.
     pub(crate) accounts: Vec<Account>,
+    /// The issuers' own references of the accounts, by place.
+    pub(crate) external_references: Vec<Option<ExternalReference>>,
+    /// Accounts by the issuers' references.
+    pub(crate) by_external: FingerprintIndex,
+    /// Bonus programs given to an account and all below it; only accounts that were given any.
+    pub(crate) bonus_programs: HashMap<AccountIndex, Vec<BonusProgramReference>>,
+    /// Points of whole hierarchies, by their roots.
+    pub(crate) points: BTreeMap<(AccountIndex, CommodityIndex), i128>,
+    /// Payouts that wait for their value date; only accounts that have or had any.
+    pub(crate) waiting_payouts: HashMap<AccountIndex, WaitingPayouts>,
     /// How much of each operation was reversed, as a magnitude; only those with a reversal.
     pub(crate) reversed: HashMap<OperationId, i64>,
     /// Pending operations that were cancelled, with the reversals that cancelled them.
     pub(crate) cancelled: HashSet<OperationId>,
 }
+
+/// The references say which accounts the index by reference has, so it need not be compared.
+impl PartialEq for Portfolio {
+    fn eq(&self, other: &Self) -> bool {
+        let Self {
+            issuers,
+            issuer_by_id,
+            accounts,
+            external_references,
+            by_external: _,
+            bonus_programs,
+            points,
+            waiting_payouts,
+            reversed,
+            cancelled,
+        } = self;
+        *issuers == other.issuers
+            && *issuer_by_id == other.issuer_by_id
+            && *accounts == other.accounts
+            && *external_references == other.external_references
+            && *bonus_programs == other.bonus_programs
+            && *points == other.points
+            && *waiting_payouts == other.waiting_payouts
+            && *reversed == other.reversed
+            && *cancelled == other.cancelled
+    }
+}
+
+impl Eq for Portfolio {}
 
 /// One issuer and what it defined.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,14 +81,13 @@ pub struct Issuer {
     /// Every configuration, oldest first; the last is in force. An operation is booked by the
     /// accounting script of the configuration it was posted under.
     pub configurations: Vec<ConfigureIssuer>,
-    /// Products by name.
-    pub products: BTreeMap<ProductReference, DefineProduct>,
+    /// Products, in the order of their first definition.
+    pub(crate) products: Vec<DefineProduct>,
+    pub(crate) product_by_reference: BTreeMap<ProductReference, ProductIndex>,
     /// Bonus programs by name.
     pub programs: BTreeMap<BonusProgramReference, DefineBonusProgram>,
     /// Every (program, unit) pair ever defined; points are counted by place in this list.
     pub commodities: Vec<(BonusProgramReference, LoyaltyUnit)>,
-    /// Accounts by the issuer's reference.
-    pub(crate) external: HashMap<ExternalReference, AccountIndex>,
     /// Operations that wait for the business date, by value date. The second key is (original,
     /// operation), so that an original stands next to its reversals.
     pub(crate) pending: BTreeMap<BusinessDate, BTreeMap<(OperationId, OperationId), Pending>>,
@@ -61,49 +103,51 @@ pub(crate) struct Pending {
 }
 
 /// One account and its live sums. Sums count effective operations only.
+///
+/// A posting touches one of these at random among all accounts, so what few accounts have, or what
+/// only queries want, is kept elsewhere in the portfolio.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
-    /// The issuer.
-    pub issuer: IssuerIndex,
-    /// The issuer's own reference.
-    pub external_reference: Option<ExternalReference>,
-    /// The product.
-    pub product: ProductReference,
-    /// The currency of every amount of the account.
-    pub currency: Currency,
-    /// When the holder pays.
-    pub working_mode: WorkingMode,
-    /// Whether operations may be posted.
-    pub status: AccountStatus,
-    /// The account above, if any.
-    pub parent: Option<AccountIndex>,
-    /// The top of the hierarchy; itself without a parent.
-    pub root: AccountIndex,
-    /// Levels above the account.
-    pub depth: u32,
-    /// Bonus programs given to the account and all below it.
-    pub bonus_programs: Vec<BonusProgramReference>,
-    /// Whether operations stop here instead of counting in the parent's open-to-buy.
-    pub no_parent_notification: bool,
-    /// Whether the own open-to-buy is left out when an operation is checked.
-    pub no_otb_check: bool,
-    /// Permanent credit limit in minor units.
-    pub credit_limit_minor: i64,
     /// Sum of the operations posted on this account.
     pub balance_minor: i128,
     /// Sum of the operations other than payments posted here or below, as far as they propagate.
     pub accepted_minor: i128,
     /// Sum of the payments posted here or below, with the sign turned: a positive number.
     pub payments_minor: i128,
-    /// Reimbursements and unloads posted on this account that wait for their value date. They count
-    /// in no balance yet, but what they will pay out cannot be paid out twice.
-    pub waiting_payouts_minor: i128,
-    /// The same, posted here or below, as far as operations propagate.
-    pub waiting_payouts_below_minor: i128,
-    /// Points of the whole hierarchy; kept on the root only.
-    pub points: BTreeMap<CommodityIndex, i128>,
+    /// Permanent credit limit in minor units.
+    pub credit_limit_minor: i64,
     /// Number of operations posted on the account, pending and reversals included.
     pub operations: u64,
+    /// The issuer.
+    pub issuer: IssuerIndex,
+    /// The product.
+    pub product: ProductIndex,
+    /// The account above, if any.
+    pub parent: Option<AccountIndex>,
+    /// The top of the hierarchy; itself without a parent.
+    pub root: AccountIndex,
+    /// The currency of every amount of the account.
+    pub currency: Currency,
+    /// Levels above the account.
+    pub depth: u8,
+    /// When the holder pays.
+    pub working_mode: WorkingMode,
+    /// Whether operations may be posted.
+    pub status: AccountStatus,
+    /// Whether operations stop here instead of counting in the parent's open-to-buy.
+    pub no_parent_notification: bool,
+    /// Whether the own open-to-buy is left out when an operation is checked.
+    pub no_otb_check: bool,
+}
+
+/// Reimbursements and unloads that wait for their value date. They count in no balance yet, but what
+/// they will pay out cannot be paid out twice.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WaitingPayouts {
+    /// Posted on the account.
+    pub own_minor: i128,
+    /// Posted on the account or below, as far as operations propagate.
+    pub below_minor: i128,
 }
 
 /// Status of an account.
@@ -201,7 +245,49 @@ impl Portfolio {
         issuer: IssuerIndex,
         reference: &ExternalReference,
     ) -> Option<AccountIndex> {
-        self.issuer(issuer).external.get(reference).copied()
+        self.by_external
+            .candidates(Fingerprint::of_external(issuer, reference))
+            .filter_map(|place| u32::try_from(place.0 - 1).ok().map(AccountIndex))
+            .find(|index| {
+                self.account(*index).issuer == issuer
+                    && self.external_reference(*index) == Some(reference)
+            })
+    }
+
+    /// The issuer's own reference of an account, if it gave one.
+    #[must_use]
+    pub fn external_reference(&self, index: AccountIndex) -> Option<&ExternalReference> {
+        self.external_references[usize_of(index.0)].as_ref()
+    }
+
+    /// The product of an account, as it is defined now.
+    #[must_use]
+    pub fn product(&self, index: AccountIndex) -> &DefineProduct {
+        let account = self.account(index);
+        &self.issuer(account.issuer).products[usize_of(account.product.0)]
+    }
+
+    /// Bonus programs given to an account and all below it.
+    #[must_use]
+    pub fn bonus_programs(&self, index: AccountIndex) -> &[BonusProgramReference] {
+        self.bonus_programs.get(&index).map_or(&[], Vec::as_slice)
+    }
+
+    /// Points of the hierarchy under a root, by (program, unit) pair of its issuer.
+    pub fn points(&self, root: AccountIndex) -> impl Iterator<Item = (CommodityIndex, i128)> {
+        let all = (root, CommodityIndex(0))..=(root, CommodityIndex(u32::MAX));
+        self.points
+            .range(all)
+            .map(|((_, commodity), points)| (*commodity, *points))
+    }
+
+    /// Payouts of an account that wait for their value date.
+    #[must_use]
+    pub fn waiting_payouts(&self, index: AccountIndex) -> WaitingPayouts {
+        self.waiting_payouts
+            .get(&index)
+            .copied()
+            .unwrap_or_default()
     }
 
     /// Whether an operation still waits for its value date. `original` is the operation it reverses,
@@ -239,6 +325,13 @@ impl Issuer {
         self.configurations
             .last()
             .expect("an issuer is created by its first configuration")
+    }
+
+    /// The product with this reference, as it is defined now.
+    #[must_use]
+    pub fn product(&self, reference: &ProductReference) -> Option<(ProductIndex, &DefineProduct)> {
+        let index = *self.product_by_reference.get(reference)?;
+        Some((index, &self.products[usize_of(index.0)]))
     }
 
     /// Place of the configuration in force, which books the operations posted now.

@@ -1,14 +1,18 @@
 //! What deciding needs: the portfolio, and where each idempotency key was used.
 
 use std::collections::HashMap;
+use std::hint::black_box;
 use std::sync::Arc;
 
-use crate::command::{AccountAction, Command, PostDetail, Request, Triplet};
+use crate::command::{
+    AccountAction, AccountSelector, Command, OnAccount, PostDetail, Request, Triplet,
+};
 use crate::event::Record;
 use crate::fingerprint::{Fingerprint, FingerprintIndex};
 use crate::ids::{AccountIndex, CorrelationId, IssuerIndex, OperationId, Seq};
 use crate::portfolio::Portfolio;
-use crate::time::Timestamp;
+use crate::text::IssuerId;
+use crate::time::{DayMemory, Timestamp};
 
 /// The writer's state: a fold of the log and nothing else.
 #[derive(Debug, Clone)]
@@ -18,6 +22,36 @@ pub struct LedgerState {
     pub(crate) triplets: FingerprintIndex,
     pub(crate) last_seq: Seq,
     pub(crate) last_recorded_at: Timestamp,
+}
+
+/// What a first pass over some requests finds out, so that the pass that decides them computes no hash
+/// twice and waits for no memory. Keep one and use it again; it keeps its memory.
+#[derive(Debug, Default)]
+pub struct Prepared {
+    pub(crate) keys: Vec<RequestKeys>,
+    list: Vec<Seq>,
+    pub(crate) days: DayMemory,
+}
+
+/// What a request names, as far as it was known before the requests in front of it were decided.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RequestKeys {
+    pub(crate) issuer: Option<IssuerIndex>,
+    pub(crate) account: Option<AccountIndex>,
+    correlation: Fingerprint,
+    /// The triplet it would take.
+    triplet: Option<Fingerprint>,
+    /// The triplet it refers to.
+    matching: Option<Fingerprint>,
+}
+
+/// The keys that a record takes in the indexes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordKeys {
+    /// Of its correlation id.
+    pub correlation: Fingerprint,
+    /// Of its triplet, if it posts an operation.
+    pub triplet: Option<Fingerprint>,
 }
 
 /// Records of the log that deciding a batch may look at, read back beforehand so that deciding
@@ -45,17 +79,19 @@ impl LedgerState {
     /// # Panics
     /// When the record is not the next one, or contradicts the records before it.
     pub fn apply(&mut self, record: &Record) {
+        self.apply_keyed(record, RecordKeys::of(record));
+    }
+
+    /// Folds one record in whose keys are at hand.
+    pub(crate) fn apply_keyed(&mut self, record: &Record, keys: RecordKeys) {
         assert_eq!(
             record.seq,
             self.last_seq.next(),
             "records are applied in order"
         );
-        let event = &record.event;
-        let key = Fingerprint::of_correlation(event.issuer, event.correlation);
-        self.correlations.insert(key, record.seq);
-        if let Some(operation) = record.operation() {
-            let key = Fingerprint::of_triplet(event.issuer, operation.triplet);
-            self.triplets.insert(key, record.seq);
+        self.correlations.insert(keys.correlation, record.seq);
+        if let Some(triplet) = keys.triplet {
+            self.triplets.insert(triplet, record.seq);
         }
         self.portfolio.apply(record, &mut |_, _| {});
         self.last_seq = record.seq;
@@ -83,50 +119,163 @@ impl LedgerState {
         self.last_seq
     }
 
+    /// Memory held to know every correlation id and every triplet again, in bytes.
+    #[must_use]
+    pub fn retained_bytes(&self) -> RetainedKeys {
+        RetainedKeys {
+            correlations: self.correlations.retained_bytes(),
+            triplets: self.triplets.retained_bytes(),
+        }
+    }
+
     /// The records that deciding these requests may look at: those whose keys the requests use.
-    ///
-    /// This first pass over the batch also brings the index entries into the processor's cache, so
-    /// that the second pass, which decides, does not wait for memory one request at a time.
     #[must_use]
     pub fn recall_list(&self, requests: &[Request]) -> Vec<Seq> {
-        let mut list = Vec::new();
-        let mut correlations = Vec::with_capacity(requests.len());
-        let mut triplets = Vec::with_capacity(requests.len());
+        let mut prepared = Prepared::default();
+        self.prepare(requests, &mut prepared);
+        prepared.list
+    }
+
+    /// The first pass over some requests: hashes their keys, finds the records that deciding them may
+    /// look at, and brings what deciding will read into the processor's cache.
+    ///
+    /// Each of the loops below does one thing for all requests. They are so short that the processor
+    /// runs ahead in them, and waits for many places in memory at a time instead of for one.
+    pub fn prepare(&self, requests: &[Request], prepared: &mut Prepared) {
+        let Prepared { keys, list, .. } = prepared;
+        keys.clear();
+        list.clear();
+        let mut last: Option<(&IssuerId, Option<IssuerIndex>)> = None;
         for request in requests {
-            let action = match &request.command {
-                Command::OnAccount(on) => Some(&on.action),
-                Command::ConfigureIssuer(_)
-                | Command::DefineProduct(_)
-                | Command::DefineBonusProgram(_)
-                | Command::AdvanceBusinessDate(_)
-                | Command::OpenAccount(_) => None,
+            let issuer = match last {
+                // Requests of one issuer tend to come together.
+                Some((id, issuer)) if *id == request.issuer => issuer,
+                Some(_) | None => self.portfolio.issuer_index(&request.issuer),
             };
+            last = Some((&request.issuer, issuer));
+            keys.push(RequestKeys::of(request, issuer));
             // An operation id names a record whoever asks, even an issuer that only an earlier
             // request of this batch creates. Keys of such an issuer cannot have been used yet.
-            let rewarded = action.and_then(rewarded_id).map(OperationId::seq);
-            list.extend(rewarded.filter(|seq| *seq <= self.last_seq));
-            let Some(issuer) = self.portfolio.issuer_index(&request.issuer) else {
-                continue;
-            };
-            correlations.push(Fingerprint::of_correlation(issuer, request.correlation));
-            let named = action.map(triplets_of).into_iter().flatten().flatten();
-            triplets.extend(named.map(|triplet| Fingerprint::of_triplet(issuer, triplet)));
+            let rewarded = action_of(&request.command).and_then(rewarded_id);
+            list.extend(
+                rewarded
+                    .map(OperationId::seq)
+                    .filter(|seq| *seq <= self.last_seq),
+            );
         }
-        // Looked up in loops of their own: they are so short that the processor waits for several
-        // entries at a time.
-        list.extend(
-            correlations
-                .into_iter()
-                .flat_map(|key| self.correlations.candidates(key)),
-        );
-        list.extend(
-            triplets
-                .into_iter()
-                .flat_map(|key| self.triplets.candidates(key)),
-        );
+        for (keys, request) in keys.iter_mut().zip(requests) {
+            keys.account = keys
+                .issuer
+                .and_then(|issuer| self.account_named(issuer, &request.command));
+        }
+        let mut touched = 0;
+        for account in keys.iter().filter_map(|keys| keys.account) {
+            touched ^= self.portfolio.account(account).balance_minor;
+        }
+        black_box(touched);
+        for keys in keys.iter().filter(|keys| keys.issuer.is_some()) {
+            list.extend(self.correlations.candidates(keys.correlation));
+        }
+        for keys in keys.iter().filter(|keys| keys.issuer.is_some()) {
+            list.extend(
+                keys.triplet
+                    .iter()
+                    .flat_map(|key| self.triplets.candidates(*key)),
+            );
+        }
+        for key in keys.iter().filter_map(|keys| keys.matching) {
+            list.extend(self.triplets.candidates(key));
+        }
         list.sort_unstable();
         list.dedup();
-        list
+    }
+
+    /// The account that a command names, if it names one that exists.
+    pub(crate) fn account_named(
+        &self,
+        issuer: IssuerIndex,
+        command: &Command,
+    ) -> Option<AccountIndex> {
+        let Command::OnAccount(OnAccount { account, .. }) = command else {
+            return None;
+        };
+        match account {
+            AccountSelector::Reference(reference) => {
+                self.portfolio.by_reference(issuer, *reference)
+            }
+            AccountSelector::External(reference) => self.portfolio.by_external(issuer, reference),
+        }
+    }
+}
+
+/// Memory held for idempotency, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetainedKeys {
+    /// For correlation ids.
+    pub correlations: usize,
+    /// For triplets.
+    pub triplets: usize,
+}
+
+impl Prepared {
+    /// The records that deciding may look at, in order.
+    #[must_use]
+    pub fn recall_list(&self) -> &[Seq] {
+        &self.list
+    }
+}
+
+impl RequestKeys {
+    /// The keys of a request of an issuer; of one that does not exist yet they mean nothing.
+    pub(crate) fn of(request: &Request, issuer: Option<IssuerIndex>) -> Self {
+        let index = issuer.unwrap_or(IssuerIndex(u32::MAX));
+        let [own, matching] = action_of(&request.command).map_or([None, None], triplets_of);
+        let fingerprint = |triplet| Fingerprint::of_triplet(index, triplet);
+        Self {
+            issuer,
+            account: None,
+            correlation: Fingerprint::of_correlation(index, request.correlation),
+            triplet: own.map(fingerprint),
+            matching: matching.filter(|_| issuer.is_some()).map(fingerprint),
+        }
+    }
+
+    /// These keys, with what the requests decided meanwhile have brought into being.
+    pub(crate) fn or_known_now(&self, state: &LedgerState, request: &Request) -> Self {
+        let mut keys = *self;
+        if keys.issuer.is_none() {
+            keys = Self::of(request, state.portfolio.issuer_index(&request.issuer));
+        }
+        if keys.account.is_none() {
+            let issuer = keys.issuer;
+            keys.account = issuer.and_then(|issuer| state.account_named(issuer, &request.command));
+        }
+        keys
+    }
+
+    /// The keys that the record of this request takes.
+    pub(crate) fn of_record(&self, record: &Record) -> RecordKeys {
+        if self.issuer != Some(record.event.issuer) {
+            // The record itself brings the issuer into being.
+            return RecordKeys::of(record);
+        }
+        RecordKeys {
+            correlation: self.correlation,
+            triplet: self.triplet.filter(|_| record.event.posts_operation()),
+        }
+    }
+}
+
+impl RecordKeys {
+    /// The keys of a record.
+    #[must_use]
+    pub fn of(record: &Record) -> Self {
+        let event = &record.event;
+        let triplet = record.operation().map(|operation| operation.triplet);
+        Self {
+            correlation: Fingerprint::of_correlation(event.issuer, event.correlation),
+            triplet: triplet.map(|triplet| Fingerprint::of_triplet(event.issuer, triplet)),
+        }
     }
 }
 
@@ -143,8 +292,9 @@ impl Recalled {
     }
 }
 
-/// Where records of one batch are looked up: those read back, and those the batch has made so far.
+/// Where records are looked up for one request: those read back, and those the batch has made so far.
 pub(crate) struct Lookup<'a> {
+    pub(crate) keys: RequestKeys,
     pub(crate) recalled: &'a Recalled,
     pub(crate) batch: &'a [Record],
 }
@@ -170,22 +320,40 @@ impl<'a> Lookup<'a> {
         issuer: IssuerIndex,
         correlation: CorrelationId,
     ) -> Option<&'a Record> {
-        let key = Fingerprint::of_correlation(issuer, correlation);
         state
             .correlations
-            .candidates(key)
+            .candidates(self.keys.correlation)
             .map(|seq| self.record(seq))
             .find(|record| record.event.issuer == issuer && record.event.correlation == correlation)
     }
 
-    /// The record that posted the operation with this triplet.
-    pub(crate) fn by_triplet(
+    /// The record that posted the operation with the triplet that the request would take.
+    pub(crate) fn by_own_triplet(
         &self,
         state: &LedgerState,
         issuer: IssuerIndex,
         triplet: &Triplet,
     ) -> Option<&'a Record> {
-        let key = Fingerprint::of_triplet(issuer, triplet);
+        self.by_triplet(state, issuer, triplet, self.keys.triplet?)
+    }
+
+    /// The record that posted the operation with the triplet that the request refers to.
+    pub(crate) fn by_matching_triplet(
+        &self,
+        state: &LedgerState,
+        issuer: IssuerIndex,
+        triplet: &Triplet,
+    ) -> Option<&'a Record> {
+        self.by_triplet(state, issuer, triplet, self.keys.matching?)
+    }
+
+    fn by_triplet(
+        &self,
+        state: &LedgerState,
+        issuer: IssuerIndex,
+        triplet: &Triplet,
+        key: Fingerprint,
+    ) -> Option<&'a Record> {
         state
             .triplets
             .candidates(key)
@@ -211,6 +379,17 @@ impl<'a> Lookup<'a> {
         let record = self.record(id.seq());
         let operation = record.operation()?;
         (record.event.issuer == issuer).then_some(operation.decided.account)
+    }
+}
+
+fn action_of(command: &Command) -> Option<&AccountAction> {
+    match command {
+        Command::OnAccount(on) => Some(&on.action),
+        Command::ConfigureIssuer(_)
+        | Command::DefineProduct(_)
+        | Command::DefineBonusProgram(_)
+        | Command::AdvanceBusinessDate(_)
+        | Command::OpenAccount(_) => None,
     }
 }
 

@@ -1,5 +1,7 @@
 //! Time: instants in milliseconds, business dates in the issuer's zone. Nothing here reads a clock.
 
+use std::cell::Cell;
+
 use bincode::{BorrowDecode, Encode};
 use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, TimeZone as _, Utc};
 
@@ -129,6 +131,71 @@ impl TimeZone {
     }
 }
 
+/// Remembers which days some instants fell on: a calendar takes longer to ask than to remember.
+#[derive(Debug)]
+pub(crate) struct DayMemory {
+    /// By the day in UTC, so that a history's latest days are all remembered.
+    places: Box<[Cell<RememberedDay>; DAYS_REMEMBERED]>,
+}
+
+/// A day of a zone, from its first millisecond to before the first of the next.
+#[derive(Debug, Clone, Copy)]
+struct RememberedDay {
+    zone: TimeZone,
+    day: BusinessDate,
+    from: Timestamp,
+    until: Timestamp,
+}
+
+const DAYS_REMEMBERED: usize = 64;
+
+impl Default for DayMemory {
+    fn default() -> Self {
+        let nothing = RememberedDay {
+            zone: TimeZone(chrono_tz::UTC),
+            day: BusinessDate(0),
+            from: Timestamp(0),
+            until: Timestamp(0),
+        };
+        Self {
+            places: Box::new(std::array::from_fn(|_| Cell::new(nothing))),
+        }
+    }
+}
+
+impl DayMemory {
+    /// As [`TimeZone::day_of`].
+    pub(crate) fn day_of(&self, zone: TimeZone, instant: Timestamp) -> BusinessDate {
+        let place = instant.0.div_euclid(DAY_MS).rem_euclid(64);
+        let place = &self.places[usize::try_from(place).expect("less than 64")];
+        let remembered = place.get();
+        if remembered.zone == zone && (remembered.from..remembered.until).contains(&instant) {
+            return remembered.day;
+        }
+        let day = zone.day_of(instant);
+        let (from, until) = (zone.start_of(day), zone.start_of(day.plus_days(1)));
+        // A day on which the clock is changed is asked for every time: a clock that is put back over
+        // midnight gives two stretches of one day.
+        if until.0 - from.0 == DAY_MS {
+            place.set(RememberedDay {
+                zone,
+                day,
+                from,
+                until,
+            });
+        }
+        day
+    }
+
+    /// As [`TimeZone::day`].
+    pub(crate) fn day(&self, zone: TimeZone, moment: Moment) -> BusinessDate {
+        match moment {
+            Moment::Day(day) => day,
+            Moment::Instant(instant) => self.day_of(zone, instant),
+        }
+    }
+}
+
 impl Encode for TimeZone {
     fn encode<E: bincode::enc::Encoder>(
         &self,
@@ -209,6 +276,26 @@ mod tests {
                 .as_deref(),
             Some("1900-01-01T00:00:00+00:00")
         );
+    }
+
+    #[test]
+    fn a_remembered_day_is_the_day() {
+        for name in [
+            "Europe/Berlin",
+            "America/Sao_Paulo",
+            "Asia/Amman",
+            "Atlantic/Azores",
+        ] {
+            let zone = TimeZone::from_name(name).expect("a zone");
+            let memory = DayMemory::default();
+            // Every 20 minutes of three years with clocks put forward and back, each asked twice.
+            let start = instant("2016-01-01T00:00:00Z").0;
+            for step in 0..3 * 365 * 72 {
+                let at = Timestamp(start + step * 1_200_000);
+                assert_eq!(memory.day_of(zone, at), zone.day_of(at), "{name} {at:?}");
+                assert_eq!(memory.day_of(zone, at), zone.day_of(at), "{name} {at:?}");
+            }
+        }
     }
 
     #[test]

@@ -55,6 +55,6 @@ fn decode_record(block: &Block, seq: u64, bytes: &[u8]) -> Result<Record, StoreE
     Ok(Record {
         seq: Seq(seq),
         recorded_at,
-        event: Box::new(event),
+        event,
     })
 }

@@ -65,6 +65,9 @@ pub(super) struct OperationsArgs {
     /// Operations on a page, at most 1000.
     #[arg(long, default_value_t = 100)]
     page_size: usize,
+    /// Show the latest operations first.
+    #[arg(long)]
+    latest: bool,
 }
 
 /// Arguments of `journal`.
@@ -266,6 +269,7 @@ pub(super) fn operations(
         include_refused: args.refused,
         page: args.page,
         page_size: args.page_size,
+        newest_first: args.latest,
     };
     let (operations, more) = ledger.operations(issuer.as_ref(), &account, filter)?;
     if json {

@@ -91,8 +91,7 @@ impl Context<'_> {
         let account = portfolio.account(self.account);
         match &operation.detail {
             PostDetail::Fee(fee) => {
-                let product = self.issuer().products.get(&account.product);
-                let product = product.expect("an account is opened under a defined product");
+                let product = portfolio.product(self.account);
                 if !product.fee_types.contains(&fee.fee_type) {
                     return Err(Rejection::FeeTypeNotAllowed);
                 }
@@ -165,7 +164,9 @@ impl Context<'_> {
             (None, None) => return Ok(()),
             (Some(id), _) => self.lookup.account_of(self.state, self.issuer, id),
             (None, Some(triplet)) => {
-                let record = self.lookup.by_triplet(self.state, self.issuer, triplet);
+                let record = self
+                    .lookup
+                    .by_matching_triplet(self.state, self.issuer, triplet);
                 record.and_then(|record| record.account())
             }
         };

@@ -61,13 +61,12 @@ pub(super) fn open_account(
     let portfolio = &state.portfolio;
     let issuer = portfolio.issuer(issuer_index);
     if let Some(external) = &opening.external_reference
-        && issuer.external.contains_key(external)
+        && portfolio.by_external(issuer_index, external).is_some()
     {
         return Err(Rejection::AccountAlreadyExists);
     }
-    let product = issuer
-        .products
-        .get(&opening.product)
+    let (_, product) = issuer
+        .product(&opening.product)
         .ok_or(Rejection::ProductNotFound)?;
     for program in &opening.bonus_programs {
         if !issuer.programs.contains_key(program) {
@@ -131,7 +130,7 @@ fn check_parent(
             currency,
         ));
     }
-    if parent.depth + 2 > HIERARCHY_LEVELS_MAX {
+    if u32::from(parent.depth) + 2 > HIERARCHY_LEVELS_MAX {
         return Err(Rejection::HierarchyTooDeep {
             levels_max: HIERARCHY_LEVELS_MAX,
         });

@@ -23,7 +23,11 @@ pub(super) struct Reversal {
 }
 
 impl Reversal {
-    pub(super) fn into_event(self, context: &Context<'_>, reversal: ReverseOperation) -> EventBody {
+    pub(super) fn into_event(
+        self,
+        context: &Context<'_>,
+        reversal: Box<ReverseOperation>,
+    ) -> EventBody {
         let decided = Decided {
             account: context.account,
             posting_date: context.posting_date,
@@ -48,7 +52,7 @@ impl Context<'_> {
         self.check_external_date(reverse.triplet.date)?;
         let record = self
             .lookup
-            .by_triplet(self.state, self.issuer, &reverse.matching);
+            .by_matching_triplet(self.state, self.issuer, &reverse.matching);
         let original = record
             .and_then(|record| record.operation())
             // Another account's operation is not found, so that nothing about it is told.

@@ -41,7 +41,7 @@ impl Portfolio {
             let account = self.account(place);
             if !account.no_otb_check {
                 let open_to_buy = self.open_to_buy(place);
-                let free = open_to_buy.map(|otb| otb - account.waiting_payouts_below_minor);
+                let free = open_to_buy.map(|otb| otb - self.waiting_payouts(place).below_minor);
                 least = lowest(least, free);
             }
             at = account.notified();
@@ -54,7 +54,7 @@ impl Portfolio {
     #[must_use]
     pub fn reimbursable(&self, index: AccountIndex) -> i128 {
         let account = self.account(index);
-        let credit_balance = -account.balance_minor - account.waiting_payouts_minor;
+        let credit_balance = -account.balance_minor - self.waiting_payouts(index).own_minor;
         let spendable = self.spendable(index);
         let limited = spendable.map_or(credit_balance, |most| most.min(credit_balance));
         limited.max(0)
@@ -75,11 +75,10 @@ impl Portfolio {
     pub fn has_program(&self, index: AccountIndex, program: &BonusProgramReference) -> bool {
         let mut at = Some(index);
         while let Some(place) = at {
-            let account = self.account(place);
-            if account.bonus_programs.contains(program) {
+            if self.bonus_programs(place).contains(program) {
                 return true;
             }
-            at = account.parent;
+            at = self.account(place).parent;
         }
         false
     }

@@ -1,6 +1,8 @@
 //! The books: what readers see. A fold of the durable log: the portfolio, each account's history,
 //! and the general ledger.
 
+use std::collections::HashMap;
+
 use crate::event::{EventBody, Record};
 use crate::ids::{AccountIndex, Seq};
 use crate::money::Unit;
@@ -15,7 +17,7 @@ pub struct Books {
     portfolio: Portfolio,
     histories: Vec<History>,
     /// Remembered refusals, by account.
-    refused: Vec<Vec<Seq>>,
+    refused: HashMap<AccountIndex, Vec<Seq>>,
     general_ledger: GeneralLedger,
     last_seq: Option<Seq>,
 }
@@ -31,10 +33,9 @@ impl Books {
         match &record.event.body {
             EventBody::AccountOpened { .. } => {
                 self.histories.push(History::default());
-                self.refused.push(Vec::new());
             }
             EventBody::OperationRejected { account, .. } => {
-                self.refused[usize_of(account.0)].push(record.seq);
+                self.refused.entry(*account).or_default().push(record.seq);
             }
             EventBody::OperationPosted { .. } | EventBody::OperationReversed { .. } => {
                 self.note(record);
@@ -85,7 +86,7 @@ impl Books {
     /// Remembered refusals of an account that this book has, oldest first.
     #[must_use]
     pub fn refused(&self, account: AccountIndex) -> &[Seq] {
-        &self.refused[usize_of(account.0)]
+        self.refused.get(&account).map_or(&[], Vec::as_slice)
     }
 
     /// Balance of an account in minor units: operations with a value date of at most `valued`
@@ -100,6 +101,13 @@ impl Books {
         let issuer = self.portfolio.account(account).issuer;
         let valued = valued.unwrap_or(self.portfolio.issuer(issuer).business_date);
         self.history(account).balance(Some(valued), known)
+    }
+
+    /// Memory held for the histories of all accounts, in bytes.
+    #[must_use]
+    pub fn retained_bytes(&self) -> usize {
+        let each = self.histories.iter().map(History::retained_bytes);
+        each.sum::<usize>() + self.histories.capacity() * size_of::<History>()
     }
 
     /// Place of the last record folded in, if there is one.

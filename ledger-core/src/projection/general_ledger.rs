@@ -3,9 +3,10 @@
 //! One leg is the cardholder's, on the control account of the working mode; the other is the contra
 //! account that the issuer's accounting script names. Source: specification 2j.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use compact_str::CompactString;
+use hashbrown::{Equivalent, HashMap};
 
 use crate::command::{OperationKind, WorkingMode};
 use crate::ids::{CommodityIndex, IssuerIndex};
@@ -88,17 +89,70 @@ pub enum Discrepancy {
 struct LegKey {
     issuer: IssuerIndex,
     unit: LedgerUnit,
-    side: Side,
+    side: Side<CompactString>,
+}
+
+/// A leg to look for; hashes as the key that is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct LegQuery<'a> {
+    issuer: IssuerIndex,
+    unit: LedgerUnit,
+    side: Side<&'a str>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Side {
+enum Side<Text> {
     Control(&'static str),
     Contra {
         script: u32,
         kind: OperationKind,
-        detail: Option<CompactString>,
+        detail: Option<Text>,
     },
+}
+
+impl LegQuery<'_> {
+    fn to_key(&self) -> LegKey {
+        LegKey {
+            issuer: self.issuer,
+            unit: self.unit,
+            side: match self.side {
+                Side::Control(code) => Side::Control(code),
+                Side::Contra {
+                    script,
+                    kind,
+                    detail,
+                } => Side::Contra {
+                    script,
+                    kind,
+                    detail: detail.map(CompactString::new),
+                },
+            },
+        }
+    }
+}
+
+impl Equivalent<LegKey> for LegQuery<'_> {
+    fn equivalent(&self, key: &LegKey) -> bool {
+        let sides = match (&self.side, &key.side) {
+            (Side::Control(a), Side::Control(b)) => a == b,
+            (
+                Side::Contra {
+                    script,
+                    kind,
+                    detail,
+                },
+                Side::Contra {
+                    script: s,
+                    kind: k,
+                    detail: d,
+                },
+            ) => script == s && kind == k && *detail == d.as_deref(),
+            (Side::Control(_), Side::Contra { .. }) | (Side::Contra { .. }, Side::Control(_)) => {
+                false
+            }
+        };
+        sides && self.issuer == key.issuer && self.unit == key.unit
+    }
 }
 
 /// Control account of pay-later accounts: cardholder receivables.
@@ -170,11 +224,11 @@ impl GeneralLedger {
         let contra = Side::Contra {
             script: movement.script,
             kind: movement.kind,
-            detail: movement.detail.map(CompactString::new),
+            detail: movement.detail,
         };
         let value = i128::from(movement.quantity.value);
         for (side, value) in [(control, value), (contra, -value)] {
-            let place = self.place(portfolio, LegKey { issuer, unit, side }, movement);
+            let place = self.place(portfolio, &LegQuery { issuer, unit, side }, movement);
             let total = &mut self.totals[place];
             if value > 0 {
                 total.debits += value;
@@ -203,7 +257,7 @@ impl GeneralLedger {
                 controls.insert((total.issuer, total.unit, total.code.clone()), (net, 0));
             }
         }
-        for (_, account) in portfolio.accounts() {
+        for (index, account) in portfolio.accounts() {
             let currency = LedgerUnit::Currency(account.currency);
             let money = (
                 account.issuer,
@@ -211,8 +265,8 @@ impl GeneralLedger {
                 gl_code(control_of(account, currency)),
             );
             controls.entry(money).or_default().1 += account.balance_minor;
-            for (commodity, points) in &account.points {
-                let unit = LedgerUnit::Points(*commodity);
+            for (commodity, points) in portfolio.points(index) {
+                let unit = LedgerUnit::Points(commodity);
                 let key = (account.issuer, unit, gl_code(CUSTOMER_POINTS));
                 controls.entry(key).or_default().1 += points;
             }
@@ -240,8 +294,13 @@ impl GeneralLedger {
         found
     }
 
-    fn place(&mut self, portfolio: &Portfolio, key: LegKey, movement: &Movement<'_>) -> usize {
-        if let Some(place) = self.places.get(&key) {
+    fn place(
+        &mut self,
+        portfolio: &Portfolio,
+        key: &LegQuery<'_>,
+        movement: &Movement<'_>,
+    ) -> usize {
+        if let Some(place) = self.places.get(key) {
             return *place;
         }
         let (issuer, unit) = (key.issuer, key.unit);
@@ -263,7 +322,7 @@ impl GeneralLedger {
                 credits: 0,
             });
         }
-        self.places.insert(key, place);
+        self.places.insert(key.to_key(), place);
         place
     }
 }

@@ -100,7 +100,7 @@ fn rejected(action: AccountAction, rejection: Rejection) -> EventBody {
     EventBody::OperationRejected {
         account: ACCOUNT,
         posting_date: Some(Timestamp(-1)),
-        action,
+        action: Box::new(action),
         rejection,
     }
 }
@@ -150,7 +150,7 @@ fn bodies() -> Vec<EventBody> {
             },
             cancels_pending: true,
             partial: false,
-            reversal: reverse(),
+            reversal: Box::new(reverse()),
         },
         rejected(AccountAction::Close, Rejection::AccountClosed),
     ]
@@ -170,7 +170,7 @@ fn details() -> Vec<PostDetail> {
             adjustment: true,
             adjustment_reason: Some(AdjustmentReason::DisputeResult),
         }),
-        PostDetail::Bonus(PostBonus {
+        PostDetail::Bonus(Box::new(PostBonus {
             program: program(),
             points: Some(LoyaltyPoints {
                 unit: unit(),
@@ -178,7 +178,7 @@ fn details() -> Vec<PostDetail> {
             }),
             rewarded_operation: Some(OperationId::of(Seq(5))),
             rewarded_triplet: Some(triplet(5)),
-        }),
+        })),
         PostDetail::Interest(InterestType::Debit),
         PostDetail::Payment(payment.clone()),
         PostDetail::BalanceAdjustment {
@@ -211,7 +211,7 @@ fn actions() -> Vec<AccountAction> {
         }),
         AccountAction::Close,
         AccountAction::Post(post(PostDetail::Unload)),
-        AccountAction::Reverse(reverse()),
+        AccountAction::Reverse(Box::new(reverse())),
     ]
 }
 

@@ -409,7 +409,7 @@ impl Director {
                     BonusForm::Points(unit) => Some(unit),
                     BonusForm::Both => Some(portfolio::UNITS[0]),
                 };
-                PostDetail::Bonus(PostBonus {
+                PostDetail::Bonus(Box::new(PostBonus {
                     program: portfolio::program_reference(flavour.program),
                     points: points.map(|unit| LoyaltyPoints {
                         unit: portfolio::loyalty_unit(unit),
@@ -417,7 +417,7 @@ impl Director {
                     }),
                     rewarded_operation,
                     rewarded_triplet,
-                })
+                }))
             }
             OperationKind::Interest => {
                 let debit = (minor > 0) != matches!(post.sign, SignPick::Wrong);
@@ -569,7 +569,7 @@ impl Director {
         let on = OnAccount {
             account,
             posting_date: one.posting_ms.map(|ms| Timestamp(self.now.0 + ms)),
-            action: AccountAction::Reverse(reverse),
+            action: AccountAction::Reverse(Box::new(reverse)),
         };
         self.send_as(issuer, &one.correlation, Command::OnAccount(on));
     }
@@ -578,7 +578,7 @@ impl Director {
     fn reverse_nothing(&mut self, issuer: usize, one: &Move, reverse: &ReverseMove) {
         let mut matching = self.fresh_triplet(self.noon(issuer, one));
         matching.reference = reference("UNKNOWN");
-        let action = AccountAction::Reverse(ReverseOperation {
+        let action = AccountAction::Reverse(Box::new(ReverseOperation {
             kind: OperationKind::Payment,
             triplet: self.triplet(self.noon(issuer, one), &reverse.triplet),
             matching,
@@ -587,7 +587,7 @@ impl Director {
             fee_type: None,
             description: None,
             external_code: None,
-        });
+        }));
         self.act(issuer, one, action);
     }
 

@@ -159,10 +159,10 @@ fn same_accounts(portfolio: &Portfolio, model: &Model) -> Result<(), TestCaseErr
         prop_assert_eq!(issuer.business_date, model.business_date_of(place));
         let operations = usize::try_from(account.operations).expect("a count");
         prop_assert_eq!(operations, model.operation_count(place));
-        for (commodity, sum) in &account.points {
+        for (commodity, sum) in portfolio.points(index) {
             let named = usize::try_from(commodity.0).expect("a place");
             let (program, unit) = issuer.commodities[named].clone();
-            points.insert((place, program, unit), *sum);
+            points.insert((place, program, unit), sum);
         }
     }
     points.retain(|_, sum| *sum != 0);

@@ -48,7 +48,7 @@ proptest! {
             let bytes = bincode::encode_to_vec(&record.event, standard()).expect("an event encodes");
             let (event, read): (Event, usize) =
                 bincode::borrow_decode_from_slice(&bytes, standard()).expect("its bytes decode");
-            prop_assert_eq!(&event, &*record.event);
+            prop_assert_eq!(&event, &record.event);
             prop_assert_eq!(read, bytes.len());
         }
     }

@@ -118,8 +118,8 @@ fn open_account(script: &Script, issuer: &IssuerId, line: &mut Line<'_>) -> Comm
     let name = line.word();
     let product = ProductReference::new(line.word()).expect("a product");
     let known = script.portfolio().issuer_index(issuer);
-    let known = known.and_then(|index| script.portfolio().issuer(index).products.get(&product));
-    let usual = known.map_or(currency("EUR"), |product| product.currency);
+    let known = known.and_then(|index| script.portfolio().issuer(index).product(&product));
+    let usual = known.map_or(currency("EUR"), |(_, product)| product.currency);
     Command::OpenAccount(OpenAccount {
         external_reference: (name != "-").then(|| external(name)),
         product,
@@ -154,7 +154,9 @@ fn on_account(script: &mut Script, issuer: &IssuerId, line: &mut Line<'_>) -> Co
         }),
         ("close", _) => AccountAction::Close,
         (_, None) => AccountAction::Post(post(script, issuer, line, currency)),
-        (_, Some(of)) => AccountAction::Reverse(reverse(script, issuer, line, of, currency)),
+        (_, Some(of)) => {
+            AccountAction::Reverse(Box::new(reverse(script, issuer, line, of, currency)))
+        }
     };
     Command::OnAccount(OnAccount {
         account,
@@ -178,14 +180,14 @@ fn post(
             frequency: line.option("frequency").map(label),
             adjustment_reason: line.option("reason").map(adjustment_reason),
         }),
-        "bonus" => PostDetail::Bonus(PostBonus {
+        "bonus" => PostDetail::Bonus(Box::new(PostBonus {
             program: program(line.word()),
             points: line.option("points").map(points),
             rewarded_operation: line.option("rewarded").map(|n| script.operation_id(n)),
             rewarded_triplet: line
                 .option("rewardedRef")
                 .map(|name| script.triplet(issuer, name)),
-        }),
+        })),
         "interest" => PostDetail::Interest(match line.word() {
             "CREDIT" => InterestType::Credit,
             "DEBIT" => InterestType::Debit,

@@ -61,8 +61,10 @@ impl Script {
         let commodity = issuer
             .commodity(&program, &unit)
             .expect("a unit of the program");
-        let points = portfolio.account(root).points.get(&commodity);
-        points.copied().unwrap_or(0).to_string()
+        let points = portfolio
+            .points(root)
+            .find(|(known, _)| *known == commodity);
+        points.map_or(0, |(_, points)| points).to_string()
     }
 
     /// Nets of the issuer's trial balance, or debits/credits.
