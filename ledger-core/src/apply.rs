@@ -93,6 +93,22 @@ impl Portfolio {
         }
     }
 
+    /// Adds a posting of money that counted at once, of which nothing else is known any more.
+    pub(crate) fn restore_plain(&mut self, index: AccountIndex, value: i64, payment: bool) {
+        self.account_mut(index).operations += 1;
+        let quantity = Quantity {
+            value,
+            unit: Unit::Money,
+        };
+        // Open-to-buy counts all kinds but payments alike.
+        let kind = if payment {
+            OperationKind::Payment
+        } else {
+            OperationKind::Transaction
+        };
+        self.add(index, quantity, kind);
+    }
+
     fn open(&mut self, index: AccountIndex, record: &Record) {
         let EventBody::AccountOpened {
             opening,

@@ -55,6 +55,10 @@ pub struct OnAccount {
 
 /// What can be done with an existing account. Variant order is the disk format.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, BorrowDecode)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every action is a posting, and must not cost an allocation"
+)]
 pub enum AccountAction {
     /// Sets the permanent credit limit.
     SetCreditLimit(SetCreditLimit),

@@ -9,9 +9,10 @@ mod posting;
 mod reference;
 mod reversal;
 
+use self::reversal::Reversal;
 use crate::command::{AccountAction, AccountSelector, Command, OnAccount, Request, SetCreditLimit};
 use crate::difference;
-use crate::event::{Event, EventBody, Record};
+use crate::event::{Decided, Event, EventBody, Record};
 use crate::form;
 use crate::ids::{AccountIndex, AccountReference, IssuerIndex, OperationId, Seq};
 use crate::money::Amount;
@@ -125,24 +126,28 @@ pub fn decide_prepared(
             recalled,
             batch: &batch.records,
         };
-        match decide_one(state, request, now, &prepared.days, &lookup) {
-            Verdict::Record(event) => {
-                let record = Record {
+        match judge(state, &request, now, &prepared.days, &lookup) {
+            Verdict::Record(issuer, ruling) => {
+                batch.records.push(Record {
                     seq: state.last_seq.next(),
                     recorded_at: now,
-                    event,
-                };
-                let keys = keys.of_record(&record);
-                state.apply_keyed(&record, keys);
+                    event: Event {
+                        issuer,
+                        correlation: request.correlation,
+                        body: ruling.into_body(request.command),
+                    },
+                });
+                let record = batch.records.last().expect("it was just pushed");
+                let keys = keys.of_record(record);
+                state.apply_keyed(record, keys);
                 let amounts = record
                     .account()
                     .map(|account| state.portfolio.amounts(account));
                 batch.answers.push(Answer {
                     amounts,
-                    ..Answer::recorded(&record)
+                    ..Answer::recorded(record)
                 });
                 batch.keys.push(keys);
-                batch.records.push(record);
             }
             Verdict::Answer(answer) => batch.answers.push(answer),
         }
@@ -150,34 +155,47 @@ pub fn decide_prepared(
 }
 
 enum Verdict {
-    Record(Event),
+    Record(IssuerIndex, Ruling),
     Answer(Answer),
 }
 
-fn decide_one(
+/// What is to be recorded of a command. The command itself is added at the end ([`Ruling::into_body`]),
+/// so that it is moved once.
+enum Ruling {
+    /// Anything but a command on an account; these are few.
+    Reference(Box<EventBody>),
+    /// A command on an account, carried out or refused.
+    OnAccount(AccountIndex, Result<Favour, Rejection>),
+}
+
+/// A decision in favour of a command on an account, with what had to be decided.
+enum Favour {
+    SetCreditLimit,
+    Close,
+    Post(Decided),
+    Reverse(Reversal),
+}
+
+fn judge(
     state: &LedgerState,
-    request: Request,
+    request: &Request,
     now: Timestamp,
     days: &DayMemory,
     lookup: &Lookup<'_>,
 ) -> Verdict {
     let Request {
-        issuer: issuer_id,
         correlation,
         command,
-    } = request;
-    let portfolio = &state.portfolio;
-    let RequestKeys {
-        issuer: known_issuer,
-        account,
         ..
+    } = request;
+    let RequestKeys {
+        issuer, account, ..
     } = lookup.keys;
-
-    if let Some(issuer) = known_issuer
-        && let Some(recorded) = lookup.by_correlation(state, issuer, correlation)
+    if let Some(issuer) = issuer
+        && let Some(recorded) = lookup.by_correlation(state, issuer, *correlation)
     {
         return Verdict::Answer(
-            match difference::from_recorded(recorded, &command, account) {
+            match difference::from_recorded(recorded, command, account) {
                 None => Answer {
                     replayed: true,
                     ..Answer::recorded(recorded)
@@ -188,85 +206,89 @@ fn decide_one(
             },
         );
     }
-    if let Err(rejection) = form::check(&command) {
+    if let Err(rejection) = form::check(command) {
         return Verdict::Answer(Answer::refused(rejection, Standing::Malformed));
     }
-
-    let (issuer, body) = match (known_issuer, command) {
-        (known, Command::ConfigureIssuer(configuration)) => {
-            let body = reference::configure_issuer(state, known, issuer_id, configuration, now);
-            let next = || IssuerIndex(index_of(portfolio.issuers.len()));
-            (known.unwrap_or_else(next), body)
-        }
-        (None, _) => return Verdict::Answer(Answer::unrecorded(Rejection::IssuerNotFound)),
-        (Some(issuer), Command::DefineProduct(product)) => {
-            (issuer, Ok(EventBody::ProductDefined(product)))
-        }
-        (Some(issuer), Command::DefineBonusProgram(program)) => {
-            (issuer, Ok(EventBody::BonusProgramDefined(program)))
-        }
-        (Some(issuer), Command::AdvanceBusinessDate(advance)) => (
-            issuer,
-            reference::advance_business_date(portfolio.issuer(issuer), advance),
-        ),
-        (Some(issuer), Command::OpenAccount(opening)) => {
-            (issuer, reference::open_account(state, issuer, opening))
-        }
+    match (issuer, command) {
         (Some(issuer), Command::OnAccount(on)) => {
             let Some(account) = account else {
                 let field = on.account.field().to_owned();
                 return Verdict::Answer(Answer::unrecorded(Rejection::AccountNotFound { field }));
             };
-            (
+            let posting_date = on.posting_date;
+            let context = Context {
+                state,
+                lookup,
                 issuer,
-                Ok(decide_on_account(
-                    state, issuer, account, on, now, days, lookup,
-                )),
+                account,
+                posting_date,
+                days,
+                day: Day::of(state.portfolio.issuer(issuer), posting_date, now, days),
+            };
+            Verdict::Record(
+                issuer,
+                Ruling::OnAccount(account, context.check(&on.action)),
             )
         }
-    };
-    match body {
-        Ok(body) => Verdict::Record(Event {
-            issuer,
-            correlation,
-            body,
-        }),
-        Err(rejection) => Verdict::Answer(Answer::unrecorded(rejection)),
+        _ => match reference::decide(state, issuer, request, now) {
+            Ok((issuer, body)) => Verdict::Record(issuer, Ruling::Reference(Box::new(body))),
+            Err(rejection) => Verdict::Answer(Answer::unrecorded(rejection)),
+        },
     }
 }
 
-/// Decides a command on an existing account: an event of what happened, or of the refusal.
-fn decide_on_account(
-    state: &LedgerState,
-    issuer: IssuerIndex,
-    account: AccountIndex,
-    on: OnAccount,
-    now: Timestamp,
-    days: &DayMemory,
-    lookup: &Lookup<'_>,
-) -> EventBody {
-    let OnAccount {
-        posting_date,
-        action,
-        ..
-    } = on;
-    let context = Context {
-        state,
-        lookup,
-        issuer,
-        account,
-        posting_date,
-        days,
-        day: Day::of(state.portfolio.issuer(issuer), posting_date, now, days),
-    };
-    match context.check(&action) {
-        Ok(decision) => decision.into_event(&context, action),
-        Err(rejection) => EventBody::OperationRejected {
-            account,
+impl Ruling {
+    /// The event of what happened to the command, or of its refusal.
+    fn into_body(self, command: Command) -> EventBody {
+        let (account, outcome) = match self {
+            Self::Reference(body) => return *body,
+            Self::OnAccount(account, outcome) => (account, outcome),
+        };
+        let Command::OnAccount(OnAccount {
             posting_date,
-            action: Box::new(action),
-            rejection,
-        },
+            action,
+            ..
+        }) = command
+        else {
+            unreachable!("a ruling is about the command it was made for");
+        };
+        let favour = match outcome {
+            Ok(favour) => favour,
+            Err(rejection) => {
+                return EventBody::OperationRejected {
+                    account,
+                    posting_date,
+                    action: Box::new(action),
+                    rejection,
+                };
+            }
+        };
+        match (favour, action) {
+            (Favour::SetCreditLimit, AccountAction::SetCreditLimit(change)) => {
+                EventBody::CreditLimitSet {
+                    account,
+                    posting_date,
+                    change,
+                }
+            }
+            (Favour::Close, AccountAction::Close) => EventBody::AccountClosed {
+                account,
+                posting_date,
+            },
+            (Favour::Post(decided), AccountAction::Post(operation)) => {
+                EventBody::OperationPosted { decided, operation }
+            }
+            (Favour::Reverse(decided), AccountAction::Reverse(reversal)) => {
+                decided.into_body(reversal)
+            }
+            (
+                Favour::SetCreditLimit | Favour::Close | Favour::Post(_) | Favour::Reverse(_),
+                AccountAction::SetCreditLimit(_)
+                | AccountAction::Close
+                | AccountAction::Post(_)
+                | AccountAction::Reverse(_),
+            ) => unreachable!("a ruling is about the command it was made for"),
+        }
     }
 }
 
@@ -316,52 +338,8 @@ impl Day {
             None => Self {
                 posting: issuer.business_date,
                 today: issuer.business_date,
-                latest: now.max(zone.start_of(issuer.business_date)),
+                latest: now.max(days.start_of(zone, issuer.business_date)),
             },
-        }
-    }
-}
-
-/// A decision in favour, with what had to be decided.
-enum Favour {
-    SetCreditLimit,
-    Close,
-    Post(posting::Posting),
-    Reverse(reversal::Reversal),
-}
-
-impl Favour {
-    fn into_event(self, context: &Context<'_>, action: AccountAction) -> EventBody {
-        let Context {
-            account,
-            posting_date,
-            ..
-        } = *context;
-        match (self, action) {
-            (Self::SetCreditLimit, AccountAction::SetCreditLimit(change)) => {
-                EventBody::CreditLimitSet {
-                    account,
-                    posting_date,
-                    change,
-                }
-            }
-            (Self::Close, AccountAction::Close) => EventBody::AccountClosed {
-                account,
-                posting_date,
-            },
-            (Self::Post(posting), AccountAction::Post(operation)) => {
-                posting.into_event(context, operation)
-            }
-            (Self::Reverse(reversal), AccountAction::Reverse(reverse)) => {
-                reversal.into_event(context, reverse)
-            }
-            (
-                Self::SetCreditLimit | Self::Close | Self::Post(_) | Self::Reverse(_),
-                AccountAction::SetCreditLimit(_)
-                | AccountAction::Close
-                | AccountAction::Post(_)
-                | AccountAction::Reverse(_),
-            ) => unreachable!("a decision is made for the action it is about"),
         }
     }
 }
@@ -435,18 +413,31 @@ impl Context<'_> {
 impl Answer {
     /// The answer that a record holds, for the first time or again.
     fn recorded(record: &Record) -> Self {
-        let outcome = if let EventBody::OperationRejected { rejection, .. } = &record.event.body {
-            Err(Refusal {
+        let accepted = |operation, account, pending| {
+            Ok(Accepted {
+                operation,
+                account: Option::map(account, AccountReference::of),
+                pending,
+            })
+        };
+        let outcome = match &record.event.body {
+            EventBody::OperationPosted { decided, .. }
+            | EventBody::OperationReversed { decided, .. } => accepted(
+                Some(OperationId::of(record.seq)),
+                Some(decided.account),
+                decided.pending,
+            ),
+            EventBody::OperationRejected { rejection, .. } => Err(Refusal {
                 rejection: rejection.clone(),
                 standing: Standing::Remembered,
-            })
-        } else {
-            let operation = record.operation();
-            Ok(Accepted {
-                operation: operation.map(|operation| operation.id),
-                account: record.account().map(AccountReference::of),
-                pending: operation.is_some_and(|operation| operation.decided.pending),
-            })
+            }),
+            EventBody::IssuerConfigured { .. }
+            | EventBody::ProductDefined(_)
+            | EventBody::BonusProgramDefined(_)
+            | EventBody::BusinessDateAdvanced(_)
+            | EventBody::AccountOpened { .. }
+            | EventBody::CreditLimitSet { .. }
+            | EventBody::AccountClosed { .. } => accepted(None, record.account(), false),
         };
         Self {
             outcome,

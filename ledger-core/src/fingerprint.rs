@@ -9,7 +9,7 @@
 //! The top [`SHARD_BITS`] of a hash choose one of 1 024 shards, the next [`TAG_BITS`] are kept as the
 //! key's tag, beside the record's place, in one word. A shard is a row of words in the order of their
 //! tags, with gaps: a tag's proportion of the largest tag gives the word to begin looking at (ordered
-//! linear probing). So a look reads one or two cache lines, and a shard grows by a quarter in one pass
+//! linear probing). So a look reads one or two cache lines, and a shard grows by a third in one pass
 //! over it, without hashing anything again. At ten million keys that pass moves ten thousand words, so no
 //! growth is ever felt.
 
@@ -203,11 +203,12 @@ impl Shard {
     /// Words behind the homes, for keys pushed on from the last of them; more are added when needed.
     const SPILL: usize = 4;
 
+    /// A shard two thirds full once it has so many keys.
     fn with_room(len: usize) -> Self {
         if len == 0 {
             return Self::default();
         }
-        let homes = (len + len / 4).max(Self::HOMES_MIN);
+        let homes = (len + len / 2).max(Self::HOMES_MIN);
         Self {
             words: vec![0; homes + Self::SPILL],
             len: 0,

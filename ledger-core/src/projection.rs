@@ -3,4 +3,5 @@
 pub mod amounts;
 pub mod books;
 pub mod general_ledger;
+pub mod gist;
 pub mod history;

@@ -107,6 +107,24 @@ impl LedgerState {
         state
     }
 
+    /// The state of which these are the parts, as of the record at `last_seq`.
+    #[must_use]
+    pub fn restored(
+        portfolio: Portfolio,
+        correlations: FingerprintIndex,
+        triplets: FingerprintIndex,
+        last_seq: Seq,
+        last_recorded_at: Timestamp,
+    ) -> Self {
+        Self {
+            portfolio,
+            correlations,
+            triplets,
+            last_seq,
+            last_recorded_at,
+        }
+    }
+
     /// Issuers and accounts.
     #[must_use]
     pub fn portfolio(&self) -> &Portfolio {

@@ -136,6 +136,8 @@ impl TimeZone {
 pub(crate) struct DayMemory {
     /// By the day in UTC, so that a history's latest days are all remembered.
     places: Box<[Cell<RememberedDay>; DAYS_REMEMBERED]>,
+    /// The day that was asked for last.
+    start: Cell<(TimeZone, BusinessDate, Timestamp)>,
 }
 
 /// A day of a zone, from its first millisecond to before the first of the next.
@@ -159,6 +161,7 @@ impl Default for DayMemory {
         };
         Self {
             places: Box::new(std::array::from_fn(|_| Cell::new(nothing))),
+            start: Cell::new((nothing.zone, nothing.day, nothing.from)),
         }
     }
 }
@@ -185,6 +188,17 @@ impl DayMemory {
             });
         }
         day
+    }
+
+    /// As [`TimeZone::start_of`].
+    pub(crate) fn start_of(&self, zone: TimeZone, day: BusinessDate) -> Timestamp {
+        let (last_zone, last_day, start) = self.start.get();
+        if (last_zone, last_day) == (zone, day) {
+            return start;
+        }
+        let start = zone.start_of(day);
+        self.start.set((zone, day, start));
+        start
     }
 
     /// As [`TimeZone::day`].

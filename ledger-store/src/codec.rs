@@ -4,8 +4,10 @@
 //! integers, little endian). Place and recording time are not repeated in each record: the block
 //! has them. The block's codec id says that this codec wrote it.
 
+use bincode::BorrowDecode;
 use ledger_core::event::{Event, Record};
 use ledger_core::ids::Seq;
+use ledger_core::projection::general_ledger::Total;
 use ledger_core::time::Timestamp;
 
 use crate::block::Block;
@@ -57,4 +59,28 @@ fn decode_record(block: &Block, seq: u64, bytes: &[u8]) -> Result<Record, StoreE
         recorded_at,
         event,
     })
+}
+
+/// Reads one event, if the bytes are exactly one.
+pub(crate) fn decode_event(bytes: &[u8]) -> Option<Event> {
+    whole(bytes)
+}
+
+/// Writes the totals of double entry into `buffer`, which is emptied first.
+pub(crate) fn encode_totals(totals: &[Total], buffer: &mut Vec<u8>) {
+    buffer.clear();
+    bincode::encode_into_std_write(totals, buffer, bincode::config::standard())
+        .expect("writing to memory does not fail and totals are encodable");
+}
+
+/// Reads the totals of double entry, if the bytes are exactly that.
+pub(crate) fn decode_totals(bytes: &[u8]) -> Option<Vec<Total>> {
+    whole(bytes)
+}
+
+fn whole<'a, T: BorrowDecode<'a, ()>>(bytes: &'a [u8]) -> Option<T> {
+    let decoded = bincode::borrow_decode_from_slice(bytes, bincode::config::standard()).ok();
+    decoded
+        .filter(|(_, length)| *length == bytes.len())
+        .map(|(value, _)| value)
 }

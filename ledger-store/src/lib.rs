@@ -7,6 +7,7 @@
 //! [`sled_log::SledLog`] on disk, [`mem_log::MemLog`] in tests.
 
 pub mod block;
+pub mod checkpoint;
 pub mod codec;
 pub mod error;
 pub mod event_log;

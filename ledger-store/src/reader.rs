@@ -94,11 +94,9 @@ impl Reader {
     }
 
     /// Shows readers what became durable.
-    pub(crate) fn publish<'a>(&self, records: impl IntoIterator<Item = &'a Record>) {
+    pub(crate) fn publish(&self, records: &[Record]) {
         let mut books = self.books.write();
-        for record in records {
-            books.apply(record);
-        }
+        books.apply_all(records);
         let last = books.last_seq().map_or(0, |seq| seq.0);
         self.durable.store(last, Ordering::Release);
     }

@@ -1,26 +1,31 @@
-//! Opening: one pass over the log checks every block and folds every record.
+//! Opening: restores what the checkpoint has, and reads the rest of the log.
 
 use std::path::Path;
+use std::thread;
 
 use ledger_core::event::Record;
 use ledger_core::projection::books::Books;
-use ledger_core::state::LedgerState;
+use ledger_core::state::{LedgerState, RecordKeys};
 
 use crate::block::Block;
+use crate::checkpoint::{self, Checkpointer, Restored};
 use crate::codec;
+use crate::disk_log::{DiskLog, LogOptions};
 use crate::error::StoreError;
+use crate::event_log::LogHead;
 use crate::guard;
-use crate::sled_log::SledLog;
 
 /// A log with the two folds of it.
 #[derive(Debug)]
 pub struct Recovered {
-    /// The log, checked from its first record to its last.
-    pub log: SledLog,
+    /// The log, checked from where the checkpoint ends to its last record.
+    pub log: DiskLog,
     /// What deciding needs.
     pub state: LedgerState,
     /// What queries need.
     pub books: Books,
+    /// The checkpoint, standing where the log ends.
+    pub checkpointer: Checkpointer,
 }
 
 /// Opens the log under a data directory, creating it if there is none.
@@ -29,25 +34,70 @@ pub struct Recovered {
 /// Whatever the log's own checks find, or a record that is intact and yet not one that could follow
 /// the ones before it.
 pub fn recover(dir: &Path) -> Result<Recovered, StoreError> {
-    let mut state = LedgerState::default();
-    let mut books = Books::default();
-    let log = SledLog::open_scanning(dir, &mut |block: &Block| {
-        for record in codec::decode_all(block) {
-            fold(&mut state, &mut books, &record?)?;
-        }
-        Ok(())
-    })?;
-    Ok(Recovered { log, state, books })
+    recover_with(dir, LogOptions::default())
 }
 
-/// Folds a record in; a record that breaks a promise of the core is named as damage.
-fn fold(state: &mut LedgerState, books: &mut Books, record: &Record) -> Result<(), StoreError> {
-    let apply = || {
-        state.apply(record);
-        books.apply(record);
+/// Opens the log under a data directory as the options say, creating it if there is none.
+///
+/// # Errors
+/// As [`recover`].
+pub fn recover_with(dir: &Path, options: LogOptions) -> Result<Recovered, StoreError> {
+    let (opening, parts) = thread::scope(|scope| {
+        let loading = scope.spawn(|| checkpoint::load(dir));
+        let opening = DiskLog::begin(dir, options);
+        (opening, loading.join().unwrap_or(None))
+    });
+    let mut opening = opening?;
+    let mut folds = match parts {
+        // The log alone says whether the checkpoint is one of it.
+        Some(parts) if opening.reaches(parts.head)? => parts.accept(dir),
+        Some(_) | None => Restored::nothing(dir),
     };
-    guard::catch(apply).map_err(|_| StoreError::Damaged {
-        place: format!("record {}", record.seq.0),
-        what: "contradicts the records before it".to_owned(),
+    let log = opening.finish(folds.head, &mut |block: &Block| folds.follow(block))?;
+    let Restored {
+        state,
+        books,
+        checkpointer,
+        ..
+    } = folds;
+    Ok(Recovered {
+        log,
+        state,
+        books,
+        checkpointer,
     })
+}
+
+impl Restored {
+    /// Takes in the block that comes next.
+    fn follow(&mut self, block: &Block) -> Result<(), StoreError> {
+        let records: Vec<Record> = codec::decode_all(block).collect::<Result<_, _>>()?;
+        let mut keys = Vec::with_capacity(records.len());
+        for record in &records {
+            keys.push(RecordKeys::of(record));
+            self.fold(record)?;
+        }
+        self.head = LogHead {
+            last_seq: block.last_seq(),
+            chain: block.chain(),
+        };
+        self.checkpointer.add(&records, &keys);
+        if self.checkpointer.is_due() {
+            let totals = self.books.general_ledger().totals();
+            self.checkpointer.write(self.head, totals);
+        }
+        Ok(())
+    }
+
+    /// Folds a record in; a record that breaks a promise of the core is named as damage.
+    fn fold(&mut self, record: &Record) -> Result<(), StoreError> {
+        let apply = || {
+            self.state.apply(record);
+            self.books.apply(record);
+        };
+        guard::catch(apply).map_err(|_| StoreError::Damaged {
+            place: format!("record {}", record.seq.0),
+            what: "contradicts the records before it".to_owned(),
+        })
+    }
 }

@@ -1,11 +1,16 @@
 //! The one writer: takes commands in order, decides them in batches, makes the records durable, shows
 //! them to readers, and only then answers.
 //!
-//! Two threads share the work. The *decider* owns the state; it takes everything that waits, up to a
-//! batch, and decides it. The *appender* owns the log; it takes every batch that waits, appends them
-//! with one sync, publishes, and answers. So the next batch is decided while the disk is busy, and
-//! since batches pass from one to the other in order, no answer overtakes the records it rests on,
-//! not even a refusal or a replay.
+//! Three threads share the work. The *decider* owns the state; it takes everything that waits, up to a
+//! batch, and decides it. The *appender* owns the log; it takes every batch that waits and appends
+//! them with one sync. The *publisher* shows readers what became durable, and answers. So the next
+//! batch is decided while the disk is busy with one and readers are shown another, and since batches
+//! pass from thread to thread in order, no answer overtakes the records it rests on, not even a refusal
+//! or a replay.
+//!
+//! In steady state nothing is allocated and nothing locked for a single request: requests move as
+//! whole submissions, records lie in vectors that are used again, and a batch is decided in goes
+//! small enough for the processor's cache.
 //!
 //! After a failed append what is on disk is unknown. Everyone waiting is told so, and nothing is
 //! accepted any more until the log is opened again.
@@ -17,19 +22,20 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use ledger_core::command::Request;
-use ledger_core::decide::{self, Answer};
+use ledger_core::decide::{Answer, Batch, decide_prepared};
 use ledger_core::event::Record;
 use ledger_core::ids::Seq;
-use ledger_core::state::{LedgerState, Recalled};
+use ledger_core::state::{LedgerState, Prepared, Recalled, RecordKeys, RetainedKeys};
 use ledger_core::time::Timestamp;
 use parking_lot::{Condvar, Mutex};
 use thiserror::Error;
 use tokio::sync::oneshot;
 
 use crate::block::{Block, BlockBuilder, ChainHash};
+use crate::checkpoint::Checkpointer;
 use crate::codec;
 use crate::error::StoreError;
-use crate::event_log::{EventLog, LogReader};
+use crate::event_log::{EventLog, LogHead, LogReader};
 use crate::reader::Reader;
 
 /// Most requests in one submission.
@@ -38,8 +44,16 @@ pub const SUBMISSION_REQUESTS_MAX: usize = 8_192;
 pub const QUEUE_REQUESTS_MAX: usize = 65_536;
 /// Requests after which a batch takes no further submission.
 pub const BATCH_REQUESTS_MAX: usize = 8_192;
-/// Decided batches that wait for the disk. Two keep both threads busy; more only add latency.
+/// Decided batches that wait for the disk, and durable ones that wait to be shown. Two keep the
+/// threads busy; more only add latency.
 const BATCHES_WAITING_MAX: usize = 2;
+/// Requests decided in one go: what they touch fits the second-level cache of a processor.
+const GO_REQUESTS_MAX: usize = 256;
+/// Records shown to readers at a time: readers wait no longer than this takes.
+const PUBLISH_RECORDS_MAX: usize = 1_024;
+/// Records kept as they were decided, at least, for commands that come again and for reversals, most
+/// of which follow soon after what they are about.
+const RECENT_RECORDS: usize = 32_768;
 /// How long nothing must have come before the log is given time to settle.
 const IDLE: Duration = Duration::from_secs(1);
 
@@ -87,6 +101,7 @@ pub struct Writer {
     jobs: Option<Sender<Job>>,
     gate: Arc<Gate>,
     failure: Arc<Failure>,
+    retained: Arc<Mutex<RetainedKeys>>,
     threads: Option<Threads>,
 }
 
@@ -103,44 +118,53 @@ struct Job {
 
 type Reply = oneshot::Sender<Result<Vec<Answer>, SubmitError>>;
 
-/// A decided batch on its way to the disk.
+/// A decided batch on its way to the disk and to readers.
 struct Decided {
     records: Arc<Vec<Record>>,
+    keys: Vec<RecordKeys>,
     replies: Vec<(Reply, Vec<Answer>)>,
+    /// Where the log ends with it, once it is framed.
+    head: LogHead,
 }
 
 #[derive(Debug)]
 struct Threads {
     decider: JoinHandle<()>,
     appender: JoinHandle<Box<dyn EventLog>>,
+    publisher: JoinHandle<()>,
 }
 
 impl Writer {
-    /// Starts the two threads on a log and the state that is the fold of it. `now` is asked for the
-    /// time once a batch; `reader` is shown what became durable.
+    /// Starts the threads on a log and the state that is the fold of it. `now` is asked for the time
+    /// once a batch; `reader` is shown what became durable, and `checkpointer`, which stands where the
+    /// state does, takes it in.
     #[must_use]
     pub fn start(
         log: Box<dyn EventLog>,
         state: LedgerState,
         reader: Reader,
+        checkpointer: Option<Checkpointer>,
         now: impl FnMut() -> Timestamp + Send + 'static,
     ) -> Self {
         let (jobs, waiting) = crossbeam_channel::unbounded();
         let (decided, to_append) = crossbeam_channel::bounded(BATCHES_WAITING_MAX);
+        let (durable, to_publish) = crossbeam_channel::bounded(BATCHES_WAITING_MAX);
         let gate = Arc::new(Gate::default());
         let failure = Arc::new(Failure::default());
+        let retained = Arc::new(Mutex::new(state.retained_bytes()));
         let decider = Decider {
             state,
             log: log.reader(),
-            in_flight: VecDeque::new(),
+            prepared: Prepared::default(),
+            recent: Recent::default(),
             reader: reader.clone(),
             gate: Arc::clone(&gate),
             failure: Arc::clone(&failure),
+            retained: Arc::clone(&retained),
         };
         let appender = Appender {
             chain: log.head().chain,
             log,
-            reader,
             failure: Arc::clone(&failure),
             buffer: Vec::new(),
         };
@@ -148,12 +172,18 @@ impl Writer {
             decider: spawn("ledger-decider", move || {
                 decider.run(now, &waiting, &decided)
             }),
-            appender: spawn("ledger-appender", move || appender.run(&to_append)),
+            appender: spawn("ledger-appender", move || {
+                appender.run(&to_append, &durable)
+            }),
+            publisher: spawn("ledger-publisher", move || {
+                publish(&reader, checkpointer, &to_publish);
+            }),
         };
         Self {
             jobs: Some(jobs),
             gate,
             failure,
+            retained,
             threads: Some(threads),
         }
     }
@@ -193,6 +223,12 @@ impl Writer {
         log.map_or(Ok(()), |log| log.close())
     }
 
+    /// Memory held for correlation ids and triplets, as of the last batch decided.
+    #[must_use]
+    pub fn retained(&self) -> RetainedKeys {
+        *self.retained.lock()
+    }
+
     fn check(&self, requests: &[Request]) -> Result<(), SubmitError> {
         if requests.len() > SUBMISSION_REQUESTS_MAX {
             return Err(SubmitError::TooManyRequests);
@@ -220,7 +256,8 @@ impl Writer {
         let threads = self.threads.take()?;
         let decided = threads.decider.join();
         let appended = threads.appender.join();
-        if decided.is_err() || appended.is_err() {
+        let published = threads.publisher.join();
+        if decided.is_err() || appended.is_err() || published.is_err() {
             self.failure.set(StoreError::WriterDied);
         }
         appended.ok()
@@ -259,11 +296,12 @@ impl Ticket {
 struct Decider {
     state: LedgerState,
     log: Arc<dyn LogReader>,
-    /// Batches that may not be durable yet, oldest first; the log does not have them.
-    in_flight: VecDeque<Arc<Vec<Record>>>,
+    prepared: Prepared,
+    recent: Recent,
     reader: Reader,
     gate: Arc<Gate>,
     failure: Arc<Failure>,
+    retained: Arc<Mutex<RetainedKeys>>,
 }
 
 impl Decider {
@@ -274,81 +312,160 @@ impl Decider {
         decided: &Sender<Decided>,
     ) {
         while let Ok(first) = waiting.recv() {
-            let mut replies = vec![(first.reply, first.requests.len())];
-            let mut requests = first.requests;
-            while requests.len() < BATCH_REQUESTS_MAX
+            let mut count = first.requests.len();
+            let mut jobs = vec![first];
+            while count < BATCH_REQUESTS_MAX
                 && let Ok(job) = waiting.try_recv()
             {
-                replies.push((job.reply, job.requests.len()));
-                requests.extend(job.requests);
+                count += job.requests.len();
+                jobs.push(job);
             }
-            self.gate.leave(requests.len());
-            match self.decide(requests, now()) {
-                Ok((records, answers)) => {
-                    let replies = split(answers, replies);
-                    if decided.send(Decided { records, replies }).is_err() {
+            self.gate.leave(count);
+            let mut batch = Batch {
+                records: self.recent.spare_room(self.reader.durable()),
+                ..Batch::default()
+            };
+            match self.decide(&mut jobs, now(), &mut batch) {
+                Ok(answers) => {
+                    let records = self.recent.keep(batch.records);
+                    *self.retained.lock() = self.state.retained_bytes();
+                    let replies = jobs.into_iter().map(|job| job.reply).zip(answers).collect();
+                    let keys = batch.keys;
+                    let passed_on = decided.send(Decided {
+                        records,
+                        keys,
+                        replies,
+                        head: LogHead::EMPTY,
+                    });
+                    if passed_on.is_err() {
                         return;
                     }
                 }
                 Err(error) => {
-                    for (reply, _) in replies {
+                    for job in jobs {
                         // Whoever stopped listening does not need the answer.
-                        let _ = reply.send(Err(error.clone()));
+                        let _ = job.reply.send(Err(error.clone()));
                     }
                 }
             }
         }
     }
 
+    /// Decides the requests of some submissions; gives the answers to each.
     fn decide(
         &mut self,
-        requests: Vec<Request>,
+        jobs: &mut [Job],
         now: Timestamp,
-    ) -> Result<(Arc<Vec<Record>>, Vec<Answer>), SubmitError> {
+        batch: &mut Batch,
+    ) -> Result<Vec<Vec<Answer>>, SubmitError> {
         if let Some(reason) = self.failure.reason() {
             return Err(SubmitError::Stopped {
                 reason: Some(reason),
             });
         }
-        let recalled = self.recall(&requests).map_err(|error| {
-            // A log that cannot be read back must not be written on.
-            let reason = Some(self.failure.set(error));
-            SubmitError::Stopped { reason }
-        })?;
-        let batch = decide::decide(&mut self.state, requests, now, &recalled);
-        let records = Arc::new(batch.records);
-        if !records.is_empty() {
-            self.in_flight.push_back(Arc::clone(&records));
-        }
-        Ok((records, batch.answers))
-    }
-
-    fn recall(&mut self, requests: &[Request]) -> Result<Recalled, StoreError> {
-        let durable = self.reader.durable();
-        while let Some(oldest) = self.in_flight.front()
-            && oldest.last().is_none_or(|record| record.seq <= durable)
-        {
-            self.in_flight.pop_front();
-        }
-        let list = self.state.recall_list(requests);
-        let records: Result<Vec<_>, _> = list.into_iter().map(|seq| self.record(seq)).collect();
-        Ok(Recalled::new(records?))
-    }
-
-    fn record(&self, seq: Seq) -> Result<Arc<Record>, StoreError> {
-        for batch in &self.in_flight {
-            if let Some(record) = place_in(batch, seq).and_then(|place| batch.get(place)) {
-                return Ok(Arc::new(record.clone()));
+        let mut answers = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            let mut requests = std::mem::take(&mut job.requests).into_iter();
+            batch.answers.reserve_exact(requests.len());
+            while requests.len() > 0 {
+                let go = requests.len().min(GO_REQUESTS_MAX);
+                self.state
+                    .prepare(&requests.as_slice()[..go], &mut self.prepared);
+                // What earlier goes decided is in the state, and lost if this fails; but then nothing
+                // is ever appended again, so nothing of it has happened.
+                let recalled = self.recall(&batch.records).map_err(|error| {
+                    // A log that cannot be read back must not be written on.
+                    let reason = Some(self.failure.set(error));
+                    SubmitError::Stopped { reason }
+                })?;
+                decide_prepared(
+                    &mut self.state,
+                    requests.by_ref().take(go),
+                    &self.prepared,
+                    now,
+                    &recalled,
+                    batch,
+                );
             }
+            answers.push(std::mem::take(&mut batch.answers));
         }
+        Ok(answers)
+    }
+
+    /// Reads back what the prepared requests may need of the records before this batch.
+    fn recall(&self, batch: &[Record]) -> Result<Recalled, StoreError> {
+        let list = self.prepared.recall_list();
+        let before = batch.first().map_or(list.len(), |first| {
+            list.partition_point(|seq| *seq < first.seq)
+        });
+        let mut block = None;
+        let records = list[..before].iter().map(|seq| {
+            let recent = self.recent.record(*seq).cloned();
+            recent
+                .map_or_else(|| self.read(*seq, &mut block), Ok)
+                .map(Arc::new)
+        });
+        Ok(Recalled::new(records.collect::<Result<Vec<_>, _>>()?))
+    }
+
+    /// Reads a record from the log. Records are asked for in order, so the last block may do again.
+    fn read(&self, seq: Seq, last: &mut Option<Block>) -> Result<Record, StoreError> {
         let missing = || StoreError::Damaged {
             place: format!("record {}", seq.0),
             what: "is not in the log any more".to_owned(),
         };
-        let block = self.log.block_with(seq.0)?.ok_or_else(missing)?;
-        codec::decode(&block, seq.0)?
-            .map(Arc::new)
-            .ok_or_else(missing)
+        let block = match last.take() {
+            Some(block) if block.record(seq.0).is_some() => block,
+            Some(_) | None => self.log.block_with(seq.0)?.ok_or_else(missing)?,
+        };
+        codec::decode(last.insert(block), seq.0)?.ok_or_else(missing)
+    }
+}
+
+/// The batches decided last, oldest first: all that may not be durable yet, since the log does not have
+/// them, and some more, to spare reading the log.
+#[derive(Default)]
+struct Recent {
+    batches: VecDeque<Arc<Vec<Record>>>,
+    records: usize,
+}
+
+impl Recent {
+    /// An empty vector, with the room of a batch that is not needed any more if there is one.
+    fn spare_room(&mut self, durable: Seq) -> Vec<Record> {
+        let oldest = self
+            .batches
+            .front()
+            .and_then(|batch| Some((batch.len(), batch.last()?.seq)));
+        let Some((count, _)) = oldest
+            .filter(|(count, last)| *last <= durable && self.records - count >= RECENT_RECORDS)
+        else {
+            return Vec::new();
+        };
+        self.records -= count;
+        // Another thread may just be letting go of it; then it is freed there.
+        let mut records = self
+            .batches
+            .pop_front()
+            .and_then(Arc::into_inner)
+            .unwrap_or_default();
+        records.clear();
+        records
+    }
+
+    fn keep(&mut self, records: Vec<Record>) -> Arc<Vec<Record>> {
+        let records = Arc::new(records);
+        if !records.is_empty() {
+            self.records += records.len();
+            self.batches.push_back(Arc::clone(&records));
+        }
+        records
+    }
+
+    fn record(&self, seq: Seq) -> Option<&Record> {
+        let after = self.batches.partition_point(|batch| batch[0].seq <= seq);
+        let batch = self.batches.get(after.checked_sub(1)?)?;
+        batch.get(usize::try_from(seq.0 - batch[0].seq.0).ok()?)
     }
 }
 
@@ -365,30 +482,34 @@ impl Drop for Decider {
 struct Appender {
     log: Box<dyn EventLog>,
     chain: ChainHash,
-    reader: Reader,
     failure: Arc<Failure>,
     buffer: Vec<u8>,
 }
 
 impl Appender {
-    fn run(mut self, to_append: &Receiver<Decided>) -> Box<dyn EventLog> {
+    fn run(
+        mut self,
+        to_append: &Receiver<Decided>,
+        durable: &Sender<Decided>,
+    ) -> Box<dyn EventLog> {
         while let Some(first) = self.next(to_append) {
             let mut group = vec![first];
             group.extend(to_append.try_iter().take(BATCHES_WAITING_MAX));
-            match self.append(&group) {
-                Ok(()) => {
-                    self.reader
-                        .publish(group.iter().flat_map(|decided| decided.records.iter()));
-                    for (reply, answers) in group.into_iter().flat_map(|decided| decided.replies) {
-                        let _ = reply.send(Ok(answers));
+            let outcome = self.append(&mut group);
+            for decided in group {
+                match &outcome {
+                    Ok(()) => {
+                        if durable.send(decided).is_err() {
+                            // The publisher died; what waits for it is told so by its silence.
+                            self.failure.set(StoreError::WriterDied);
+                        }
                     }
-                }
-                Err(reason) => {
-                    let error = SubmitError::OutcomeUnknown {
-                        reason: Some(reason),
-                    };
-                    for (reply, _) in group.into_iter().flat_map(|decided| decided.replies) {
-                        let _ = reply.send(Err(error.clone()));
+                    Err(reason) => {
+                        let reason = Some(Arc::clone(reason));
+                        let error = SubmitError::OutcomeUnknown { reason };
+                        for (reply, _) in decided.replies {
+                            let _ = reply.send(Err(error.clone()));
+                        }
                     }
                 }
             }
@@ -411,17 +532,23 @@ impl Appender {
         to_append.recv().ok()
     }
 
-    fn append(&mut self, group: &[Decided]) -> Result<(), Arc<StoreError>> {
+    fn append(&mut self, group: &mut [Decided]) -> Result<(), Arc<StoreError>> {
         if let Some(reason) = self.failure.reason() {
             return Err(reason);
         }
         self.write(group).map_err(|error| self.failure.set(error))
     }
 
-    fn write(&mut self, group: &[Decided]) -> Result<(), StoreError> {
+    fn write(&mut self, group: &mut [Decided]) -> Result<(), StoreError> {
         let mut blocks = Vec::new();
         for decided in group {
             self.seal(&decided.records, &mut blocks)?;
+            if let Some(last) = decided.records.last() {
+                decided.head = LogHead {
+                    last_seq: last.seq.0,
+                    chain: self.chain,
+                };
+            }
         }
         if blocks.is_empty() {
             return Ok(());
@@ -454,6 +581,32 @@ impl Appender {
         let block = builder.seal(self.chain);
         self.chain = block.chain();
         block
+    }
+}
+
+/// Shows readers what became durable, and only then answers; after that the checkpoint takes it in.
+fn publish(reader: &Reader, mut checkpointer: Option<Checkpointer>, durable: &Receiver<Decided>) {
+    let mut head = LogHead::EMPTY;
+    for decided in durable {
+        for records in decided.records.chunks(PUBLISH_RECORDS_MAX) {
+            reader.publish(records);
+        }
+        for (reply, answers) in decided.replies {
+            // Whoever stopped listening does not need the answer.
+            let _ = reply.send(Ok(answers));
+        }
+        if let Some(checkpointer) = &mut checkpointer
+            && !decided.records.is_empty()
+        {
+            head = decided.head;
+            checkpointer.add(&decided.records, &decided.keys);
+            if checkpointer.is_due() {
+                checkpointer.write(head, reader.books().general_ledger().totals());
+            }
+        }
+    }
+    if let Some(checkpointer) = &mut checkpointer {
+        checkpointer.write(head, reader.books().general_ledger().totals());
     }
 }
 
@@ -519,25 +672,6 @@ impl Failure {
     }
 }
 
-/// Gives each submission its own answers.
-fn split(mut answers: Vec<Answer>, jobs: Vec<(Reply, usize)>) -> Vec<(Reply, Vec<Answer>)> {
-    if jobs.len() == 1 {
-        return jobs
-            .into_iter()
-            .map(|(reply, _)| (reply, std::mem::take(&mut answers)))
-            .collect();
-    }
-    let mut answers = answers.into_iter();
-    jobs.into_iter()
-        .map(|(reply, count)| (reply, answers.by_ref().take(count).collect()))
-        .collect()
-}
-
-fn place_in(batch: &[Record], seq: Seq) -> Option<usize> {
-    let first = batch.first()?;
-    usize::try_from(seq.0.checked_sub(first.seq.0)?).ok()
-}
-
 fn spawn<T: Send + 'static>(
     name: &str,
     work: impl FnOnce() -> T + Send + 'static,
@@ -545,5 +679,5 @@ fn spawn<T: Send + 'static>(
     std::thread::Builder::new()
         .name(name.to_owned())
         .spawn(work)
-        .expect("a process that opens a ledger may start two threads")
+        .expect("a process that opens a ledger may start a few threads")
 }

@@ -5,46 +5,27 @@ use crate::command::{
     WorkingMode,
 };
 use crate::decide::Context;
-use crate::event::{Decided, EventBody};
+use crate::event::Decided;
 use crate::money::{Amount, Quantity, Unit};
 use crate::rejection::Rejection;
 use crate::time::{BusinessDate, Moment};
 
-/// What was decided about a posting.
-pub(super) struct Posting {
-    quantity: Quantity,
-    value_date: BusinessDate,
-}
-
-impl Posting {
-    pub(super) fn into_event(self, context: &Context<'_>, operation: PostOperation) -> EventBody {
-        let Self {
-            quantity,
-            value_date,
-        } = self;
-        let decided = Decided {
-            account: context.account,
-            posting_date: context.posting_date,
-            value_date,
-            quantity,
-            pending: value_date > context.issuer().business_date,
-            script: context.issuer().script(),
-        };
-        EventBody::OperationPosted { decided, operation }
-    }
-}
-
 impl Context<'_> {
-    pub(super) fn check_posting(&self, operation: &PostOperation) -> Result<Posting, Rejection> {
+    pub(super) fn check_posting(&self, operation: &PostOperation) -> Result<Decided, Rejection> {
         if let Some(amount) = operation.reference_amount {
             self.check_currency(amount)?;
         }
         self.check_external_date(operation.triplet.date)?;
         let value_date = self.value_date(operation)?;
         let quantity = self.quantity(operation)?;
-        Ok(Posting {
-            quantity,
+        let issuer = self.issuer();
+        Ok(Decided {
+            account: self.account,
+            posting_date: self.posting_date,
             value_date,
+            quantity,
+            pending: value_date > issuer.business_date,
+            script: issuer.script(),
         })
     }
 

@@ -1,6 +1,8 @@
 //! Deciding the commands that set the scene: issuers, business dates, accounts.
 
-use crate::command::{AdvanceBusinessDate, ConfigureIssuer, OpenAccount, WorkingMode};
+use crate::command::{
+    AdvanceBusinessDate, Command, ConfigureIssuer, OpenAccount, Request, WorkingMode,
+};
 use crate::decide::{HIERARCHY_LEVELS_MAX, index_of};
 use crate::event::EventBody;
 use crate::ids::{AccountIndex, IssuerIndex};
@@ -11,7 +13,37 @@ use crate::state::LedgerState;
 use crate::text::IssuerId;
 use crate::time::Timestamp;
 
-pub(super) fn configure_issuer(
+/// Decides a command that is not on an account: whose event it is, and what happened.
+///
+/// Such commands are few, so they are copied where the others are moved.
+pub(super) fn decide(
+    state: &LedgerState,
+    issuer: Option<IssuerIndex>,
+    request: &Request,
+    now: Timestamp,
+) -> Result<(IssuerIndex, EventBody), Rejection> {
+    if let Command::ConfigureIssuer(configuration) = &request.command {
+        let (id, configuration) = (request.issuer.clone(), configuration.clone());
+        let body = configure_issuer(state, issuer, id, configuration, now)?;
+        let next = || IssuerIndex(index_of(state.portfolio.issuers.len()));
+        return Ok((issuer.unwrap_or_else(next), body));
+    }
+    let issuer = issuer.ok_or(Rejection::IssuerNotFound)?;
+    let body = match request.command.clone() {
+        Command::DefineProduct(product) => EventBody::ProductDefined(product),
+        Command::DefineBonusProgram(program) => EventBody::BonusProgramDefined(program),
+        Command::AdvanceBusinessDate(advance) => {
+            advance_business_date(state.portfolio.issuer(issuer), advance)?
+        }
+        Command::OpenAccount(opening) => open_account(state, issuer, opening)?,
+        Command::ConfigureIssuer(_) | Command::OnAccount(_) => {
+            unreachable!("these were decided before")
+        }
+    };
+    Ok((issuer, body))
+}
+
+fn configure_issuer(
     state: &LedgerState,
     known: Option<IssuerIndex>,
     issuer_id: IssuerId,
@@ -42,7 +74,7 @@ pub(super) fn configure_issuer(
     })
 }
 
-pub(super) fn advance_business_date(
+fn advance_business_date(
     issuer: &Issuer,
     advance: AdvanceBusinessDate,
 ) -> Result<EventBody, Rejection> {
@@ -53,7 +85,7 @@ pub(super) fn advance_business_date(
     Ok(EventBody::BusinessDateAdvanced(advance))
 }
 
-pub(super) fn open_account(
+fn open_account(
     state: &LedgerState,
     issuer_index: IssuerIndex,
     opening: OpenAccount,

@@ -8,40 +8,31 @@ use crate::event::{ContraKey, Decided, EventBody, OperationView};
 use crate::ids::OperationId;
 use crate::money::{Amount, Quantity};
 use crate::rejection::{Rejection, Sign};
-use crate::time::BusinessDate;
 
 /// What was decided about a reversal.
 pub(super) struct Reversal {
+    decided: Decided,
     original: OperationId,
     contra: ContraKey,
-    script: u32,
-    quantity: Quantity,
-    value_date: BusinessDate,
-    pending: bool,
     cancels_pending: bool,
     partial: bool,
 }
 
 impl Reversal {
-    pub(super) fn into_event(
-        self,
-        context: &Context<'_>,
-        reversal: Box<ReverseOperation>,
-    ) -> EventBody {
-        let decided = Decided {
-            account: context.account,
-            posting_date: context.posting_date,
-            value_date: self.value_date,
-            quantity: self.quantity,
-            pending: self.pending,
-            script: self.script,
-        };
+    pub(super) fn into_body(self, reversal: Box<ReverseOperation>) -> EventBody {
+        let Self {
+            decided,
+            original,
+            contra,
+            cancels_pending,
+            partial,
+        } = self;
         EventBody::OperationReversed {
             decided,
-            original: self.original,
-            contra: self.contra,
-            cancels_pending: self.cancels_pending,
-            partial: self.partial,
+            original,
+            contra,
+            cancels_pending,
+            partial,
             reversal,
         }
     }
@@ -81,15 +72,19 @@ impl Context<'_> {
             ReversalValueDating::BusinessDate => self.day.today.max(at),
         };
         Ok(Reversal {
+            decided: Decided {
+                account: self.account,
+                posting_date: self.posting_date,
+                value_date,
+                quantity: Quantity {
+                    value: -whole.signum() * part,
+                    unit: original.decided.quantity.unit,
+                },
+                pending,
+                script: original.decided.script,
+            },
             original: original.id,
             contra: detail.contra_key(),
-            script: original.decided.script,
-            quantity: Quantity {
-                value: -whole.signum() * part,
-                unit: original.decided.quantity.unit,
-            },
-            value_date,
-            pending,
             cancels_pending: pending && part == remaining,
             partial: part.unsigned_abs() < whole.unsigned_abs(),
         })

@@ -2,14 +2,18 @@
 //! and the general ledger.
 
 use std::collections::HashMap;
+use std::hint::black_box;
 
 use crate::event::{EventBody, Record};
 use crate::ids::{AccountIndex, Seq};
-use crate::money::Unit;
 use crate::portfolio::{Portfolio, usize_of};
-use crate::projection::general_ledger::GeneralLedger;
-use crate::projection::history::{Entry, History};
+use crate::projection::general_ledger::{GeneralLedger, Total};
+use crate::projection::gist::{Gist, entry_of};
+use crate::projection::history::History;
 use crate::time::{BusinessDate, Timestamp};
+
+/// Records whose accounts are touched before any of them is applied.
+const TOUCHED_RECORDS_MAX: usize = 256;
 
 /// Everything queries are answered from, as of one record.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,6 +27,16 @@ pub struct Books {
 }
 
 impl Books {
+    /// Folds records in, in order.
+    pub fn apply_all(&mut self, records: &[Record]) {
+        for records in records.chunks(TOUCHED_RECORDS_MAX) {
+            self.touch(records.iter().filter_map(Record::account));
+            for record in records {
+                self.apply(record);
+            }
+        }
+    }
+
     /// Folds one record in.
     pub fn apply(&mut self, record: &Record) {
         let general_ledger = &mut self.general_ledger;
@@ -50,19 +64,73 @@ impl Books {
     }
 
     fn note(&mut self, record: &Record) {
-        let operation = record
-            .operation()
-            .expect("the record posts or reverses an operation");
-        let minor = match operation.decided.quantity.unit {
-            Unit::Money => operation.decided.quantity.value,
-            Unit::Points(_) => 0,
+        if let Some(account) = record.account() {
+            self.histories[usize_of(account.0)].add(entry_of(record));
+        }
+    }
+
+    /// Takes up where earlier books stood, from what was kept of their records: the records that are
+    /// needed whole, then the gists of all, in order. Both continue these books.
+    ///
+    /// # Panics
+    /// When the records or the gists contradict those before them.
+    pub fn restore<'a>(
+        &mut self,
+        whole: impl Iterator<Item = &'a Record>,
+        gists: &[Gist],
+        last_seq: Seq,
+    ) {
+        for record in whole {
+            self.portfolio.apply(record, &mut |_, _| {});
+            if matches!(record.event.body, EventBody::AccountOpened { .. }) {
+                self.histories.push(History::default());
+            }
+        }
+        for gists in gists.chunks(TOUCHED_RECORDS_MAX) {
+            self.touch(gists.iter().filter_map(Gist::account));
+            for gist in gists {
+                match *gist {
+                    Gist::Plain {
+                        account,
+                        entry,
+                        payment,
+                    } => {
+                        self.portfolio.restore_plain(account, entry.minor, payment);
+                        self.histories[usize_of(account.0)].add(entry);
+                    }
+                    Gist::Operation { account, entry } => {
+                        self.histories[usize_of(account.0)].add(entry);
+                    }
+                    Gist::Refused { account, seq } => {
+                        self.refused.entry(account).or_default().push(seq);
+                    }
+                    Gist::Other => {}
+                }
+            }
+        }
+        self.last_seq = Some(last_seq);
+    }
+
+    /// Ends restoring: the totals of double entry as they were then.
+    pub fn restore_totals(&mut self, totals: Vec<Total>) {
+        self.general_ledger = GeneralLedger::restored(totals);
+    }
+
+    /// Brings what is about to change into the processor's cache. The loops are so short that the
+    /// processor runs ahead in them, and waits for many places in memory at a time.
+    fn touch(&self, accounts: impl Iterator<Item = AccountIndex> + Clone) {
+        let known = || {
+            let accounts = accounts.clone();
+            accounts.filter(|index| usize_of(index.0) < self.histories.len())
         };
-        self.histories[usize_of(operation.decided.account.0)].add(Entry {
-            posted_at: operation.posting_date,
-            seq: record.seq,
-            value_date: operation.decided.value_date,
-            minor,
-        });
+        let mut touched = 0;
+        for index in known() {
+            touched ^= self.portfolio.account(index).balance_minor;
+        }
+        for index in known() {
+            touched ^= i128::from(self.history(index).last_minor());
+        }
+        black_box(touched);
     }
 
     /// Issuers, accounts, live balances.

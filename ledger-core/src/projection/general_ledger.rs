@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use bincode::{BorrowDecode, Encode};
 use compact_str::CompactString;
 use hashbrown::{Equivalent, HashMap};
 
@@ -15,13 +16,22 @@ use crate::portfolio::{Account, Movement, Portfolio, usize_of};
 use crate::text::GlCode;
 
 /// Totals of every general-ledger account, by issuer and unit.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct GeneralLedger {
     totals: Vec<Total>,
     /// Where the total of a leg is, so that a posting neither writes nor compares account codes.
     places: HashMap<LegKey, usize>,
     by_code: BTreeMap<(IssuerIndex, LedgerUnit, GlCode), usize>,
 }
+
+/// Where a leg's total is found again is only remembered, so it need not be compared.
+impl PartialEq for GeneralLedger {
+    fn eq(&self, other: &Self) -> bool {
+        self.totals == other.totals
+    }
+}
+
+impl Eq for GeneralLedger {}
 
 /// One side of one movement.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +45,7 @@ pub struct Leg {
 }
 
 /// What a general-ledger account counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, BorrowDecode)]
 pub enum LedgerUnit {
     /// Minor units of a currency.
     Currency(Currency),
@@ -44,7 +54,7 @@ pub enum LedgerUnit {
 }
 
 /// One line of a trial balance.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode, BorrowDecode)]
 pub struct Total {
     /// The issuer.
     pub issuer: IssuerIndex,
@@ -236,6 +246,23 @@ impl GeneralLedger {
                 total.credits -= value;
             }
         }
+    }
+
+    /// The general ledger that has these totals, in the order of their first booking.
+    #[must_use]
+    pub fn restored(totals: Vec<Total>) -> Self {
+        let keys = totals.iter().map(|t| (t.issuer, t.unit, t.code.clone()));
+        Self {
+            by_code: keys.zip(0..).collect(),
+            places: HashMap::new(),
+            totals,
+        }
+    }
+
+    /// Every total, in the order of its first booking.
+    #[must_use]
+    pub fn totals(&self) -> &[Total] {
+        &self.totals
     }
 
     /// The trial balance: every account that was ever booked on, by issuer, unit and code.

@@ -108,6 +108,11 @@ impl History {
             .fold(sum, |sum, entry| sum + i128::from(entry.minor))
     }
 
+    /// Amount of the last entry in order, for touching it.
+    pub(crate) fn last_minor(&self) -> i64 {
+        self.last_in_order().map_or(0, |entry| entry.minor)
+    }
+
     /// Number of operations.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -1,0 +1,95 @@
+//! The checkpoint: the gist of the log so far, so that opening need not read the log again.
+//!
+//! The file `CHECKPOINT` grows by a chunk every [`CHUNK_RECORDS`] records, and at closing. A chunk holds
+//! what the folds keep of its records ([`Gist`]), the few records that are needed whole, and the totals
+//! of double entry at its end. Opening restores the folds from the chunks and reads the log from there.
+//!
+//! It is only a cache. It is written beside the writer, after the records are durable, and never synced.
+//! Each chunk has a checksum and is chained to the chunk before; the last names the place and the hash
+//! of the log where it ends, and the log must have just that there. From the first chunk that is not
+//! sound on, the file is cut off and the log is read instead. When it cannot be written, the ledger
+//! goes on without.
+
+mod chunk;
+mod load;
+
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::path::Path;
+
+use ledger_core::event::Record;
+use ledger_core::projection::general_ledger::Total;
+use ledger_core::state::RecordKeys;
+
+use crate::event_log::LogHead;
+
+use self::chunk::{Chunk, Link};
+
+pub(crate) use self::load::{Restored, load};
+
+/// Name of the file in the data directory.
+pub const CHECKPOINT: &str = "CHECKPOINT";
+
+/// Records after which a chunk is written: what a crash leaves to be read from the log takes a few
+/// hundredths of a second.
+const CHUNK_RECORDS: usize = 65_536;
+
+/// Writes the checkpoint of one log.
+#[derive(Debug)]
+pub struct Checkpointer {
+    /// Nothing after a failure.
+    file: Option<File>,
+    link: Link,
+    pending: Chunk,
+}
+
+impl Checkpointer {
+    /// Begins anew, in place of whatever is there.
+    pub(crate) fn begin(dir: &Path) -> Self {
+        Self::go_on(dir, 0, Link::default())
+    }
+
+    /// Goes on behind the first `bytes` of the file, which end with the chunk of that link.
+    fn go_on(dir: &Path, bytes: u64, link: Link) -> Self {
+        let file = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(dir.join(CHECKPOINT))
+            .and_then(|file| file.set_len(bytes).map(|()| file));
+        Self {
+            file: file.ok(),
+            link,
+            pending: Chunk::default(),
+        }
+    }
+
+    /// Takes in records that follow those taken in before.
+    pub(crate) fn add(&mut self, records: &[Record], keys: &[RecordKeys]) {
+        if self.file.is_some() {
+            for (record, keys) in records.iter().zip(keys) {
+                self.pending.add(record, keys);
+            }
+        }
+    }
+
+    /// Whether it is time to [`Self::write`].
+    pub(crate) fn is_due(&self) -> bool {
+        self.pending.len() >= CHUNK_RECORDS
+    }
+
+    /// Writes what was taken in since the last time, if anything. `head` is where the log ends after it,
+    /// `totals` those of the books at that place.
+    pub(crate) fn write(&mut self, head: LogHead, totals: &[Total]) {
+        let Some(file) = &mut self.file else { return };
+        if self.pending.len() == 0 {
+            return;
+        }
+        let (bytes, link) = self.pending.seal(head, totals, self.link);
+        match file.write_all(bytes) {
+            Ok(()) => self.link = link,
+            // What was written of it is cut off at the next opening.
+            Err(_) => self.file = None,
+        }
+        self.pending.clear();
+    }
+}
