@@ -1,0 +1,230 @@
+//! The short way through a line: JSON of the plain kind that programs write, read in one pass.
+//!
+//! Plain is text without escapes, whole numbers, names given once, nothing deep or long. Whatever is
+//! not plain, right or wrong, is left to the reader that knows all of JSON ([`crate::json`]); so this
+//! one never has to say what is wrong with a line, and must only never read one differently.
+
+use arrayvec::ArrayVec;
+
+use crate::flat::{Entry, Name, Names, Parts, Value};
+use crate::json::FIELDS_MAX;
+
+/// Values in a plain line. The commands of a history have about thirty at most; lists can have more.
+const ENTRIES_MAX: usize = 48;
+// So no object in a plain line has too many fields.
+const _: () = assert!(ENTRIES_MAX < FIELDS_MAX);
+/// Objects and lists inside each other; no command goes deeper than four.
+const DEPTH_MAX: usize = 5;
+/// Numbers with so many digits fit into 64 bits, whichever they are.
+const DIGITS_MAX: usize = 18;
+
+/// The values of a plain line.
+pub(crate) type Entries<'a> = ArrayVec<Entry<'a>, ENTRIES_MAX>;
+
+/// Lays out an object given as plain JSON, or says that it is not plain.
+pub(crate) fn scan<'a>(text: &'a str, entries: &mut Entries<'a>) -> Option<()> {
+    let mut scanner = Scanner {
+        text,
+        rest: text.as_bytes(),
+        entries,
+    };
+    scanner.skip_blanks();
+    scanner.skip(b'{')?;
+    scanner.push(Name::NONE, Value::Null)?;
+    scanner.object(0, DEPTH_MAX)?;
+    scanner.skip_blanks();
+    scanner.rest.is_empty().then_some(())
+}
+
+struct Scanner<'a, 'e> {
+    text: &'a str,
+    rest: &'a [u8],
+    entries: &'e mut Entries<'a>,
+}
+
+impl<'a> Scanner<'a, '_> {
+    /// Reads the fields of the object at `place`, whose brace was read.
+    fn object(&mut self, place: usize, depth: usize) -> Option<()> {
+        let mut names = Names::default();
+        self.skip_blanks();
+        if self.skip(b'}').is_none() {
+            loop {
+                self.skip_blanks();
+                self.skip(b'"')?;
+                // Some published field names end in a blank; senders copied them.
+                let name = Name::new(self.string()?.trim_ascii_end());
+                if names.add(name) && self.has_field(place, name) {
+                    return None;
+                }
+                self.skip_blanks();
+                self.skip(b':')?;
+                self.value(name, depth)?;
+                if !self.goes_on(b'}')? {
+                    break;
+                }
+            }
+        }
+        let count = self.entries.len() - place;
+        self.entries[place].close(Value::Object(names), count);
+        Some(())
+    }
+
+    /// Reads the elements of the list at `place`, whose bracket was read.
+    fn list(&mut self, place: usize, depth: usize) -> Option<()> {
+        self.skip_blanks();
+        if self.skip(b']').is_none() {
+            loop {
+                self.value(Name::NONE, depth)?;
+                if !self.goes_on(b']')? {
+                    break;
+                }
+            }
+        }
+        let count = self.entries.len() - place;
+        self.entries[place].close(Value::List, count);
+        Some(())
+    }
+
+    fn value(&mut self, name: Name<'a>, depth: usize) -> Option<()> {
+        self.skip_blanks();
+        let place = self.entries.len();
+        let (first, rest) = self.rest.split_first()?;
+        match first {
+            b'"' => {
+                self.rest = rest;
+                let text = self.string()?;
+                self.push(name, Value::Text(text))
+            }
+            b'-' | b'0'..=b'9' => {
+                let number = self.integer()?;
+                self.push(name, Value::Integer(number))
+            }
+            b'{' => {
+                self.rest = rest;
+                self.push(name, Value::Null)?;
+                self.object(place, depth.checked_sub(1)?)
+            }
+            b'[' => {
+                self.rest = rest;
+                self.push(name, Value::Null)?;
+                self.list(place, depth.checked_sub(1)?)
+            }
+            b't' => self.word(b"true", name, Value::Bool(true)),
+            b'f' => self.word(b"false", name, Value::Bool(false)),
+            b'n' => self.word(b"null", name, Value::Null),
+            _ => None,
+        }
+    }
+
+    /// Reads text up to its end, the quote before it having been read.
+    #[inline]
+    fn string(&mut self) -> Option<&'a str> {
+        let start = self.text.len() - self.rest.len();
+        let length = plain_bytes(self.rest);
+        // A backslash, a control character, or the end of the line: not plain.
+        let (b'"', rest) = self.rest.get(length..)?.split_first()? else {
+            return None;
+        };
+        self.rest = rest;
+        self.text.get(start..start + length)
+    }
+
+    fn integer(&mut self) -> Option<i64> {
+        let (is_negative, digits) = match self.rest.strip_prefix(b"-") {
+            Some(digits) => (true, digits),
+            None => (false, self.rest),
+        };
+        let count = digits.iter().take_while(|b| b.is_ascii_digit()).count();
+        let (digits, rest) = digits.split_at(count);
+        let is_plain = match digits {
+            [] => false,
+            // Minus zero is a fraction to those who know all of JSON, 01 is none of it.
+            [b'0'] => !is_negative,
+            [b'0', ..] => false,
+            digits => digits.len() <= DIGITS_MAX,
+        };
+        if !is_plain {
+            return None;
+        }
+        self.rest = rest;
+        let number = digits
+            .iter()
+            .fold(0, |number, digit| number * 10 + i64::from(digit - b'0'));
+        Some(if is_negative { -number } else { number })
+    }
+
+    fn word(&mut self, word: &[u8], name: Name<'a>, value: Value<'a>) -> Option<()> {
+        self.rest = self.rest.strip_prefix(word)?;
+        self.push(name, value)
+    }
+
+    /// After a field or an element: whether a comma follows, and not the end.
+    #[inline]
+    fn goes_on(&mut self, end: u8) -> Option<bool> {
+        self.skip_blanks();
+        let (next, rest) = self.rest.split_first()?;
+        self.rest = rest;
+        match *next {
+            b',' => Some(true),
+            next if next == end => Some(false),
+            _ => None,
+        }
+    }
+
+    fn has_field(&self, object: usize, name: Name<'_>) -> bool {
+        Parts::of(&self.entries[object + 1..]).any(|(known, _)| known == name)
+    }
+
+    #[inline]
+    fn push(&mut self, name: Name<'a>, value: Value<'a>) -> Option<()> {
+        self.entries.try_push(Entry::new(name, value)).ok()
+    }
+
+    #[inline]
+    fn skip(&mut self, byte: u8) -> Option<()> {
+        let (first, rest) = self.rest.split_first()?;
+        (*first == byte).then(|| self.rest = rest)
+    }
+
+    #[inline]
+    fn skip_blanks(&mut self) {
+        while let [b' ' | b'\t' | b'\n' | b'\r', rest @ ..] = self.rest {
+            self.rest = rest;
+        }
+    }
+}
+
+/// How many bytes come before the first that is a quote, a backslash or a control character. Eight
+/// are looked at together: most text in a line is longer.
+#[inline]
+fn plain_bytes(bytes: &[u8]) -> usize {
+    let (words, _) = bytes.as_chunks::<8>();
+    for (place, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let found = less_than_blank(word) | zero_bytes(word ^ QUOTES) | zero_bytes(word ^ SLASHES);
+        if found != 0 {
+            return place * 8 + (found.trailing_zeros() / 8) as usize;
+        }
+    }
+    let rest = words.len() * 8;
+    let plain = |byte: &&u8| **byte >= b' ' && **byte != b'"' && **byte != b'\\';
+    rest + bytes[rest..].iter().take_while(plain).count()
+}
+
+const ONES: u64 = u64::from_le_bytes([0x01; 8]);
+const TOPS: u64 = u64::from_le_bytes([0x80; 8]);
+const QUOTES: u64 = u64::from_le_bytes([b'"'; 8]);
+const SLASHES: u64 = u64::from_le_bytes([b'\\'; 8]);
+
+/// The top bit of every byte that is zero. Bytes above the first may be marked wrongly, as borrows
+/// carry up; only the first mark counts.
+#[inline]
+fn zero_bytes(word: u64) -> u64 {
+    word.wrapping_sub(ONES) & !word & TOPS
+}
+
+/// The top bit of every byte below the blank; as exact as [`zero_bytes`].
+#[inline]
+fn less_than_blank(word: u64) -> u64 {
+    word.wrapping_sub(ONES * b' ' as u64) & !word & TOPS
+}
