@@ -103,22 +103,25 @@ impl<'t> Fields<'t> {
     }
 
     /// Takes a field; `null` is absent.
+    ///
+    /// This and what calls it is inlined, so that a field that is not there costs the test of a bit.
+    #[inline]
     pub(crate) fn take(&self, name: &str) -> Option<Node<'t>> {
+        let name = Name::new(name);
+        if !self.names.may_have(name) {
+            return None;
+        }
         let (place, node) = self.find(name)?;
         self.taken.set(self.taken.get() | 1 << place);
         Some(node)
     }
 
     pub(crate) fn has(&self, name: &str) -> bool {
-        self.find(name).is_some()
+        let name = Name::new(name);
+        self.names.may_have(name) && self.find(name).is_some()
     }
 
-    #[inline]
-    fn find(&self, name: &str) -> Option<(usize, Node<'t>)> {
-        let name = Name::new(name);
-        if !self.names.may_have(name) {
-            return None;
-        }
+    fn find(&self, name: Name<'_>) -> Option<(usize, Node<'t>)> {
         let mut fields = self.fields.enumerate();
         let (place, (_, node)) = fields.find(|(_, (known, _))| *known == name)?;
         (node.value() != Value::Null && !self.was_taken(place)).then_some((place, node))
@@ -128,6 +131,7 @@ impl<'t> Fields<'t> {
         self.taken.get() >> place & 1 == 1
     }
 
+    #[inline]
     pub(crate) fn object(&'t self, name: &'static str) -> Result<Option<Fields<'t>>, Rejection> {
         self.take(name)
             .map(|node| Fields::within(Some(self), name, node))
@@ -142,17 +146,20 @@ impl<'t> Fields<'t> {
         }
     }
 
+    #[inline]
     pub(crate) fn texts<T: FieldText>(&self, name: &str) -> Result<Vec<T>, Rejection> {
         let values = self.list(name)?.into_iter().flatten();
         values.map(|(_, node)| self.to_text(name, node)).collect()
     }
 
+    #[inline]
     pub(crate) fn text<T: FieldText>(&self, name: &str) -> Result<Option<T>, Rejection> {
         self.take(name)
             .map(|node| self.to_text(name, node))
             .transpose()
     }
 
+    #[inline]
     pub(crate) fn raw_text(&self, name: &str) -> Result<Option<&'t str>, Rejection> {
         match self.take(name).map(Node::value) {
             None => Ok(None),
@@ -179,6 +186,7 @@ impl<'t> Fields<'t> {
         }
     }
 
+    #[inline]
     pub(crate) fn flag(&self, name: &str) -> Result<Option<bool>, Rejection> {
         match self.take(name).map(Node::value) {
             None => Ok(None),
@@ -187,6 +195,7 @@ impl<'t> Fields<'t> {
         }
     }
 
+    #[inline]
     pub(crate) fn integer(&self, name: &str) -> Result<Option<i64>, Rejection> {
         match self.take(name).map(Node::value) {
             None => Ok(None),
@@ -208,10 +217,15 @@ impl<'t> Fields<'t> {
         }
     }
 
+    #[inline]
     pub(crate) fn amount(&self, name: &'static str) -> Result<Option<Amount>, Rejection> {
-        let Some(fields) = self.object(name)? else {
-            return Ok(None);
-        };
+        match self.object(name)? {
+            None => Ok(None),
+            Some(fields) => self.to_amount(name, &fields).map(Some),
+        }
+    }
+
+    fn to_amount(&self, name: &str, fields: &Fields<'_>) -> Result<Amount, Rejection> {
         let minor = fields.integer("value")?;
         let minor = fields.required("value", minor)?;
         let given = fields.integer("exponent")?;
@@ -230,7 +244,7 @@ impl<'t> Fields<'t> {
                 given,
             });
         }
-        Ok(Some(Amount { minor, currency }))
+        Ok(Amount { minor, currency })
     }
 
     pub(crate) fn currency(&self, name: &str) -> Result<Option<Currency>, Rejection> {
@@ -241,6 +255,7 @@ impl<'t> Fields<'t> {
         Currency::from_code(code).map(Some).ok_or_else(unknown)
     }
 
+    #[inline]
     pub(crate) fn instant(&self, name: &str) -> Result<Option<Timestamp>, Rejection> {
         let Some(text) = self.raw_text(name)? else {
             return Ok(None);
@@ -252,6 +267,7 @@ impl<'t> Fields<'t> {
     }
 
     /// A date and time, or a date alone.
+    #[inline]
     pub(crate) fn moment(&self, name: &str) -> Result<Option<Moment>, Rejection> {
         let Some(text) = self.raw_text(name)? else {
             return Ok(None);

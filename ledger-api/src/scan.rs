@@ -188,6 +188,14 @@ impl<'a> Scanner<'a, '_> {
 
     #[inline]
     fn skip_blanks(&mut self) {
+        // Programs that write lines write none.
+        if self.rest.first().is_some_and(|byte| *byte <= b' ') {
+            self.skip_some_blanks();
+        }
+    }
+
+    #[cold]
+    fn skip_some_blanks(&mut self) {
         while let [b' ' | b'\t' | b'\n' | b'\r', rest @ ..] = self.rest {
             self.rest = rest;
         }
