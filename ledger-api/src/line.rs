@@ -62,7 +62,7 @@ pub fn parse(text: &str) -> Result<Line, Rejection> {
 }
 
 /// Reads a line that need not be plain.
-fn parse_any(text: &str) -> Result<Line, Rejection> {
+pub(crate) fn parse_any(text: &str) -> Result<Line, Rejection> {
     let json: Json<'_> = serde_json::from_str(text).map_err(|error| {
         // The position helps; the text of the error could repeat what the line holds.
         let problem = format!("is not JSON that can be read, at column {}", error.column());

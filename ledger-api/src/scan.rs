@@ -236,3 +236,149 @@ fn zero_bytes(word: u64) -> u64 {
 fn less_than_blank(word: u64) -> u64 {
     word.wrapping_sub(ONES * b' ' as u64) & !word & TOPS
 }
+
+#[cfg(test)]
+mod tests {
+    use rand_chacha::ChaCha8Rng;
+    use rand_chacha::rand_core::{RngCore, SeedableRng};
+
+    use super::*;
+    use crate::flat::of_tree;
+    use crate::generate::{History, generate};
+    use crate::json::Json;
+    use crate::line::{parse, parse_any};
+
+    /// Lines as programs write them: every command, most of its fields.
+    const COMMANDS: &str = r#"
+{"issuerId":"i","correlationId":"c","command":"configure-issuer","body":{"timeZone":"Europe/Prague","businessDate":"2025-01-01","reversalValueDating":"ORIGINAL","accountingScript":[{"operationKind":"FEE","feeType":"F","contraAccount":"4100"},{"operationKind":"TRN","contraAccount":"2"}],"balanceAdjustmentReasons":["A","B"],"maxForwardValueDays":10,"maxBackValueDays":null}}
+{"issuerId":"i","correlationId":"c","command":"define-product","body":{"productReference":"P","currency":"CZK","workingMode":"PAY_NOW","feeTypes":["F"],"defaultCreditLimitAmount":{"value":0,"exponent":2,"isoCode":"CZK"}}}
+{"issuerId":"i","correlationId":"c","command":"define-bonus-program","body":{"bonusProgramReference":"B","monetary":true,"loyaltyUnits":["POINT"]}}
+{"issuerId":"i","correlationId":"c","command":"open-account","body":{"issuerAccountExternalReference":"A","productReference":"P","creditLimitAmount":{"value":100,"exponent":0,"isoCode":"JPY"},"parentExternalReference":"A0","parentAccountReference":"10000000000000000001","bonusProgramReferences":[],"noParentNotification":false,"noOtbCheck":true},"expect":{"openToBuy":{"value":1,"exponent":2,"isoCode":"EUR"}}}
+{"issuerId":"i","correlationId":"c","command":"advance-business-date","postingDate":null,"body":{"businessDate":"2025-02-28"}}
+{"issuerId":"i","correlationId":"c","command":"set-credit-limit","account":{"accountReference":"10000000000000000001"},"body":{"creditLimitAmount":{"value":100,"exponent":2,"isoCode":"EUR"}}}
+{"issuerId":"i","correlationId":"c","command":"close-account","account":{"issuerAccountExternalReference":"A"},"postingDate":"2025-01-01T00:00:00+01:00"}
+{"issuerId":"i","correlationId":"c","command":"post-fee-operation","account":{"issuerAccountExternalReference":"A"},"body":{"feeType":"F","subFeeType":"S","frequency":"MONTHLY","adjustment":true,"adjustmentReason":"DISPUTE_RESULT","referenceAmount":{"value":-1500,"exponent":2,"isoCode":"EUR"},"externalOperationDate":"2023-01-02T14:20:34.715Z","externalOperationReference":"F1","externalOperationServicePoster":"ISSUER","valueDate":"2023-01-02","description":"poplatek za vedení účtu","externalOperationCode":"X"}}
+{"issuerId":"i","correlationId":"c","command":"post-bonus-operation","account":{"issuerAccountExternalReference":"A"},"body":{"bonusProgramReference":"B","loyaltyPointAmount":{"unit":"POINT","cumulatedValue":-7},"rewardedOperationIdentifier":{"operationId":"1000000000000001"},"rewardedExternalMatchingOperationDate":"2023-01-02T14:20:34Z","rewardedExternalMatchingOperationReference":"R","rewardedExternalMatchingOperationServicePoster":"P","externalOperationDate":"2023-01-02T14:20:34.715Z","externalOperationReference":"F1","externalOperationServicePoster":"ISSUER"}}
+{"issuerId":"i","correlationId":"c","command":"post-interest-operation","account":{"issuerAccountExternalReference":"A"},"body":{"interestType":"CREDIT","referenceAmount":{"value":-1,"exponent":2,"isoCode":"EUR"},"externalOperationDate":"2023-01-02T14:20:34.715Z","externalOperationReference":"F1","externalOperationServicePoster":"ISSUER"}}
+{"issuerId":"i","correlationId":"c","command":"post-payment-operation","account":{"issuerAccountExternalReference":"A"},"body":{"paymentChannel":"DIRECT_DEBIT","paymentReason":"R","sepa":true,"referenceAmount":{"value":-1,"exponent":2,"isoCode":"EUR"},"externalOperationDate":"2023-01-02T14:20:34.715Z","externalOperationReference":"F1","externalOperationServicePoster":"ISSUER"},"expect":{"accountBalance":{"value":-1,"exponent":2,"isoCode":"EUR"}}}
+{"issuerId":"i","correlationId":"c","command":"post-balance-adjustment-operation","account":{"issuerAccountExternalReference":"A"},"body":{"balanceAdjustmentReason":"ROUNDING","referenceAmount":{"value":-1,"exponent":2,"isoCode":"EUR"},"externalOperationDate":"2023-01-02T14:20:34.715Z","externalOperationReference":"F1","externalOperationServicePoster":"ISSUER"}}
+{"issuerId":"i","correlationId":"c","command":"post-reimbursement-operation","account":{"issuerAccountExternalReference":"A"},"body":{"reimbursementType":"PARTIAL","referenceAmount":{"value":1,"exponent":2,"isoCode":"EUR"},"externalOperationDate":"2023-01-02T14:20:34.715Z","externalOperationReference":"F1","externalOperationServicePoster":"ISSUER"}}
+{"issuerId":"i","correlationId":"c","command":"post-load-operation","account":{"issuerAccountExternalReference":"A"},"body":{"paymentChannel":"ONLINE","referenceAmount":{"value":-1,"exponent":2,"isoCode":"EUR"},"externalOperationDate":"2023-01-02T14:20:34.715Z","externalOperationReference":"F1","externalOperationServicePoster":"ISSUER"}}
+{"issuerId":"i","correlationId":"c","command":"post-unload-operation","account":{"issuerAccountExternalReference":"A"},"body":{"referenceAmount":{"value":1,"exponent":2,"isoCode":"EUR"},"externalOperationDate":"2023-01-02T14:20:34.715Z","externalOperationReference":"F1","externalOperationServicePoster":"ISSUER"}}
+{"issuerId":"i","correlationId":"c","command":"post-transaction-operation","account":{"issuerAccountExternalReference":"A"},"body":{"operationCode":"LOAD","transactionAmount":{"value":1,"exponent":3,"isoCode":"TND"},"transactionDate":"2023-01-02T14:20:34.715+01:00","merchantCategoryCode":"5411","cardAcceptorName":"N","cardAcceptorCity":"C","cardAcceptorCountry":"276","cardAcceptorIdCode":"I","approvalCode":"Q","acquirerReferenceData":"74929322339221205103725","cardReference":"K","maskedPan":"454617******1630","referenceAmount":{"value":1,"exponent":2,"isoCode":"EUR"},"externalOperationDate":"2023-01-02T14:20:34.715Z","externalOperationReference":"F1","externalOperationServicePoster":"ISSUER"}}
+{"issuerId":"i","correlationId":"c","command":"reverse-fee-operation","account":{"issuerAccountExternalReference":"A"},"body":{"reversalReason":"REVERSAL_ON_DEMAND","feeType":"F","referenceAmount":{"value":-1,"exponent":2,"isoCode":"EUR"},"externalMatchingOperationDate":"2023-01-02T14:20:34.715Z","externalMatchingOperationReference":"F1","externalMatchingOperationServicePoster":"ISSUER","externalOperationDate":"2023-01-02T14:20:34.715Z","externalOperationReference":"R1","externalOperationServicePoster":"ISSUER"}}
+ { "issuerId" : "i" , "correlationId" :"c",	"command": "close-account" , "account":{ "accountReference":"10000000000000000001" } , "body" : { } } 
+"#;
+
+    /// What stands in for a part of a line, each for a rule of JSON or of commands.
+    const PIECES: &[&str] = &[
+        "",
+        "\"",
+        "\\",
+        "\\u0041",
+        "\\n",
+        "{",
+        "}",
+        "{}",
+        "[",
+        "]",
+        "[]",
+        "[1,2]",
+        ",",
+        ":",
+        " ",
+        "\t",
+        "\r",
+        "\n",
+        "\u{1}",
+        "\u{7f}",
+        "é",
+        "0",
+        "-0",
+        "01",
+        "-",
+        "1.0",
+        "1e3",
+        "7",
+        "123456789012345678",
+        "9223372036854775807",
+        "9223372036854775808",
+        "-9223372036854775808",
+        "null",
+        "true",
+        "false",
+        "nul",
+        "\"x\":1,",
+        "\"feeType\":\"F\",",
+        "\"feeType \":\"F\",",
+        "\"body\":{},",
+        "4546172396081630",
+        "[[[[[[[[1]]]]]]]]",
+    ];
+
+    fn is_read_alike(text: &str) -> bool {
+        assert_eq!(parse(text), parse_any(text), "{text}");
+        let mut entries = Entries::new();
+        let is_plain = scan(text, &mut entries).is_some();
+        if is_plain {
+            let tree: Json<'_> = serde_json::from_str(text).expect("what is plain is JSON");
+            assert_eq!(entries.as_slice(), of_tree(&tree), "{text}");
+        }
+        is_plain
+    }
+
+    /// Whatever the short way accepts, it reads as the long way does; and it accepts what programs
+    /// write.
+    #[test]
+    fn the_short_way_reads_what_the_long_way_reads() {
+        let history = History {
+            accounts: 10,
+            operations: 300,
+            seed: 3,
+        };
+        let mut made = Vec::new();
+        generate(history, &mut made).expect("memory takes it");
+        let made = String::from_utf8(made).expect("text");
+        let lines = || COMMANDS.lines().skip(1).chain(made.lines());
+        for line in lines() {
+            assert!(is_read_alike(line), "{line}");
+            assert!(parse(line).is_ok(), "{line}");
+        }
+
+        let mut random = ChaCha8Rng::seed_from_u64(11);
+        let mut below = |bound: usize| random.next_u32() as usize % bound;
+        let (mut plain, mut other) = (0, 0);
+        // The commands above several times each, since they have more of the fields.
+        for line in lines().chain((0..40).flat_map(|_| COMMANDS.lines().skip(1))) {
+            let places: Vec<usize> = line.char_indices().map(|(place, _)| place).collect();
+            for _ in 0..25 {
+                let from = places[below(places.len())];
+                let until = match below(4) {
+                    0 => from,
+                    1 => line.len(),
+                    _ => places[below(places.len())].max(from),
+                };
+                // One byte at a time finds the edges, a few at a time the fields.
+                let until = if below(2) == 0 {
+                    until.min(from + 1)
+                } else {
+                    until
+                };
+                if !line.is_char_boundary(until) {
+                    continue;
+                }
+                let piece = PIECES[below(PIECES.len())];
+                let mutant = format!("{}{piece}{}", &line[..from], &line[until..]);
+                *if is_read_alike(&mutant) {
+                    &mut plain
+                } else {
+                    &mut other
+                } += 1;
+            }
+        }
+        assert!(
+            plain > 1_000 && other > 1_000,
+            "{plain} plain, {other} other"
+        );
+    }
+}
