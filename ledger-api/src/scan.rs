@@ -352,21 +352,25 @@ mod tests {
         for line in lines().chain((0..40).flat_map(|_| COMMANDS.lines().skip(1))) {
             let places: Vec<usize> = line.char_indices().map(|(place, _)| place).collect();
             for _ in 0..25 {
-                let from = places[below(places.len())];
-                let until = match below(4) {
-                    0 => from,
-                    1 => line.len(),
-                    _ => places[below(places.len())].max(from),
+                let (from, until) = match below(6) {
+                    // A value, as far as that can be told without reading JSON.
+                    0..=2 => {
+                        let colons: Vec<_> = line.match_indices(':').collect();
+                        let (colon, _) = colons[below(colons.len())];
+                        let length = line[colon..].find([',', '}']).unwrap_or(1);
+                        (colon + 1, colon + length.max(1))
+                    }
+                    3 => (places[below(places.len())], line.len()),
+                    // Next to nothing, which finds the edges.
+                    4 => {
+                        let place = below(places.len() - 1);
+                        (places[place], places[place + below(2)])
+                    }
+                    _ => {
+                        let from = places[below(places.len())];
+                        (from, places[below(places.len())].max(from))
+                    }
                 };
-                // One byte at a time finds the edges, a few at a time the fields.
-                let until = if below(2) == 0 {
-                    until.min(from + 1)
-                } else {
-                    until
-                };
-                if !line.is_char_boundary(until) {
-                    continue;
-                }
                 let piece = PIECES[below(PIECES.len())];
                 let mutant = format!("{}{piece}{}", &line[..from], &line[until..]);
                 *if is_read_alike(&mutant) {
