@@ -2,9 +2,8 @@
 //!
 //! A field that is `null` is absent. Every error names the field by its path, never its value.
 
-use std::borrow::Cow;
+use std::cell::Cell;
 
-use chrono::{DateTime, NaiveDate};
 use ledger_core::ids::{AccountReference, OperationId};
 use ledger_core::money::{Amount, Currency};
 use ledger_core::rejection::Rejection;
@@ -15,13 +14,19 @@ use ledger_core::text::{
 };
 use ledger_core::time::{BusinessDate, Moment, Timestamp};
 
-use crate::json::Json;
+use crate::dates::{to_day, to_instant};
+use crate::flat::{Name, Names, Node, Parts, Value};
 
-/// The fields of an object that were not taken yet.
-pub(crate) struct Fields<'a> {
-    /// Where the object stands, ending in a dot, or empty.
-    path: String,
-    fields: Vec<(Cow<'a, str>, Json<'a>)>,
+/// The fields of an object, and which of them were taken.
+pub(crate) struct Fields<'t> {
+    /// The object that this one is a field of, where that is named in errors.
+    parent: Option<&'t Fields<'t>>,
+    /// The field that holds the object, or empty.
+    name: &'static str,
+    names: Names,
+    fields: Parts<'t>,
+    /// A bit for each field by its place, which is below [`FIELDS_MAX`].
+    taken: Cell<u64>,
 }
 
 /// Text types that a field can hold.
@@ -54,90 +59,118 @@ field_texts!(
     ServicePoster,
 );
 
-impl<'a> Fields<'a> {
-    /// The fields of the object at `path`.
-    pub(crate) fn of(path: &str, json: Json<'a>) -> Result<Self, Rejection> {
-        let Json::Object(fields) = json else {
-            return Err(Rejection::invalid(path, "must be an object"));
-        };
-        let path = if path.is_empty() {
-            String::new()
-        } else {
-            format!("{path}.")
-        };
-        Ok(Self { path, fields })
+impl<'t> Fields<'t> {
+    /// The fields of an object that is named `name` in errors; empty: its fields are named alone.
+    pub(crate) fn of(name: &'static str, node: Node<'t>) -> Result<Self, Rejection> {
+        Self::within(None, name, node)
+    }
+
+    fn within(
+        parent: Option<&'t Fields<'t>>,
+        name: &'static str,
+        node: Node<'t>,
+    ) -> Result<Self, Rejection> {
+        if let Value::Object(names) = node.value() {
+            return Ok(Self {
+                parent,
+                name,
+                names,
+                fields: node.parts(),
+                taken: Cell::new(0),
+            });
+        }
+        let prefix = parent.map(Self::prefix).unwrap_or_default();
+        Err(Rejection::invalid(prefix + name, "must be an object"))
     }
 
     /// Ends the object: a field that nobody took is unknown.
-    pub(crate) fn finish(self) -> Result<(), Rejection> {
-        match self.fields.iter().find(|(_, value)| *value != Json::Null) {
+    pub(crate) fn finish(&self) -> Result<(), Rejection> {
+        let unknown = self
+            .fields
+            .enumerate()
+            .find(|(place, (_, node))| !self.was_taken(*place) && node.value() != Value::Null);
+        match unknown.map(|(_, (name, _))| name.text()) {
             None => Ok(()),
-            Some((name, _)) if holds_card_number(name) => {
-                Err(Rejection::CardNumberNotAllowed { field: self.path })
-            }
-            Some((name, _)) => {
+            Some(name) if holds_card_number(name) => Err(Rejection::CardNumberNotAllowed {
+                field: self.prefix(),
+            }),
+            Some(name) => {
                 let name: String = name.chars().take(FIELD_NAME_CHARS_MAX).collect();
-                Err(Rejection::invalid(
-                    format!("{}{name}", self.path),
-                    "is not a field of this command",
-                ))
+                let problem = "is not a field of this command";
+                Err(Rejection::invalid(self.prefix() + &name, problem))
             }
         }
     }
 
     /// Takes a field; `null` is absent.
-    pub(crate) fn take(&mut self, name: &str) -> Option<Json<'a>> {
-        let place = self.fields.iter().position(|(known, _)| known == name)?;
-        let (_, value) = self.fields.swap_remove(place);
-        (value != Json::Null).then_some(value)
+    ///
+    /// This and what calls it is inlined, so that a field that is not there costs the test of a bit.
+    #[inline]
+    pub(crate) fn take(&self, name: &str) -> Option<Node<'t>> {
+        let name = Name::new(name);
+        if !self.names.may_have(name) {
+            return None;
+        }
+        let (place, node) = self.find(name)?;
+        self.taken.set(self.taken.get() | 1 << place);
+        Some(node)
     }
 
     pub(crate) fn has(&self, name: &str) -> bool {
-        self.fields
-            .iter()
-            .any(|(known, value)| known == name && *value != Json::Null)
+        let name = Name::new(name);
+        self.names.may_have(name) && self.find(name).is_some()
     }
 
-    pub(crate) fn object(&mut self, name: &str) -> Result<Option<Fields<'a>>, Rejection> {
-        let path = self.path(name);
+    fn find(&self, name: Name<'_>) -> Option<(usize, Node<'t>)> {
+        let mut fields = self.fields.enumerate();
+        let (place, (_, node)) = fields.find(|(_, (known, _))| *known == name)?;
+        (node.value() != Value::Null && !self.was_taken(place)).then_some((place, node))
+    }
+
+    fn was_taken(&self, place: usize) -> bool {
+        self.taken.get() >> place & 1 == 1
+    }
+
+    #[inline]
+    pub(crate) fn object(&'t self, name: &'static str) -> Result<Option<Fields<'t>>, Rejection> {
         self.take(name)
-            .map(|value| Fields::of(&path, value))
+            .map(|node| Fields::within(Some(self), name, node))
             .transpose()
     }
 
-    pub(crate) fn list(&mut self, name: &str) -> Result<Vec<Json<'a>>, Rejection> {
+    pub(crate) fn list(&self, name: &str) -> Result<Option<Parts<'t>>, Rejection> {
         match self.take(name) {
-            None => Ok(Vec::new()),
-            Some(Json::List(values)) => Ok(values),
+            None => Ok(None),
+            Some(node) if node.value() == Value::List => Ok(Some(node.parts())),
             Some(_) => Err(self.invalid(name, "must be a list")),
         }
     }
 
-    pub(crate) fn texts<T: FieldText>(&mut self, name: &str) -> Result<Vec<T>, Rejection> {
-        let values = self.list(name)?;
-        values
-            .into_iter()
-            .map(|value| self.to_text(name, value))
-            .collect()
+    #[inline]
+    pub(crate) fn texts<T: FieldText>(&self, name: &str) -> Result<Vec<T>, Rejection> {
+        let values = self.list(name)?.into_iter().flatten();
+        values.map(|(_, node)| self.to_text(name, node)).collect()
     }
 
-    pub(crate) fn text<T: FieldText>(&mut self, name: &str) -> Result<Option<T>, Rejection> {
+    #[inline]
+    pub(crate) fn text<T: FieldText>(&self, name: &str) -> Result<Option<T>, Rejection> {
         self.take(name)
-            .map(|value| self.to_text(name, value))
+            .map(|node| self.to_text(name, node))
             .transpose()
     }
 
-    pub(crate) fn raw_text(&mut self, name: &str) -> Result<Option<Cow<'a, str>>, Rejection> {
-        match self.take(name) {
+    #[inline]
+    pub(crate) fn raw_text(&self, name: &str) -> Result<Option<&'t str>, Rejection> {
+        match self.take(name).map(Node::value) {
             None => Ok(None),
-            Some(Json::Text(text)) => Ok(Some(text)),
+            Some(Value::Text(text)) => Ok(Some(text)),
             Some(_) => Err(self.invalid(name, "must be text")),
         }
     }
 
     /// Takes a field whose text is one of `choices`.
     pub(crate) fn choice<T: Copy>(
-        &mut self,
+        &self,
         name: &str,
         choices: &[(&str, T)],
     ) -> Result<Option<T>, Rejection> {
@@ -153,23 +186,25 @@ impl<'a> Fields<'a> {
         }
     }
 
-    pub(crate) fn flag(&mut self, name: &str) -> Result<Option<bool>, Rejection> {
-        match self.take(name) {
+    #[inline]
+    pub(crate) fn flag(&self, name: &str) -> Result<Option<bool>, Rejection> {
+        match self.take(name).map(Node::value) {
             None => Ok(None),
-            Some(Json::Bool(value)) => Ok(Some(value)),
+            Some(Value::Bool(value)) => Ok(Some(value)),
             Some(_) => Err(self.invalid(name, "must be true or false")),
         }
     }
 
-    pub(crate) fn integer(&mut self, name: &str) -> Result<Option<i64>, Rejection> {
-        match self.take(name) {
+    #[inline]
+    pub(crate) fn integer(&self, name: &str) -> Result<Option<i64>, Rejection> {
+        match self.take(name).map(Node::value) {
             None => Ok(None),
-            Some(Json::Integer(value)) => Ok(Some(value)),
+            Some(Value::Integer(value)) => Ok(Some(value)),
             Some(_) => Err(self.invalid(name, "must be a whole number of at most 64 bits")),
         }
     }
 
-    pub(crate) fn days(&mut self, name: &str) -> Result<Option<u32>, Rejection> {
+    pub(crate) fn days(&self, name: &str) -> Result<Option<u32>, Rejection> {
         let Some(days) = self.integer(name)? else {
             return Ok(None);
         };
@@ -182,10 +217,15 @@ impl<'a> Fields<'a> {
         }
     }
 
-    pub(crate) fn amount(&mut self, name: &str) -> Result<Option<Amount>, Rejection> {
-        let Some(mut fields) = self.object(name)? else {
-            return Ok(None);
-        };
+    #[inline]
+    pub(crate) fn amount(&self, name: &'static str) -> Result<Option<Amount>, Rejection> {
+        match self.object(name)? {
+            None => Ok(None),
+            Some(fields) => self.to_amount(name, &fields).map(Some),
+        }
+    }
+
+    fn to_amount(&self, name: &str, fields: &Fields<'_>) -> Result<Amount, Rejection> {
         let minor = fields.integer("value")?;
         let minor = fields.required("value", minor)?;
         let given = fields.integer("exponent")?;
@@ -204,49 +244,51 @@ impl<'a> Fields<'a> {
                 given,
             });
         }
-        Ok(Some(Amount { minor, currency }))
+        Ok(Amount { minor, currency })
     }
 
-    pub(crate) fn currency(&mut self, name: &str) -> Result<Option<Currency>, Rejection> {
+    pub(crate) fn currency(&self, name: &str) -> Result<Option<Currency>, Rejection> {
         let Some(code) = self.raw_text(name)? else {
             return Ok(None);
         };
         let unknown = || self.invalid(name, "must be an ISO 4217 currency code");
-        Currency::from_code(&code).map(Some).ok_or_else(unknown)
+        Currency::from_code(code).map(Some).ok_or_else(unknown)
     }
 
-    pub(crate) fn instant(&mut self, name: &str) -> Result<Option<Timestamp>, Rejection> {
+    #[inline]
+    pub(crate) fn instant(&self, name: &str) -> Result<Option<Timestamp>, Rejection> {
         let Some(text) = self.raw_text(name)? else {
             return Ok(None);
         };
         let problem = "must be a date and time such as 2023-01-02T14:20:34.715Z";
-        to_instant(&text)
+        to_instant(text)
             .map(Some)
             .ok_or_else(|| self.invalid(name, problem))
     }
 
     /// A date and time, or a date alone.
-    pub(crate) fn moment(&mut self, name: &str) -> Result<Option<Moment>, Rejection> {
+    #[inline]
+    pub(crate) fn moment(&self, name: &str) -> Result<Option<Moment>, Rejection> {
         let Some(text) = self.raw_text(name)? else {
             return Ok(None);
         };
         let problem = "must be a date such as 2023-01-02, or a date and time with its zone";
-        let moment = to_day(&text).map(Moment::Day);
-        let moment = moment.or_else(|| to_instant(&text).map(Moment::Instant));
+        let moment = to_day(text).map(Moment::Day);
+        let moment = moment.or_else(|| to_instant(text).map(Moment::Instant));
         moment.map(Some).ok_or_else(|| self.invalid(name, problem))
     }
 
-    pub(crate) fn day(&mut self, name: &str) -> Result<Option<BusinessDate>, Rejection> {
+    pub(crate) fn day(&self, name: &str) -> Result<Option<BusinessDate>, Rejection> {
         let Some(text) = self.raw_text(name)? else {
             return Ok(None);
         };
-        to_day(&text)
+        to_day(text)
             .map(Some)
             .ok_or_else(|| self.invalid(name, "must be a date such as 2023-01-02"))
     }
 
     pub(crate) fn account_reference(
-        &mut self,
+        &self,
         name: &str,
     ) -> Result<Option<AccountReference>, Rejection> {
         let Some(text) = self.raw_text(name)? else {
@@ -262,7 +304,7 @@ impl<'a> Fields<'a> {
             .ok_or_else(|| self.invalid(name, problem))
     }
 
-    pub(crate) fn operation_id(&mut self, name: &str) -> Result<Option<OperationId>, Rejection> {
+    pub(crate) fn operation_id(&self, name: &str) -> Result<Option<OperationId>, Rejection> {
         let Some(text) = self.raw_text(name)? else {
             return Ok(None);
         };
@@ -280,11 +322,11 @@ impl<'a> Fields<'a> {
         Rejection::invalid(self.path(name), problem)
     }
 
-    fn to_text<T: FieldText>(&self, name: &str, value: Json<'_>) -> Result<T, Rejection> {
-        let Json::Text(text) = value else {
+    fn to_text<T: FieldText>(&self, name: &str, node: Node<'_>) -> Result<T, Rejection> {
+        let Value::Text(text) = node.value() else {
             return Err(self.invalid(name, "must be text"));
         };
-        T::of(&text).map_err(|error| match error {
+        T::of(text).map_err(|error| match error {
             TextError::CardNumber => Rejection::CardNumberNotAllowed {
                 field: self.path(name),
             },
@@ -295,37 +337,21 @@ impl<'a> Fields<'a> {
     }
 
     fn path(&self, name: &str) -> String {
-        format!("{}{name}", self.path)
+        self.prefix() + name
     }
-}
 
-/// An instant from RFC 3339 text; parts of a millisecond are cut off.
-pub(crate) fn to_instant(text: &str) -> Option<Timestamp> {
-    DateTime::parse_from_rfc3339(text)
-        .ok()
-        .map(|at| Timestamp(at.timestamp_millis()))
-}
-
-/// A calendar day from `yyyy-MM-dd`, and nothing shorter: `25-1-9` is a slip, not the year 25.
-pub(crate) fn to_day(text: &str) -> Option<BusinessDate> {
-    let places = text.bytes().enumerate();
-    let shaped = text.len() == DAY_BYTES
-        && places.into_iter().all(|(place, byte)| match place {
-            4 | 7 => byte == b'-',
-            _ => byte.is_ascii_digit(),
-        });
-    if !shaped {
-        return None;
+    /// What comes before the names of the fields.
+    fn prefix(&self) -> String {
+        let prefix = self.parent.map(Self::prefix).unwrap_or_default();
+        match self.name {
+            "" => prefix,
+            name => prefix + name + ".",
+        }
     }
-    NaiveDate::parse_from_str(text, "%Y-%m-%d")
-        .ok()
-        .map(BusinessDate::from_date)
 }
 
 /// As much of an unknown field's name as an answer repeats.
 const FIELD_NAME_CHARS_MAX: usize = 64;
 /// A century is more than any value-date limit needs.
 const DAYS_MAX: u32 = 36_525;
-/// `yyyy-MM-dd`.
-const DAY_BYTES: usize = 10;
 const ACCOUNT_REFERENCE_DIGITS: usize = 20;

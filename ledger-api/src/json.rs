@@ -108,7 +108,7 @@ impl<'de> Deserialize<'de> for Key<'de> {
 }
 
 /// Most fields of one object; commands have at most a third of them.
-const FIELDS_MAX: usize = 64;
+pub(crate) const FIELDS_MAX: usize = 64;
 /// Room for the fields of a usual command, so that reading it allocates once.
 const FIELDS_EXPECTED: usize = 8;
 

@@ -18,7 +18,9 @@ use ledger_core::time::{TimeZone, Timestamp};
 use uuid::Uuid;
 
 use crate::fields::Fields;
+use crate::flat::{self, Node, Value};
 use crate::json::Json;
+use crate::scan::{self, Entries};
 
 /// A line that could be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,28 +54,40 @@ pub fn parse(text: &str) -> Result<Line, Rejection> {
     if text.len() > LINE_BYTES_MAX {
         return Err(too_long());
     }
+    let mut entries = Entries::new();
+    match scan::scan(text, &mut entries) {
+        Some(()) => read(Node::first_of(&entries)),
+        None => parse_any(text),
+    }
+}
+
+/// Reads a line that need not be plain.
+pub(crate) fn parse_any(text: &str) -> Result<Line, Rejection> {
     let json: Json<'_> = serde_json::from_str(text).map_err(|error| {
         // The position helps; the text of the error could repeat what the line holds.
         let problem = format!("is not JSON that can be read, at column {}", error.column());
         Rejection::invalid("", problem)
     })?;
-    let mut line = Fields::of("", json)?;
+    read(Node::first_of(&flat::of_tree(&json)))
+}
+
+fn read(line: Option<Node<'_>>) -> Result<Line, Rejection> {
+    let line = line.expect("a text that was read has a value");
+    let line = Fields::of("", line)?;
     let issuer: Option<IssuerId> = line.text("issuerId")?;
     let issuer = line.required("issuerId", issuer)?;
-    let correlation = correlation_id(&issuer, &mut line)?;
+    let correlation = correlation_id(&issuer, &line)?;
     let name = line.raw_text("command")?;
     let name = line.required("command", name)?;
     // The body's fields are named as the operations API names them, without a prefix.
-    let body = line
-        .take("body")
-        .unwrap_or_else(|| Json::Object(Vec::new()));
-    if !matches!(body, Json::Object(_)) {
+    let body = line.take("body").unwrap_or(Node::EMPTY);
+    if !matches!(body.value(), Value::Object(_)) {
         return Err(line.invalid("body", "must be an object"));
     }
-    let mut body = Fields::of("", body)?;
-    let command = command(&name, &mut line, &mut body)?;
+    let body = Fields::of("", body)?;
+    let command = command(name, &line, &body)?;
     body.finish()?;
-    let expect = expect(&command, &mut line)?;
+    let expect = expect(&command, &line)?;
     line.finish()?;
     Ok(Line {
         request: Request {
@@ -91,14 +105,14 @@ pub(crate) fn too_long() -> Rejection {
 
 /// A UUID is taken as it is; any other printable text becomes the version-5 UUID of that text in the
 /// issuer's namespace.
-fn correlation_id(issuer: &IssuerId, line: &mut Fields<'_>) -> Result<CorrelationId, Rejection> {
+fn correlation_id(issuer: &IssuerId, line: &Fields<'_>) -> Result<CorrelationId, Rejection> {
     let Some(text) = line.raw_text("correlationId")? else {
         return Err(Rejection::CorrelationIdRequired);
     };
-    if let Ok(uuid) = Uuid::try_parse(&text) {
+    if let Ok(uuid) = Uuid::try_parse(text) {
         return Ok(CorrelationId(uuid.into_bytes()));
     }
-    if holds_card_number(&text) {
+    if holds_card_number(text) {
         return Err(Rejection::CardNumberNotAllowed {
             field: "correlationId".to_owned(),
         });
@@ -113,8 +127,8 @@ fn correlation_id(issuer: &IssuerId, line: &mut Fields<'_>) -> Result<Correlatio
     ))
 }
 
-fn expect(command: &Command, line: &mut Fields<'_>) -> Result<Expect, Rejection> {
-    let Some(mut fields) = line.object("expect")? else {
+fn expect(command: &Command, line: &Fields<'_>) -> Result<Expect, Rejection> {
+    let Some(fields) = line.object("expect")? else {
         return Ok(Expect::default());
     };
     if !matches!(command, Command::OnAccount(_) | Command::OpenAccount(_)) {
@@ -129,7 +143,7 @@ fn expect(command: &Command, line: &mut Fields<'_>) -> Result<Expect, Rejection>
     })
 }
 
-fn command(name: &str, line: &mut Fields<'_>, body: &mut Fields<'_>) -> Result<Command, Rejection> {
+fn command(name: &str, line: &Fields<'_>, body: &Fields<'_>) -> Result<Command, Rejection> {
     // Any line of a history may carry it; it means something to commands on accounts alone.
     let posting_date = line.instant("postingDate")?;
     Ok(match name {
@@ -195,12 +209,12 @@ fn operation_command(name: &str) -> Option<(Direction, OperationKind)> {
 }
 
 fn on_account(
-    line: &mut Fields<'_>,
+    line: &Fields<'_>,
     posting_date: Option<Timestamp>,
     action: AccountAction,
 ) -> Result<Command, Rejection> {
     let account = line.object("account")?;
-    let mut account = line.required("account", account)?;
+    let account = line.required("account", account)?;
     let reference = account.account_reference("accountReference")?;
     let external = account.text("issuerAccountExternalReference")?;
     account.finish()?;
@@ -220,10 +234,10 @@ fn on_account(
     }))
 }
 
-fn configure_issuer(body: &mut Fields<'_>) -> Result<ConfigureIssuer, Rejection> {
+fn configure_issuer(body: &Fields<'_>) -> Result<ConfigureIssuer, Rejection> {
     let zone = body.raw_text("timeZone")?;
     let zone = body.required("timeZone", zone)?;
-    let time_zone = TimeZone::from_name(&zone).ok_or_else(|| {
+    let time_zone = TimeZone::from_name(zone).ok_or_else(|| {
         body.invalid(
             "timeZone",
             "must be a zone of the IANA database, such as Europe/Prague",
@@ -241,7 +255,8 @@ fn configure_issuer(body: &mut Fields<'_>) -> Result<ConfigureIssuer, Rejection>
         reversal_value_dating: dating.unwrap_or(ReversalValueDating::BusinessDate),
         accounting_script: rules
             .into_iter()
-            .map(script_rule)
+            .flatten()
+            .map(|(_, node)| script_rule(node))
             .collect::<Result<_, _>>()?,
         balance_adjustment_reasons: body.texts("balanceAdjustmentReasons")?,
         value_date_ahead_days_max: body.days("maxForwardValueDays")?,
@@ -249,8 +264,8 @@ fn configure_issuer(body: &mut Fields<'_>) -> Result<ConfigureIssuer, Rejection>
     })
 }
 
-fn script_rule(json: Json<'_>) -> Result<ScriptRule, Rejection> {
-    let mut rule = Fields::of("accountingScript", json)?;
+fn script_rule(node: Node<'_>) -> Result<ScriptRule, Rejection> {
+    let rule = Fields::of("accountingScript", node)?;
     let kinds = OperationKind::ALL.map(|kind| (kind.code(), kind));
     let kind = rule.choice("operationKind", &kinds)?;
     let kind = rule.required("operationKind", kind)?;
@@ -275,7 +290,7 @@ fn script_rule(json: Json<'_>) -> Result<ScriptRule, Rejection> {
     })
 }
 
-fn define_product(body: &mut Fields<'_>) -> Result<DefineProduct, Rejection> {
+fn define_product(body: &Fields<'_>) -> Result<DefineProduct, Rejection> {
     let modes = [
         ("PAY_LATER", WorkingMode::PayLater),
         ("PAY_BEFORE", WorkingMode::PayBefore),
@@ -293,7 +308,7 @@ fn define_product(body: &mut Fields<'_>) -> Result<DefineProduct, Rejection> {
     })
 }
 
-fn define_bonus_program(body: &mut Fields<'_>) -> Result<DefineBonusProgram, Rejection> {
+fn define_bonus_program(body: &Fields<'_>) -> Result<DefineBonusProgram, Rejection> {
     let reference = body.text("bonusProgramReference")?;
     Ok(DefineBonusProgram {
         reference: body.required("bonusProgramReference", reference)?,
@@ -302,7 +317,7 @@ fn define_bonus_program(body: &mut Fields<'_>) -> Result<DefineBonusProgram, Rej
     })
 }
 
-fn open_account(body: &mut Fields<'_>) -> Result<OpenAccount, Rejection> {
+fn open_account(body: &Fields<'_>) -> Result<OpenAccount, Rejection> {
     let product = body.text("productReference")?;
     Ok(OpenAccount {
         external_reference: body.text("issuerAccountExternalReference")?,
@@ -339,7 +354,7 @@ const REWARDED: TripletNames = TripletNames {
     service_poster: "rewardedExternalMatchingOperationServicePoster",
 };
 
-fn triplet(body: &mut Fields<'_>, names: &TripletNames) -> Result<Triplet, Rejection> {
+fn triplet(body: &Fields<'_>, names: &TripletNames) -> Result<Triplet, Rejection> {
     let date = body.instant(names.date)?;
     let reference = body.text(names.reference)?;
     let service_poster = body.text(names.service_poster)?;
@@ -350,7 +365,7 @@ fn triplet(body: &mut Fields<'_>, names: &TripletNames) -> Result<Triplet, Rejec
     })
 }
 
-fn post_operation(kind: OperationKind, body: &mut Fields<'_>) -> Result<PostOperation, Rejection> {
+fn post_operation(kind: OperationKind, body: &Fields<'_>) -> Result<PostOperation, Rejection> {
     Ok(PostOperation {
         triplet: triplet(body, &OWN)?,
         reference_amount: body.amount("referenceAmount")?,
@@ -361,13 +376,13 @@ fn post_operation(kind: OperationKind, body: &mut Fields<'_>) -> Result<PostOper
     })
 }
 
-fn post_detail(kind: OperationKind, body: &mut Fields<'_>) -> Result<PostDetail, Rejection> {
+fn post_detail(kind: OperationKind, body: &Fields<'_>) -> Result<PostDetail, Rejection> {
     Ok(match kind {
         OperationKind::Fee => PostDetail::Fee(post_fee(body)?),
         OperationKind::Bonus => PostDetail::Bonus(Box::new(post_bonus(body)?)),
         OperationKind::Interest => {
             let text = body.raw_text("interestType")?;
-            match body.required("interestType", text)?.as_ref() {
+            match body.required("interestType", text)? {
                 "CREDIT" => PostDetail::Interest(InterestType::Credit),
                 "DEBIT" => PostDetail::Interest(InterestType::Debit),
                 _ => return Err(Rejection::InterestTypeInvalid),
@@ -394,7 +409,7 @@ fn post_detail(kind: OperationKind, body: &mut Fields<'_>) -> Result<PostDetail,
     })
 }
 
-fn post_fee(body: &mut Fields<'_>) -> Result<PostFee, Rejection> {
+fn post_fee(body: &Fields<'_>) -> Result<PostFee, Rejection> {
     let reasons = [
         (
             "ERROR_DURING_ACQUISITION",
@@ -421,12 +436,12 @@ fn post_fee(body: &mut Fields<'_>) -> Result<PostFee, Rejection> {
     })
 }
 
-fn post_bonus(body: &mut Fields<'_>) -> Result<PostBonus, Rejection> {
+fn post_bonus(body: &Fields<'_>) -> Result<PostBonus, Rejection> {
     let program = body.text("bonusProgramReference")?;
     let program = body.required("bonusProgramReference", program)?;
     let rewarded_operation = match body.object("rewardedOperationIdentifier")? {
         None => None,
-        Some(mut identifier) => {
+        Some(identifier) => {
             let id = identifier.operation_id("operationId")?;
             let id = identifier.required("operationId", id)?;
             identifier.finish()?;
@@ -447,8 +462,8 @@ fn post_bonus(body: &mut Fields<'_>) -> Result<PostBonus, Rejection> {
 }
 
 /// Source: specification, A15: `cumulatedValue` is the name, `value` an alias, both are one too many.
-fn loyalty_points(body: &mut Fields<'_>) -> Result<Option<LoyaltyPoints>, Rejection> {
-    let Some(mut points) = body.object("loyaltyPointAmount")? else {
+fn loyalty_points(body: &Fields<'_>) -> Result<Option<LoyaltyPoints>, Rejection> {
+    let Some(points) = body.object("loyaltyPointAmount")? else {
         return Ok(None);
     };
     let unit = points.text("unit")?;
@@ -463,7 +478,7 @@ fn loyalty_points(body: &mut Fields<'_>) -> Result<Option<LoyaltyPoints>, Reject
     Ok(Some(LoyaltyPoints { unit, value }))
 }
 
-fn post_payment(body: &mut Fields<'_>) -> Result<PostPayment, Rejection> {
+fn post_payment(body: &Fields<'_>) -> Result<PostPayment, Rejection> {
     Ok(PostPayment {
         channel: body.text("paymentChannel")?,
         reason: body.text("paymentReason")?,
@@ -471,7 +486,7 @@ fn post_payment(body: &mut Fields<'_>) -> Result<PostPayment, Rejection> {
     })
 }
 
-fn post_transaction(body: &mut Fields<'_>) -> Result<PostTransaction, Rejection> {
+fn post_transaction(body: &Fields<'_>) -> Result<PostTransaction, Rejection> {
     let codes = [
         ("CASH_ADVANCE", OperationCode::CashAdvance),
         ("CASH_BACK", OperationCode::CashBack),
@@ -501,7 +516,7 @@ fn post_transaction(body: &mut Fields<'_>) -> Result<PostTransaction, Rejection>
 
 fn reverse_operation(
     kind: OperationKind,
-    body: &mut Fields<'_>,
+    body: &Fields<'_>,
 ) -> Result<ReverseOperation, Rejection> {
     Ok(ReverseOperation {
         kind,
@@ -518,11 +533,11 @@ fn reverse_operation(
 /// An instant from RFC 3339 text.
 #[must_use]
 pub fn instant(text: &str) -> Option<ledger_core::time::Timestamp> {
-    crate::fields::to_instant(text)
+    crate::dates::to_instant(text)
 }
 
 /// A calendar day from `yyyy-MM-dd` text.
 #[must_use]
 pub fn day(text: &str) -> Option<ledger_core::time::BusinessDate> {
-    crate::fields::to_day(text)
+    crate::dates::to_day(text)
 }

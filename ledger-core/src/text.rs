@@ -126,13 +126,21 @@ fn check(text: &str, bytes_min: usize, bytes_max: usize) -> Result<(), TextError
     if text.len() > bytes_max {
         return Err(TextError::TooLong { max: bytes_max });
     }
-    if text.chars().any(char::is_control) {
+    if !is_printable(text) {
         return Err(TextError::Unprintable);
     }
     if holds_card_number(text) {
         return Err(TextError::CardNumber);
     }
     Ok(())
+}
+
+fn is_printable(text: &str) -> bool {
+    // Nearly all text is ASCII, of which whole words are looked at together.
+    let is_plain = |byte: u8| (b' '..=b'~').contains(&byte);
+    text.bytes()
+        .fold(true, |plain, byte| plain & is_plain(byte))
+        || !text.chars().any(char::is_control)
 }
 
 /// Whether `text` has a full card number in it.
@@ -143,7 +151,8 @@ fn check(text: &str, bytes_min: usize, bytes_max: usize) -> Result<(), TextError
 /// on a card, whatever stands between them and around them.
 #[must_use]
 pub fn holds_card_number(text: &str) -> bool {
-    if text.len() < CARD_DIGITS_MIN {
+    // Most text has no thirteen digits, and so no card number, however they are grouped.
+    if text.len() < CARD_DIGITS_MIN || digits_in(text) < CARD_DIGITS_MIN {
         return false;
     }
     let groups = digit_groups(text);
@@ -163,6 +172,10 @@ pub fn holds_card_number(text: &str) -> bool {
             alike && joined && is_card(&groups.iter().map(|group| group.digits).collect::<String>())
         })
     })
+}
+
+fn digits_in(text: &str) -> usize {
+    text.bytes().filter(u8::is_ascii_digit).count()
 }
 
 /// Digits side by side.
@@ -279,6 +292,11 @@ mod tests {
             LoyaltyUnit::new(&"x".repeat(33)),
             Err(TextError::TooLong { max: 32 })
         );
-        assert_eq!(LoyaltyUnit::new("a\nb"), Err(TextError::Unprintable));
+        for unprintable in ["a\nb", "a\u{7f}", "\u{85}b", "naïve\u{9f}"] {
+            assert_eq!(Label::new(unprintable), Err(TextError::Unprintable));
+        }
+        for printable in ["", " ~", "naïve", "\u{a0}", "日本"] {
+            assert!(Label::new(printable).is_ok(), "{printable}");
+        }
     }
 }

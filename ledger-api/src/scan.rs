@@ -1,0 +1,388 @@
+//! The short way through a line: JSON of the plain kind that programs write, read in one pass.
+//!
+//! Plain is text without escapes, whole numbers, names given once, nothing deep or long. Whatever is
+//! not plain, right or wrong, is left to the reader that knows all of JSON ([`crate::json`]); so this
+//! one never has to say what is wrong with a line, and must only never read one differently.
+
+use arrayvec::ArrayVec;
+
+use crate::flat::{Entry, Name, Names, Parts, Value};
+use crate::json::FIELDS_MAX;
+
+/// Values in a plain line. The commands of a history have about thirty at most; lists can have more.
+const ENTRIES_MAX: usize = 48;
+// So no object in a plain line has too many fields.
+const _: () = assert!(ENTRIES_MAX < FIELDS_MAX);
+/// Objects and lists inside each other; no command goes deeper than four.
+const DEPTH_MAX: usize = 5;
+/// Numbers with so many digits fit into 64 bits, whichever they are.
+const DIGITS_MAX: usize = 18;
+
+/// The values of a plain line.
+pub(crate) type Entries<'a> = ArrayVec<Entry<'a>, ENTRIES_MAX>;
+
+/// Lays out an object given as plain JSON, or says that it is not plain.
+pub(crate) fn scan<'a>(text: &'a str, entries: &mut Entries<'a>) -> Option<()> {
+    let mut scanner = Scanner {
+        text,
+        rest: text.as_bytes(),
+        entries,
+    };
+    scanner.skip_blanks();
+    scanner.skip(b'{')?;
+    scanner.push(Name::NONE, Value::Null)?;
+    scanner.object(0, DEPTH_MAX)?;
+    scanner.skip_blanks();
+    scanner.rest.is_empty().then_some(())
+}
+
+struct Scanner<'a, 'e> {
+    text: &'a str,
+    rest: &'a [u8],
+    entries: &'e mut Entries<'a>,
+}
+
+impl<'a> Scanner<'a, '_> {
+    /// Reads the fields of the object at `place`, whose brace was read.
+    fn object(&mut self, place: usize, depth: usize) -> Option<()> {
+        let mut names = Names::default();
+        self.skip_blanks();
+        if self.skip(b'}').is_none() {
+            loop {
+                self.skip_blanks();
+                self.skip(b'"')?;
+                // Some published field names end in a blank; senders copied them.
+                let name = Name::new(self.string()?.trim_ascii_end());
+                if names.add(name) && self.has_field(place, name) {
+                    return None;
+                }
+                self.skip_blanks();
+                self.skip(b':')?;
+                self.value(name, depth)?;
+                if !self.goes_on(b'}')? {
+                    break;
+                }
+            }
+        }
+        let count = self.entries.len() - place;
+        self.entries[place].close(Value::Object(names), count);
+        Some(())
+    }
+
+    /// Reads the elements of the list at `place`, whose bracket was read.
+    fn list(&mut self, place: usize, depth: usize) -> Option<()> {
+        self.skip_blanks();
+        if self.skip(b']').is_none() {
+            loop {
+                self.value(Name::NONE, depth)?;
+                if !self.goes_on(b']')? {
+                    break;
+                }
+            }
+        }
+        let count = self.entries.len() - place;
+        self.entries[place].close(Value::List, count);
+        Some(())
+    }
+
+    fn value(&mut self, name: Name<'a>, depth: usize) -> Option<()> {
+        self.skip_blanks();
+        let place = self.entries.len();
+        let (first, rest) = self.rest.split_first()?;
+        match first {
+            b'"' => {
+                self.rest = rest;
+                let text = self.string()?;
+                self.push(name, Value::Text(text))
+            }
+            b'-' | b'0'..=b'9' => {
+                let number = self.integer()?;
+                self.push(name, Value::Integer(number))
+            }
+            b'{' => {
+                self.rest = rest;
+                self.push(name, Value::Null)?;
+                self.object(place, depth.checked_sub(1)?)
+            }
+            b'[' => {
+                self.rest = rest;
+                self.push(name, Value::Null)?;
+                self.list(place, depth.checked_sub(1)?)
+            }
+            b't' => self.word(b"true", name, Value::Bool(true)),
+            b'f' => self.word(b"false", name, Value::Bool(false)),
+            b'n' => self.word(b"null", name, Value::Null),
+            _ => None,
+        }
+    }
+
+    /// Reads text up to its end, the quote before it having been read.
+    #[inline]
+    fn string(&mut self) -> Option<&'a str> {
+        let start = self.text.len() - self.rest.len();
+        let length = plain_bytes(self.rest);
+        // A backslash, a control character, or the end of the line: not plain.
+        let (b'"', rest) = self.rest.get(length..)?.split_first()? else {
+            return None;
+        };
+        self.rest = rest;
+        self.text.get(start..start + length)
+    }
+
+    fn integer(&mut self) -> Option<i64> {
+        let (is_negative, digits) = match self.rest.strip_prefix(b"-") {
+            Some(digits) => (true, digits),
+            None => (false, self.rest),
+        };
+        let count = digits.iter().take_while(|b| b.is_ascii_digit()).count();
+        let (digits, rest) = digits.split_at(count);
+        let is_plain = match digits {
+            [] => false,
+            // Minus zero is a fraction to those who know all of JSON, 01 is none of it.
+            [b'0'] => !is_negative,
+            [b'0', ..] => false,
+            digits => digits.len() <= DIGITS_MAX,
+        };
+        if !is_plain {
+            return None;
+        }
+        self.rest = rest;
+        let number = digits
+            .iter()
+            .fold(0, |number, digit| number * 10 + i64::from(digit - b'0'));
+        Some(if is_negative { -number } else { number })
+    }
+
+    fn word(&mut self, word: &[u8], name: Name<'a>, value: Value<'a>) -> Option<()> {
+        self.rest = self.rest.strip_prefix(word)?;
+        self.push(name, value)
+    }
+
+    /// After a field or an element: whether a comma follows, and not the end.
+    #[inline]
+    fn goes_on(&mut self, end: u8) -> Option<bool> {
+        self.skip_blanks();
+        let (next, rest) = self.rest.split_first()?;
+        self.rest = rest;
+        match *next {
+            b',' => Some(true),
+            next if next == end => Some(false),
+            _ => None,
+        }
+    }
+
+    fn has_field(&self, object: usize, name: Name<'_>) -> bool {
+        Parts::of(&self.entries[object + 1..]).any(|(known, _)| known == name)
+    }
+
+    #[inline]
+    fn push(&mut self, name: Name<'a>, value: Value<'a>) -> Option<()> {
+        self.entries.try_push(Entry::new(name, value)).ok()
+    }
+
+    #[inline]
+    fn skip(&mut self, byte: u8) -> Option<()> {
+        let (first, rest) = self.rest.split_first()?;
+        (*first == byte).then(|| self.rest = rest)
+    }
+
+    #[inline]
+    fn skip_blanks(&mut self) {
+        // Programs that write lines write none.
+        if self.rest.first().is_some_and(|byte| *byte <= b' ') {
+            self.skip_some_blanks();
+        }
+    }
+
+    #[cold]
+    fn skip_some_blanks(&mut self) {
+        while let [b' ' | b'\t' | b'\n' | b'\r', rest @ ..] = self.rest {
+            self.rest = rest;
+        }
+    }
+}
+
+/// How many bytes come before the first that is a quote, a backslash or a control character. Eight
+/// are looked at together: most text in a line is longer.
+#[inline]
+fn plain_bytes(bytes: &[u8]) -> usize {
+    let (words, _) = bytes.as_chunks::<8>();
+    for (place, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let found = less_than_blank(word) | zero_bytes(word ^ QUOTES) | zero_bytes(word ^ SLASHES);
+        if found != 0 {
+            return place * 8 + (found.trailing_zeros() / 8) as usize;
+        }
+    }
+    let rest = words.len() * 8;
+    let plain = |byte: &&u8| **byte >= b' ' && **byte != b'"' && **byte != b'\\';
+    rest + bytes[rest..].iter().take_while(plain).count()
+}
+
+const ONES: u64 = u64::from_le_bytes([0x01; 8]);
+const TOPS: u64 = u64::from_le_bytes([0x80; 8]);
+const QUOTES: u64 = u64::from_le_bytes([b'"'; 8]);
+const SLASHES: u64 = u64::from_le_bytes([b'\\'; 8]);
+
+/// The top bit of every byte that is zero. Bytes above the first may be marked wrongly, as borrows
+/// carry up; only the first mark counts.
+#[inline]
+fn zero_bytes(word: u64) -> u64 {
+    word.wrapping_sub(ONES) & !word & TOPS
+}
+
+/// The top bit of every byte below the blank; as exact as [`zero_bytes`].
+#[inline]
+fn less_than_blank(word: u64) -> u64 {
+    word.wrapping_sub(ONES * b' ' as u64) & !word & TOPS
+}
+
+#[cfg(test)]
+mod tests {
+    use rand_chacha::ChaCha8Rng;
+    use rand_chacha::rand_core::{RngCore, SeedableRng};
+
+    use super::*;
+    use crate::flat::of_tree;
+    use crate::generate::{History, generate};
+    use crate::json::Json;
+    use crate::line::{parse, parse_any};
+
+    /// Lines as programs write them: every command, most of its fields.
+    const COMMANDS: &str = r#"
+{"issuerId":"i","correlationId":"c","command":"configure-issuer","body":{"timeZone":"Europe/Prague","businessDate":"2025-01-01","reversalValueDating":"ORIGINAL","accountingScript":[{"operationKind":"FEE","feeType":"F","contraAccount":"4100"},{"operationKind":"TRN","contraAccount":"2"}],"balanceAdjustmentReasons":["A","B"],"maxForwardValueDays":10,"maxBackValueDays":null}}
+{"issuerId":"i","correlationId":"c","command":"define-product","body":{"productReference":"P","currency":"CZK","workingMode":"PAY_NOW","feeTypes":["F"],"defaultCreditLimitAmount":{"value":0,"exponent":2,"isoCode":"CZK"}}}
+{"issuerId":"i","correlationId":"c","command":"define-bonus-program","body":{"bonusProgramReference":"B","monetary":true,"loyaltyUnits":["POINT"]}}
+{"issuerId":"i","correlationId":"c","command":"open-account","body":{"issuerAccountExternalReference":"A","productReference":"P","creditLimitAmount":{"value":100,"exponent":0,"isoCode":"JPY"},"parentExternalReference":"A0","parentAccountReference":"10000000000000000001","bonusProgramReferences":[],"noParentNotification":false,"noOtbCheck":true},"expect":{"openToBuy":{"value":1,"exponent":2,"isoCode":"EUR"}}}
+{"issuerId":"i","correlationId":"c","command":"advance-business-date","postingDate":null,"body":{"businessDate":"2025-02-28"}}
+{"issuerId":"i","correlationId":"c","command":"set-credit-limit","account":{"accountReference":"10000000000000000001"},"body":{"creditLimitAmount":{"value":100,"exponent":2,"isoCode":"EUR"}}}
+{"issuerId":"i","correlationId":"c","command":"close-account","account":{"issuerAccountExternalReference":"A"},"postingDate":"2025-01-01T00:00:00+01:00"}
+{"issuerId":"i","correlationId":"c","command":"post-fee-operation","account":{"issuerAccountExternalReference":"A"},"body":{"feeType":"F","subFeeType":"S","frequency":"MONTHLY","adjustment":true,"adjustmentReason":"DISPUTE_RESULT","referenceAmount":{"value":-1500,"exponent":2,"isoCode":"EUR"},"externalOperationDate":"2023-01-02T14:20:34.715Z","externalOperationReference":"F1","externalOperationServicePoster":"ISSUER","valueDate":"2023-01-02","description":"poplatek za vedení účtu","externalOperationCode":"X"}}
+{"issuerId":"i","correlationId":"c","command":"post-bonus-operation","account":{"issuerAccountExternalReference":"A"},"body":{"bonusProgramReference":"B","loyaltyPointAmount":{"unit":"POINT","cumulatedValue":-7},"rewardedOperationIdentifier":{"operationId":"1000000000000001"},"rewardedExternalMatchingOperationDate":"2023-01-02T14:20:34Z","rewardedExternalMatchingOperationReference":"R","rewardedExternalMatchingOperationServicePoster":"P","externalOperationDate":"2023-01-02T14:20:34.715Z","externalOperationReference":"F1","externalOperationServicePoster":"ISSUER"}}
+{"issuerId":"i","correlationId":"c","command":"post-interest-operation","account":{"issuerAccountExternalReference":"A"},"body":{"interestType":"CREDIT","referenceAmount":{"value":-1,"exponent":2,"isoCode":"EUR"},"externalOperationDate":"2023-01-02T14:20:34.715Z","externalOperationReference":"F1","externalOperationServicePoster":"ISSUER"}}
+{"issuerId":"i","correlationId":"c","command":"post-payment-operation","account":{"issuerAccountExternalReference":"A"},"body":{"paymentChannel":"DIRECT_DEBIT","paymentReason":"R","sepa":true,"referenceAmount":{"value":-1,"exponent":2,"isoCode":"EUR"},"externalOperationDate":"2023-01-02T14:20:34.715Z","externalOperationReference":"F1","externalOperationServicePoster":"ISSUER"},"expect":{"accountBalance":{"value":-1,"exponent":2,"isoCode":"EUR"}}}
+{"issuerId":"i","correlationId":"c","command":"post-balance-adjustment-operation","account":{"issuerAccountExternalReference":"A"},"body":{"balanceAdjustmentReason":"ROUNDING","referenceAmount":{"value":-1,"exponent":2,"isoCode":"EUR"},"externalOperationDate":"2023-01-02T14:20:34.715Z","externalOperationReference":"F1","externalOperationServicePoster":"ISSUER"}}
+{"issuerId":"i","correlationId":"c","command":"post-reimbursement-operation","account":{"issuerAccountExternalReference":"A"},"body":{"reimbursementType":"PARTIAL","referenceAmount":{"value":1,"exponent":2,"isoCode":"EUR"},"externalOperationDate":"2023-01-02T14:20:34.715Z","externalOperationReference":"F1","externalOperationServicePoster":"ISSUER"}}
+{"issuerId":"i","correlationId":"c","command":"post-load-operation","account":{"issuerAccountExternalReference":"A"},"body":{"paymentChannel":"ONLINE","referenceAmount":{"value":-1,"exponent":2,"isoCode":"EUR"},"externalOperationDate":"2023-01-02T14:20:34.715Z","externalOperationReference":"F1","externalOperationServicePoster":"ISSUER"}}
+{"issuerId":"i","correlationId":"c","command":"post-unload-operation","account":{"issuerAccountExternalReference":"A"},"body":{"referenceAmount":{"value":1,"exponent":2,"isoCode":"EUR"},"externalOperationDate":"2023-01-02T14:20:34.715Z","externalOperationReference":"F1","externalOperationServicePoster":"ISSUER"}}
+{"issuerId":"i","correlationId":"c","command":"post-transaction-operation","account":{"issuerAccountExternalReference":"A"},"body":{"operationCode":"LOAD","transactionAmount":{"value":1,"exponent":3,"isoCode":"TND"},"transactionDate":"2023-01-02T14:20:34.715+01:00","merchantCategoryCode":"5411","cardAcceptorName":"N","cardAcceptorCity":"C","cardAcceptorCountry":"276","cardAcceptorIdCode":"I","approvalCode":"Q","acquirerReferenceData":"74929322339221205103725","cardReference":"K","maskedPan":"454617******1630","referenceAmount":{"value":1,"exponent":2,"isoCode":"EUR"},"externalOperationDate":"2023-01-02T14:20:34.715Z","externalOperationReference":"F1","externalOperationServicePoster":"ISSUER"}}
+{"issuerId":"i","correlationId":"c","command":"reverse-fee-operation","account":{"issuerAccountExternalReference":"A"},"body":{"reversalReason":"REVERSAL_ON_DEMAND","feeType":"F","referenceAmount":{"value":-1,"exponent":2,"isoCode":"EUR"},"externalMatchingOperationDate":"2023-01-02T14:20:34.715Z","externalMatchingOperationReference":"F1","externalMatchingOperationServicePoster":"ISSUER","externalOperationDate":"2023-01-02T14:20:34.715Z","externalOperationReference":"R1","externalOperationServicePoster":"ISSUER"}}
+ { "issuerId" : "i" , "correlationId" :"c",	"command": "close-account" , "account":{ "accountReference":"10000000000000000001" } , "body" : { } } 
+"#;
+
+    /// What stands in for a part of a line, each for a rule of JSON or of commands.
+    const PIECES: &[&str] = &[
+        "",
+        "\"",
+        "\\",
+        "\\u0041",
+        "\\n",
+        "{",
+        "}",
+        "{}",
+        "[",
+        "]",
+        "[]",
+        "[1,2]",
+        ",",
+        ":",
+        " ",
+        "\t",
+        "\r",
+        "\n",
+        "\u{1}",
+        "\u{7f}",
+        "é",
+        "0",
+        "-0",
+        "01",
+        "-",
+        "1.0",
+        "1e3",
+        "7",
+        "123456789012345678",
+        "9223372036854775807",
+        "9223372036854775808",
+        "-9223372036854775808",
+        "null",
+        "true",
+        "false",
+        "nul",
+        "\"x\":1,",
+        "\"feeType\":\"F\",",
+        "\"feeType \":\"F\",",
+        "\"body\":{},",
+        "4546172396081630",
+        "[[[[[[[[1]]]]]]]]",
+    ];
+
+    fn is_read_alike(text: &str) -> bool {
+        assert_eq!(parse(text), parse_any(text), "{text}");
+        let mut entries = Entries::new();
+        let is_plain = scan(text, &mut entries).is_some();
+        if is_plain {
+            let tree: Json<'_> = serde_json::from_str(text).expect("what is plain is JSON");
+            assert_eq!(entries.as_slice(), of_tree(&tree), "{text}");
+        }
+        is_plain
+    }
+
+    /// Whatever the short way accepts, it reads as the long way does; and it accepts what programs
+    /// write.
+    #[test]
+    fn the_short_way_reads_what_the_long_way_reads() {
+        let history = History {
+            accounts: 10,
+            operations: 300,
+            seed: 3,
+        };
+        let mut made = Vec::new();
+        generate(history, &mut made).expect("memory takes it");
+        let made = String::from_utf8(made).expect("text");
+        let lines = || COMMANDS.lines().skip(1).chain(made.lines());
+        for line in lines() {
+            assert!(is_read_alike(line), "{line}");
+            assert!(parse(line).is_ok(), "{line}");
+        }
+
+        let mut random = ChaCha8Rng::seed_from_u64(11);
+        let mut below = |bound: usize| random.next_u32() as usize % bound;
+        let (mut plain, mut other) = (0, 0);
+        // The commands above several times each, since they have more of the fields.
+        for line in lines().chain((0..40).flat_map(|_| COMMANDS.lines().skip(1))) {
+            let places: Vec<usize> = line.char_indices().map(|(place, _)| place).collect();
+            for _ in 0..25 {
+                let (from, until) = match below(6) {
+                    // A value, as far as that can be told without reading JSON.
+                    0..=2 => {
+                        let colons: Vec<_> = line.match_indices(':').collect();
+                        let (colon, _) = colons[below(colons.len())];
+                        let length = line[colon..].find([',', '}']).unwrap_or(1);
+                        (colon + 1, colon + length.max(1))
+                    }
+                    3 => (places[below(places.len())], line.len()),
+                    // Next to nothing, which finds the edges.
+                    4 => {
+                        let place = below(places.len() - 1);
+                        (places[place], places[place + below(2)])
+                    }
+                    _ => {
+                        let from = places[below(places.len())];
+                        (from, places[below(places.len())].max(from))
+                    }
+                };
+                let piece = PIECES[below(PIECES.len())];
+                let mutant = format!("{}{piece}{}", &line[..from], &line[until..]);
+                *if is_read_alike(&mutant) {
+                    &mut plain
+                } else {
+                    &mut other
+                } += 1;
+            }
+        }
+        assert!(
+            plain > 1_000 && other > 1_000,
+            "{plain} plain, {other} other"
+        );
+    }
+}
