@@ -1,149 +1,171 @@
-//! Workloads for the benchmarks: the same requests in the same order every time.
+//! What the benchmarks have in common: operations of `ledger bench`'s workload, and ledgers that hold
+//! some.
 
-use ledger_core::command::{
-    AccountAction, AccountSelector, Command, ConfigureIssuer, DefineProduct, OnAccount,
-    OpenAccount, PostDetail, PostFee, PostOperation, Request, ReversalValueDating, Triplet,
-    WorkingMode,
-};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
+
+use ledger_api::Ledger;
+use ledger_api::bench::plan::{Plan, Share, Store};
+use ledger_api::bench::workload::{FIRST_DATE, Lane, Prediction, Workload};
+use ledger_core::command::{AccountSelector, AdvanceBusinessDate, Command, Request};
+use ledger_core::decide::{Batch, decide};
+use ledger_core::event::Record;
 use ledger_core::ids::{AccountIndex, AccountReference, CorrelationId};
-use ledger_core::money::{Amount, Currency};
-use ledger_core::text::{
-    FeeType, IssuerId, OperationReference, ProductReference, ServicePoster, TextError,
-};
-use ledger_core::time::{TimeZone, Timestamp};
+use ledger_core::state::{LedgerState, Recalled};
+use ledger_core::text::IssuerId;
+use ledger_core::time::{BusinessDate, Timestamp};
+use ledger_store::{Block, BlockBuilder, ChainHash, codec};
 
-/// 2 January 2023, 15:00 in Berlin: when everything in a benchmark happens.
-pub const NOW: Timestamp = Timestamp(1_672_668_000_000);
+/// When everything happens, unless a benchmark says otherwise: a day after the first operations were
+/// performed outside.
+pub const NOW: Timestamp = Timestamp(FIRST_DATE.0 + DAY_MILLIS);
 
-/// Accounts that postings are spread over.
-pub const ACCOUNTS: u32 = 100_000;
+const DAY_MILLIS: i64 = 86_400_000;
 
-/// The fixed parts of a posting.
-#[derive(Debug, Clone)]
-pub struct Workload {
-    issuer: IssuerId,
-    product: ProductReference,
-    fee_type: FeeType,
-    poster: ServicePoster,
-    currency: Currency,
-    zone: TimeZone,
-    /// Postings made so far.
-    made: u64,
+/// Operations of one client, none reversed or sent again.
+#[derive(Debug)]
+pub struct Operations {
+    workload: Workload,
+    lane: Lane,
+    prediction: Prediction,
 }
 
-impl Workload {
-    /// A workload that has made nothing yet.
-    ///
-    /// # Errors
-    /// Never: the texts are within their limits.
-    pub fn new() -> Result<Self, TextError> {
-        Ok(Self {
-            issuer: IssuerId::new("bench")?,
-            product: ProductReference::new("CLASSIC")?,
-            fee_type: FeeType::new("MANUAL_FEE")?,
-            poster: ServicePoster::new("ISSUER")?,
-            currency: Currency::from_code("EUR").expect("a currency"),
-            zone: TimeZone::from_name("Europe/Berlin").expect("a zone"),
-            made: 0,
-        })
-    }
-
-    /// The commands that open [`ACCOUNTS`] accounts.
+impl Operations {
+    /// Operations spread over so many accounts.
     #[must_use]
-    pub fn scene(&self) -> Vec<Request> {
-        let configure = Command::ConfigureIssuer(ConfigureIssuer {
-            time_zone: self.zone,
-            business_date: None,
-            reversal_value_dating: ReversalValueDating::BusinessDate,
-            accounting_script: Vec::new(),
-            balance_adjustment_reasons: Vec::new(),
-            value_date_ahead_days_max: None,
-            value_date_back_days_max: None,
+    pub fn on_accounts(accounts: u32) -> Self {
+        let workload = Workload::new(Plan {
+            // As many as a benchmark may ask for.
+            operations: 1 << 40,
+            accounts,
+            batch: 1,
+            clients: 1,
+            reversals: Share::NONE,
+            duplicates: Share::NONE,
+            hot: Share::NONE,
+            seed: 1,
+            store: Store::Sled,
         });
-        let define = Command::DefineProduct(DefineProduct {
-            reference: self.product.clone(),
-            currency: self.currency,
-            working_mode: WorkingMode::PayLater,
-            fee_types: vec![self.fee_type.clone()],
-            default_credit_limit: None,
-        });
-        let open = Command::OpenAccount(OpenAccount {
-            external_reference: None,
-            product: self.product.clone(),
-            credit_limit: None,
-            parent: None,
-            parent_reference: None,
-            bonus_programs: Vec::new(),
-            no_parent_notification: false,
-            no_otb_check: false,
-        });
-        let openings = std::iter::repeat_n(open, usize::try_from(ACCOUNTS).unwrap_or(0));
-        let commands = [configure, define].into_iter().chain(openings);
-        (0..)
-            .zip(commands)
-            .map(|(n, command)| self.request(u64::MAX - n, command))
-            .collect()
-    }
-
-    /// The next `count` postings: fees, each on another account, none seen before.
-    pub fn postings(&mut self, count: u64) -> Vec<Request> {
-        let first = self.made;
-        self.made += count;
-        (first..self.made).map(|n| self.posting(n)).collect()
-    }
-
-    fn posting(&self, n: u64) -> Request {
-        // Scattered like the accounts of a card portfolio, not in order of opening.
-        let place = scatter(n) % u64::from(ACCOUNTS);
-        let account = AccountIndex(u32::try_from(place).unwrap_or(0));
-        let reference = OperationReference::new(&format!("F{n:011}"));
-        let operation = PostOperation {
-            triplet: Triplet {
-                date: NOW,
-                reference: reference.expect("twelve characters"),
-                service_poster: self.poster.clone(),
-            },
-            reference_amount: Some(Amount {
-                minor: 150,
-                currency: self.currency,
-            }),
-            value_date: None,
-            description: None,
-            external_code: None,
-            detail: PostDetail::Fee(PostFee {
-                fee_type: self.fee_type.clone(),
-                sub_fee_type: None,
-                frequency: None,
-                adjustment: false,
-                adjustment_reason: None,
-            }),
-        };
-        self.request(
-            n,
-            Command::OnAccount(OnAccount {
-                account: AccountSelector::Reference(AccountReference::of(account)),
-                posting_date: None,
-                action: AccountAction::Post(operation),
-            }),
-        )
-    }
-
-    fn request(&self, n: u64, command: Command) -> Request {
-        // As scattered as random identifiers, and different for every n.
-        let halves = u128::from(scatter(n)) << 64 | u128::from(n);
-        let correlation = CorrelationId(halves.to_le_bytes());
-        Request {
-            issuer: self.issuer.clone(),
-            correlation,
-            command,
+        Self {
+            lane: workload.lanes().swap_remove(0),
+            prediction: workload.prediction(),
+            workload,
         }
     }
+
+    /// The commands that open the accounts.
+    pub fn scene(&self) -> impl Iterator<Item = Vec<Request>> {
+        self.workload.scene()
+    }
+
+    /// The next operations.
+    pub fn next(&mut self, count: usize) -> Vec<Request> {
+        self.lane.next(count, &mut self.prediction)
+    }
 }
 
-/// A number without pattern for each number (the finalizer of `SplitMix64`).
-fn scatter(n: u64) -> u64 {
-    let n = n.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let n = (n ^ (n >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let n = (n ^ (n >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    n ^ (n >> 31)
+/// A state with the accounts of `operations`, and nothing on them.
+#[must_use]
+pub fn state_of(operations: &Operations) -> LedgerState {
+    let mut state = LedgerState::default();
+    for requests in operations.scene() {
+        decided(&mut state, requests);
+    }
+    state
+}
+
+/// Decides requests that name nothing earlier.
+pub fn decided(state: &mut LedgerState, requests: Vec<Request>) -> Batch {
+    decide(state, requests, NOW, &Recalled::default())
+}
+
+/// Records framed as the engine frames a batch.
+#[must_use]
+pub fn blocks_of(records: &[Record], chain: &mut ChainHash) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    let mut builder: Option<BlockBuilder> = None;
+    let mut buffer = Vec::new();
+    let mut seal = |builder: BlockBuilder, blocks: &mut Vec<Block>| {
+        let block = builder.seal(*chain);
+        *chain = block.chain();
+        blocks.push(block);
+    };
+    for record in records {
+        codec::encode(&record.event, &mut buffer);
+        if let Some(full) = builder.take_if(|builder| !builder.fits(buffer.len())) {
+            seal(full, &mut blocks);
+        }
+        builder
+            .get_or_insert_with(|| BlockBuilder::new(record.seq.0, record.recorded_at.0))
+            .push(&buffer)
+            .expect("a record fits into an empty block");
+    }
+    if let Some(last) = builder {
+        seal(last, &mut blocks);
+    }
+    blocks
+}
+
+/// Time of `work` over so many inputs, which are all made beforehand: made in between, they would give
+/// the engine time that is not counted.
+pub fn timed<T>(rounds: u64, make: impl FnMut(u64) -> T, work: impl FnMut(T)) -> Duration {
+    let inputs: Vec<_> = (0..rounds).map(make).collect();
+    let started = Instant::now();
+    inputs.into_iter().for_each(work);
+    started.elapsed()
+}
+
+/// The account of a ledger that [`year_on_one_account`] made.
+#[must_use]
+pub fn the_account() -> AccountSelector {
+    AccountSelector::Reference(AccountReference::of(AccountIndex(0)))
+}
+
+/// A ledger in an empty directory whose one account was posted to evenly over a year of business
+/// dates.
+#[must_use]
+pub fn year_on_one_account(dir: &Path, count: usize) -> Ledger {
+    let clock = Arc::new(AtomicI64::new(NOW.0));
+    let now = {
+        let clock = Arc::clone(&clock);
+        move || Timestamp(clock.load(Ordering::Relaxed))
+    };
+    let ledger = Ledger::open_with_clock(dir, now).expect("a ledger opens");
+    let mut operations = Operations::on_accounts(1);
+    let submit = |requests| {
+        let answers = ledger.submit_many(requests).expect("answers");
+        assert!(answers.iter().all(|answer| answer.outcome.is_ok()));
+    };
+    operations.scene().for_each(submit);
+    for day in 1..=DAYS {
+        let today = NOW.0 + day * DAY_MILLIS;
+        clock.store(today, Ordering::Relaxed);
+        submit(vec![advance_to(day, today)]);
+        let days = usize::try_from(DAYS).expect("a year is short");
+        let until = |day: i64| count * usize::try_from(day).expect("a day of the year") / days;
+        submit(operations.next(until(day) - until(day - 1)));
+    }
+    ledger
+}
+
+/// Days over which [`year_on_one_account`] posts.
+pub const DAYS: i64 = 365;
+
+/// The business date on a day of that year.
+#[must_use]
+pub fn business_date(day: i64) -> BusinessDate {
+    let days = (NOW.0 + day * DAY_MILLIS) / DAY_MILLIS;
+    BusinessDate(i32::try_from(days).expect("a day of this century"))
+}
+
+fn advance_to(day: i64, today: i64) -> Request {
+    Request {
+        issuer: IssuerId::new("bench").expect("a short name"),
+        correlation: CorrelationId(u128::from(today.unsigned_abs()).to_be_bytes()),
+        command: Command::AdvanceBusinessDate(AdvanceBusinessDate {
+            business_date: business_date(day),
+        }),
+    }
 }

@@ -1,5 +1,6 @@
 //! Commands of the command line, and what they exit with.
 
+mod bench;
 mod generate;
 mod replay;
 mod show;
@@ -42,6 +43,8 @@ enum Command {
     Verify(DataArgs),
     /// Write a made-up card history in the replay format.
     Generate(generate::GenerateArgs),
+    /// Measure this machine: what is posted a second, at which latency, at which cost.
+    Bench(bench::BenchArgs),
 }
 
 /// Where the ledger is.
@@ -65,6 +68,11 @@ enum CliError {
     Api(#[from] ApiError),
     #[error(transparent)]
     Replay(#[from] ledger_api::replay::ReplayError),
+    #[error(transparent)]
+    Bench(#[from] ledger_api::bench::BenchError),
+    /// The process that ran the stage has said why.
+    #[error("a stage of the benchmark failed")]
+    Stage,
     #[error("the output cannot be written: {0}")]
     Output(#[from] io::Error),
 }
@@ -124,6 +132,7 @@ fn dispatch(cli: &Cli, out: &mut impl Write) -> Result<Ended, CliError> {
         }
         Command::Verify(args) => with_ledger(args, |ledger| show::verify(ledger, cli.json, out)),
         Command::Generate(args) => generate::run(args, out),
+        Command::Bench(args) => bench::run(args, cli.json, out),
     }
 }
 
@@ -156,6 +165,8 @@ fn report(error: &CliError, json: bool) {
     let code = match error {
         CliError::Api(error) => error.code(),
         CliError::Replay(ledger_api::replay::ReplayError::Ledger(error)) => error.code(),
+        CliError::Bench(error) => error.code(),
+        CliError::Stage => "BENCH_FAILED",
         CliError::NoLedger(_) => "LEDGER_NOT_FOUND",
         CliError::Usage(_) => "INVALID_REQUEST",
         CliError::File { .. } | CliError::Replay(_) | CliError::Output(_) => "IO",

@@ -4,6 +4,7 @@
 //! commands in JSON, [`replay`] carries out whole files of them. This crate translates and decides
 //! nothing: rules live in `ledger-core`, durability in `ledger-store`.
 
+pub mod bench;
 pub mod clock;
 mod dates;
 pub mod error;

@@ -1,0 +1,65 @@
+//! How many records a second does each log append, durable, by records in an append?
+//!
+//! Blocks are framed beforehand; what is timed is the log alone, with its sync.
+
+use std::time::Duration;
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use ledger_benches::{Operations, blocks_of, decided, timed};
+use ledger_core::state::LedgerState;
+use ledger_store::{EventLog, SledLog};
+
+/// A log, and the directory that goes when it does.
+type Backend = (&'static str, fn() -> (Box<dyn EventLog>, tempfile::TempDir));
+
+const BACKENDS: [Backend; 1] = [("sled", || {
+    let dir = directory();
+    let log = SledLog::open(dir.path()).expect("a log opens");
+    (Box::new(log), dir)
+})];
+
+fn appending(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("append");
+    for (name, open) in BACKENDS {
+        for records in [1, 64, 1_024, 8_192] {
+            group.throughput(Throughput::Elements(records as u64));
+            group.bench_function(BenchmarkId::new(name, records), |bencher| {
+                let (mut log, _dir) = open();
+                let mut chain = log.head().chain;
+                let mut operations = Operations::on_accounts(1_000);
+                let mut state = LedgerState::default();
+                for requests in operations.scene() {
+                    let opened = decided(&mut state, requests).records;
+                    let blocks = blocks_of(&opened, &mut chain);
+                    log.append(&blocks).expect("appended");
+                }
+                bencher.iter_custom(|rounds| {
+                    timed(
+                        rounds,
+                        |_| {
+                            let batch = decided(&mut state, operations.next(records));
+                            blocks_of(&batch.records, &mut chain)
+                        },
+                        |blocks| log.append(&blocks).expect("appended"),
+                    )
+                });
+            });
+        }
+    }
+    group.finish();
+}
+
+/// In the build directory: where temporary files usually go may be in memory.
+fn directory() -> tempfile::TempDir {
+    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory")
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default()
+        .sample_size(10)
+        .warm_up_time(Duration::from_secs(1))
+        .measurement_time(Duration::from_secs(2));
+    targets = appending
+}
+criterion_main!(benches);

@@ -1,0 +1,38 @@
+//! What do the last 50 operations of an account cost, read from the log, when it has few and when it
+//! has very many?
+
+use std::time::Duration;
+
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use ledger_benches::{the_account, year_on_one_account};
+
+const PAGE: usize = 50;
+
+fn reading(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("statement_page");
+    for count in [1_000, 1_000_000] {
+        let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
+        let ledger = year_on_one_account(dir.path(), count);
+        let account = the_account();
+        group.bench_function(BenchmarkId::from_parameter(count), |bencher| {
+            bencher.iter(|| {
+                let page = ledger
+                    .latest_operations(None, &account, PAGE)
+                    .expect("a page");
+                assert_eq!(page.len(), PAGE);
+                page
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default()
+        .sample_size(10)
+        .warm_up_time(Duration::from_secs(1))
+        .measurement_time(Duration::from_secs(2));
+    targets = reading
+}
+criterion_main!(benches);
