@@ -9,8 +9,10 @@
 pub mod block;
 pub mod checkpoint;
 pub mod codec;
+pub mod deciding;
 pub mod error;
 pub mod event_log;
+pub mod framing;
 mod guard;
 mod head;
 mod manifest;

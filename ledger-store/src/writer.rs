@@ -15,27 +15,28 @@
 //! After a failed append what is on disk is unknown. Everyone waiting is told so, and nothing is
 //! accepted any more until the log is opened again.
 
-use std::collections::VecDeque;
+mod gate;
+
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use ledger_core::command::Request;
-use ledger_core::decide::{Answer, Batch, decide_prepared};
+use ledger_core::decide::{Answer, Batch};
 use ledger_core::event::Record;
-use ledger_core::ids::Seq;
-use ledger_core::state::{LedgerState, Prepared, Recalled, RecordKeys, RetainedKeys};
+use ledger_core::state::{LedgerState, RecordKeys, RetainedKeys};
 use ledger_core::time::Timestamp;
-use parking_lot::{Condvar, Mutex};
+use parking_lot::Mutex;
 use thiserror::Error;
 use tokio::sync::oneshot;
 
-use crate::block::{Block, BlockBuilder, ChainHash};
+use self::gate::Gate;
 use crate::checkpoint::Checkpointer;
-use crate::codec;
+use crate::deciding::Deciding;
 use crate::error::StoreError;
-use crate::event_log::{EventLog, LogHead, LogReader};
+use crate::event_log::{EventLog, LogHead};
+use crate::framing::Framing;
 use crate::reader::Reader;
 
 /// Most requests in one submission.
@@ -47,13 +48,8 @@ pub const BATCH_REQUESTS_MAX: usize = 8_192;
 /// Decided batches that wait for the disk, and durable ones that wait to be shown. Two keep the
 /// threads busy; more only add latency.
 const BATCHES_WAITING_MAX: usize = 2;
-/// Requests decided in one go: what they touch fits the second-level cache of a processor.
-const GO_REQUESTS_MAX: usize = 256;
 /// Records shown to readers at a time: readers wait no longer than this takes.
 const PUBLISH_RECORDS_MAX: usize = 1_024;
-/// Records kept as they were decided, at least, for commands that come again and for reversals, most
-/// of which follow soon after what they are about.
-const RECENT_RECORDS: usize = 32_768;
 /// How long nothing must have come before the log is given time to settle.
 const IDLE: Duration = Duration::from_secs(1);
 
@@ -153,20 +149,16 @@ impl Writer {
         let failure = Arc::new(Failure::default());
         let retained = Arc::new(Mutex::new(state.retained_bytes()));
         let decider = Decider {
-            state,
-            log: log.reader(),
-            prepared: Prepared::default(),
-            recent: Recent::default(),
+            deciding: Deciding::new(state, log.reader()),
             reader: reader.clone(),
             gate: Arc::clone(&gate),
             failure: Arc::clone(&failure),
             retained: Arc::clone(&retained),
         };
         let appender = Appender {
-            chain: log.head().chain,
+            framing: Framing::after(log.head().chain),
             log,
             failure: Arc::clone(&failure),
-            buffer: Vec::new(),
         };
         let threads = Threads {
             decider: spawn("ledger-decider", move || {
@@ -294,10 +286,7 @@ impl Ticket {
 }
 
 struct Decider {
-    state: LedgerState,
-    log: Arc<dyn LogReader>,
-    prepared: Prepared,
-    recent: Recent,
+    deciding: Deciding,
     reader: Reader,
     gate: Arc<Gate>,
     failure: Arc<Failure>,
@@ -321,20 +310,13 @@ impl Decider {
                 jobs.push(job);
             }
             self.gate.leave(count);
-            let mut batch = Batch {
-                records: self.recent.spare_room(self.reader.durable()),
-                ..Batch::default()
-            };
-            match self.decide(&mut jobs, now(), &mut batch) {
-                Ok(answers) => {
-                    let records = self.recent.keep(batch.records);
-                    *self.retained.lock() = self.state.retained_bytes();
-                    let replies = jobs.into_iter().map(|job| job.reply).zip(answers).collect();
-                    let keys = batch.keys;
+            match self.decide(&mut jobs, now()) {
+                Ok((batch, answers)) => {
+                    *self.retained.lock() = self.deciding.retained_bytes();
                     let passed_on = decided.send(Decided {
-                        records,
-                        keys,
-                        replies,
+                        records: self.deciding.end(batch.records),
+                        keys: batch.keys,
+                        replies: jobs.into_iter().map(|job| job.reply).zip(answers).collect(),
                         head: LogHead::EMPTY,
                     });
                     if passed_on.is_err() {
@@ -356,116 +338,26 @@ impl Decider {
         &mut self,
         jobs: &mut [Job],
         now: Timestamp,
-        batch: &mut Batch,
-    ) -> Result<Vec<Vec<Answer>>, SubmitError> {
+    ) -> Result<(Batch, Vec<Vec<Answer>>), SubmitError> {
         if let Some(reason) = self.failure.reason() {
             return Err(SubmitError::Stopped {
                 reason: Some(reason),
             });
         }
+        let mut batch = self.deciding.begin(self.reader.durable());
         let mut answers = Vec::with_capacity(jobs.len());
         for job in jobs {
-            let mut requests = std::mem::take(&mut job.requests).into_iter();
-            batch.answers.reserve_exact(requests.len());
-            while requests.len() > 0 {
-                let go = requests.len().min(GO_REQUESTS_MAX);
-                self.state
-                    .prepare(&requests.as_slice()[..go], &mut self.prepared);
-                // What earlier goes decided is in the state, and lost if this fails; but then nothing
-                // is ever appended again, so nothing of it has happened.
-                let recalled = self.recall(&batch.records).map_err(|error| {
-                    // A log that cannot be read back must not be written on.
-                    let reason = Some(self.failure.set(error));
-                    SubmitError::Stopped { reason }
+            let requests = std::mem::take(&mut job.requests);
+            // A log that cannot be read back must not be written on. What was decided of this batch is
+            // lost with it: nothing is ever appended again, so nothing of it has happened.
+            self.deciding
+                .decide(requests, now, &mut batch)
+                .map_err(|error| SubmitError::Stopped {
+                    reason: Some(self.failure.set(error)),
                 })?;
-                decide_prepared(
-                    &mut self.state,
-                    requests.by_ref().take(go),
-                    &self.prepared,
-                    now,
-                    &recalled,
-                    batch,
-                );
-            }
             answers.push(std::mem::take(&mut batch.answers));
         }
-        Ok(answers)
-    }
-
-    /// Reads back what the prepared requests may need of the records before this batch.
-    fn recall(&self, batch: &[Record]) -> Result<Recalled, StoreError> {
-        let list = self.prepared.recall_list();
-        let before = batch.first().map_or(list.len(), |first| {
-            list.partition_point(|seq| *seq < first.seq)
-        });
-        let mut block = None;
-        let records = list[..before].iter().map(|seq| {
-            let recent = self.recent.record(*seq).cloned();
-            recent
-                .map_or_else(|| self.read(*seq, &mut block), Ok)
-                .map(Arc::new)
-        });
-        Ok(Recalled::new(records.collect::<Result<Vec<_>, _>>()?))
-    }
-
-    /// Reads a record from the log. Records are asked for in order, so the last block may do again.
-    fn read(&self, seq: Seq, last: &mut Option<Block>) -> Result<Record, StoreError> {
-        let missing = || StoreError::Damaged {
-            place: format!("record {}", seq.0),
-            what: "is not in the log any more".to_owned(),
-        };
-        let block = match last.take() {
-            Some(block) if block.record(seq.0).is_some() => block,
-            Some(_) | None => self.log.block_with(seq.0)?.ok_or_else(missing)?,
-        };
-        codec::decode(last.insert(block), seq.0)?.ok_or_else(missing)
-    }
-}
-
-/// The batches decided last, oldest first: all that may not be durable yet, since the log does not have
-/// them, and some more, to spare reading the log.
-#[derive(Default)]
-struct Recent {
-    batches: VecDeque<Arc<Vec<Record>>>,
-    records: usize,
-}
-
-impl Recent {
-    /// An empty vector, with the room of a batch that is not needed any more if there is one.
-    fn spare_room(&mut self, durable: Seq) -> Vec<Record> {
-        let oldest = self
-            .batches
-            .front()
-            .and_then(|batch| Some((batch.len(), batch.last()?.seq)));
-        let Some((count, _)) = oldest
-            .filter(|(count, last)| *last <= durable && self.records - count >= RECENT_RECORDS)
-        else {
-            return Vec::new();
-        };
-        self.records -= count;
-        // Another thread may just be letting go of it; then it is freed there.
-        let mut records = self
-            .batches
-            .pop_front()
-            .and_then(Arc::into_inner)
-            .unwrap_or_default();
-        records.clear();
-        records
-    }
-
-    fn keep(&mut self, records: Vec<Record>) -> Arc<Vec<Record>> {
-        let records = Arc::new(records);
-        if !records.is_empty() {
-            self.records += records.len();
-            self.batches.push_back(Arc::clone(&records));
-        }
-        records
-    }
-
-    fn record(&self, seq: Seq) -> Option<&Record> {
-        let after = self.batches.partition_point(|batch| batch[0].seq <= seq);
-        let batch = self.batches.get(after.checked_sub(1)?)?;
-        batch.get(usize::try_from(seq.0 - batch[0].seq.0).ok()?)
+        Ok((batch, answers))
     }
 }
 
@@ -481,9 +373,8 @@ impl Drop for Decider {
 
 struct Appender {
     log: Box<dyn EventLog>,
-    chain: ChainHash,
+    framing: Framing,
     failure: Arc<Failure>,
-    buffer: Vec<u8>,
 }
 
 impl Appender {
@@ -542,11 +433,11 @@ impl Appender {
     fn write(&mut self, group: &mut [Decided]) -> Result<(), StoreError> {
         let mut blocks = Vec::new();
         for decided in group {
-            self.seal(&decided.records, &mut blocks)?;
+            self.framing.frame(&decided.records, &mut blocks)?;
             if let Some(last) = decided.records.last() {
                 decided.head = LogHead {
                     last_seq: last.seq.0,
-                    chain: self.chain,
+                    chain: self.framing.chain(),
                 };
             }
         }
@@ -554,33 +445,6 @@ impl Appender {
             return Ok(());
         }
         self.log.append(&blocks)
-    }
-
-    /// Frames one batch. A batch is recorded at one time, and so are the records of a block.
-    fn seal(&mut self, records: &[Record], blocks: &mut Vec<Block>) -> Result<(), StoreError> {
-        let mut builder: Option<BlockBuilder> = None;
-        for record in records {
-            codec::encode(&record.event, &mut self.buffer);
-            let fits = builder
-                .as_ref()
-                .is_some_and(|builder| builder.fits(self.buffer.len()));
-            if !fits && let Some(full) = builder.take() {
-                blocks.push(self.chained(full));
-            }
-            builder
-                .get_or_insert_with(|| BlockBuilder::new(record.seq.0, record.recorded_at.0))
-                .push(&self.buffer)?;
-        }
-        if let Some(last) = builder {
-            blocks.push(self.chained(last));
-        }
-        Ok(())
-    }
-
-    fn chained(&mut self, builder: BlockBuilder) -> Block {
-        let block = builder.seal(self.chain);
-        self.chain = block.chain();
-        block
     }
 }
 
@@ -607,54 +471,6 @@ fn publish(reader: &Reader, mut checkpointer: Option<Checkpointer>, durable: &Re
     }
     if let Some(checkpointer) = &mut checkpointer {
         checkpointer.write(head, reader.books().general_ledger().totals());
-    }
-}
-
-/// Counts the requests that wait, so that the queue is bounded in requests, not in submissions.
-#[derive(Debug, Default)]
-struct Gate {
-    waiting: Mutex<Waiting>,
-    left: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct Waiting {
-    requests: usize,
-    /// Nobody takes requests any more, so nobody may wait for room.
-    closed: bool,
-}
-
-impl Gate {
-    fn try_enter(&self, requests: usize) -> bool {
-        let mut waiting = self.waiting.lock();
-        let free = waiting.has_room(requests);
-        if free {
-            waiting.requests += requests;
-        }
-        free
-    }
-
-    fn enter(&self, requests: usize) {
-        let mut waiting = self.waiting.lock();
-        self.left
-            .wait_while(&mut waiting, |waiting| !waiting.has_room(requests));
-        waiting.requests += requests;
-    }
-
-    fn leave(&self, requests: usize) {
-        self.waiting.lock().requests -= requests;
-        self.left.notify_all();
-    }
-
-    fn close(&self) {
-        self.waiting.lock().closed = true;
-        self.left.notify_all();
-    }
-}
-
-impl Waiting {
-    fn has_room(&self, requests: usize) -> bool {
-        self.closed || self.requests + requests <= QUEUE_REQUESTS_MAX
     }
 }
 

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use ledger_core::command::Request;
 use ledger_core::decide::{Answer, decide};
 use ledger_core::event::Record;
+use ledger_core::fingerprint::FingerprintIndex;
 use ledger_core::projection::books::Books;
-use ledger_core::state::{LedgerState, Recalled};
+use ledger_core::projection::gist::Gist;
+use ledger_core::state::{LedgerState, Recalled, RecordKeys};
 use ledger_core::time::Timestamp;
 
 /// A log in memory, the writer's state over it, and a reader's books.
@@ -51,6 +53,44 @@ impl Engine {
             books.apply(record);
         }
         let state = LedgerState::replay(log.iter().map(AsRef::as_ref));
+        Self { log, state, books }
+    }
+
+    /// A writer and a reader restored from the gists of the records before `end`, taken in chunks of
+    /// `chunk` records as a checkpoint would, and from the records after that.
+    #[must_use]
+    pub fn restored(self, chunk: usize, end: usize) -> Self {
+        let log = self.log;
+        let (before, after) = log.split_at(end);
+        let mut books = Books::default();
+        let mut folded = Books::default();
+        for records in before.chunks(chunk) {
+            let gists: Vec<_> = records.iter().map(|record| Gist::of(record)).collect();
+            let whole = records.iter().map(AsRef::as_ref);
+            let whole = whole.zip(&gists).filter(|(_, gist)| gist.needs_record());
+            let last_seq = records.last().expect("a chunk has records").seq;
+            books.restore(whole.map(|(record, _)| record), &gists, last_seq);
+            // A checkpoint has the totals as they were at the end of the chunk.
+            records.iter().for_each(|record| folded.apply(record));
+            books.restore_totals(folded.general_ledger().totals().to_vec());
+        }
+        let keys = before.iter().map(|r| (RecordKeys::of(r), r.seq));
+        let triplets = keys.clone();
+        let mut state = before.last().map_or_else(LedgerState::default, |last| {
+            LedgerState::restored(
+                books.portfolio().clone(),
+                FingerprintIndex::of(keys.map(|(keys, seq)| (keys.correlation, seq))),
+                FingerprintIndex::of(
+                    triplets.filter_map(|(keys, seq)| keys.triplet.map(|key| (key, seq))),
+                ),
+                last.seq,
+                last.recorded_at,
+            )
+        });
+        for record in after {
+            state.apply(record);
+            books.apply(record);
+        }
         Self { log, state, books }
     }
 

@@ -40,6 +40,29 @@ proptest! {
         prop_assert_eq!(answers, expected);
     }
 
+    /// Books and writer restored from a checkpoint are those that read the whole log, and go on as they
+    /// would.
+    #[test]
+    fn a_checkpoint_is_invisible(
+        steps in strategy::history(1..60),
+        at in any::<prop::sample::Index>(),
+        chunk in 1_usize..40,
+        end in any::<prop::sample::Index>(),
+    ) {
+        let (_, expected) = run(&steps);
+        let (before, after) = steps.split_at(at.index(steps.len()));
+        let (engine, mut answers) = run(before);
+        let end = end.index(engine.log().count() + 1);
+        let (books, portfolio) = (engine.books().clone(), engine.state().portfolio().clone());
+        let mut engine = engine.restored(chunk, end);
+        prop_assert_eq!(engine.books(), &books);
+        prop_assert_eq!(engine.state().portfolio(), &portfolio);
+        for step in after {
+            answers.push(engine.submit_one(step.request.clone(), step.now));
+        }
+        prop_assert_eq!(answers, expected);
+    }
+
     /// Every event is read back from its bytes as it was written, and nothing is left over.
     #[test]
     fn events_survive_their_encoding(steps in strategy::history(1..60)) {

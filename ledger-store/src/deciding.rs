@@ -1,0 +1,178 @@
+//! The deciding half of the writer: the state, and the records deciding may have to look back at.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use ledger_core::command::Request;
+use ledger_core::decide::{Batch, decide_prepared};
+use ledger_core::event::Record;
+use ledger_core::ids::Seq;
+use ledger_core::state::{LedgerState, Prepared, Recalled, RetainedKeys};
+use ledger_core::time::Timestamp;
+
+use crate::block::Block;
+use crate::codec;
+use crate::error::StoreError;
+use crate::event_log::LogReader;
+
+/// Requests decided in one go: what they touch fits the second-level cache of a processor.
+const GO_REQUESTS_MAX: usize = 256;
+
+/// Records kept as they were decided, at least, for commands that come again and for reversals, most
+/// of which follow soon after what they are about.
+const RECENT_RECORDS: usize = 32_768;
+
+/// Decides batches on a state, reading records back where a command looks at earlier ones.
+///
+/// In steady state nothing is allocated for a single request: what a batch needs is used again for a
+/// later one.
+pub struct Deciding {
+    state: LedgerState,
+    log: Arc<dyn LogReader>,
+    prepared: Prepared,
+    recent: Recent,
+}
+
+impl Deciding {
+    /// Goes on from a state that is the fold of the log.
+    #[must_use]
+    pub fn new(state: LedgerState, log: Arc<dyn LogReader>) -> Self {
+        Self {
+            state,
+            log,
+            prepared: Prepared::default(),
+            recent: Recent::default(),
+        }
+    }
+
+    /// The state after everything decided.
+    #[must_use]
+    pub fn state(&self) -> &LedgerState {
+        &self.state
+    }
+
+    /// Memory held for correlation ids and triplets.
+    #[must_use]
+    pub fn retained_bytes(&self) -> RetainedKeys {
+        self.state.retained_bytes()
+    }
+
+    /// An empty batch. Records up to `durable` are in the log, so the memory of those may be used again.
+    pub fn begin(&mut self, durable: Seq) -> Batch {
+        Batch {
+            records: self.recent.spare_room(durable),
+            ..Batch::default()
+        }
+    }
+
+    /// Decides requests in order and adds their records and answers to the batch.
+    ///
+    /// # Errors
+    /// When the log cannot be read back. The state is then ahead of the batch, so nothing may be
+    /// decided or appended any more.
+    pub fn decide(
+        &mut self,
+        requests: Vec<Request>,
+        now: Timestamp,
+        batch: &mut Batch,
+    ) -> Result<(), StoreError> {
+        batch.answers.reserve_exact(requests.len());
+        let mut requests = requests.into_iter();
+        while requests.len() > 0 {
+            let go = requests.len().min(GO_REQUESTS_MAX);
+            self.state
+                .prepare(&requests.as_slice()[..go], &mut self.prepared);
+            let recalled = self.recall(&batch.records)?;
+            decide_prepared(
+                &mut self.state,
+                requests.by_ref().take(go),
+                &self.prepared,
+                now,
+                &recalled,
+                batch,
+            );
+        }
+        Ok(())
+    }
+
+    /// Ends a batch: shares its records, and keeps them until the log has them and longer.
+    pub fn end(&mut self, records: Vec<Record>) -> Arc<Vec<Record>> {
+        self.recent.keep(records)
+    }
+
+    /// Reads back what the prepared requests may need of the records before this batch.
+    fn recall(&self, batch: &[Record]) -> Result<Recalled, StoreError> {
+        let list = self.prepared.recall_list();
+        let before = batch.first().map_or(list.len(), |first| {
+            list.partition_point(|seq| *seq < first.seq)
+        });
+        let mut block = None;
+        let records = list[..before].iter().map(|seq| {
+            let recent = self.recent.record(*seq).cloned();
+            recent
+                .map_or_else(|| self.read(*seq, &mut block), Ok)
+                .map(Arc::new)
+        });
+        Ok(Recalled::new(records.collect::<Result<Vec<_>, _>>()?))
+    }
+
+    /// Reads a record from the log. Records are asked for in order, so the last block may do again.
+    fn read(&self, seq: Seq, last: &mut Option<Block>) -> Result<Record, StoreError> {
+        let missing = || StoreError::Damaged {
+            place: format!("record {}", seq.0),
+            what: "is not in the log any more".to_owned(),
+        };
+        let block = match last.take() {
+            Some(block) if block.record(seq.0).is_some() => block,
+            Some(_) | None => self.log.block_with(seq.0)?.ok_or_else(missing)?,
+        };
+        codec::decode(last.insert(block), seq.0)?.ok_or_else(missing)
+    }
+}
+
+/// The batches decided last, oldest first: all that may not be durable yet, since the log does not have
+/// them, and some more, to spare reading the log.
+#[derive(Debug, Default)]
+struct Recent {
+    batches: VecDeque<Arc<Vec<Record>>>,
+    records: usize,
+}
+
+impl Recent {
+    /// An empty vector, with the room of a batch that is not needed any more if there is one.
+    fn spare_room(&mut self, durable: Seq) -> Vec<Record> {
+        let oldest = self
+            .batches
+            .front()
+            .and_then(|batch| Some((batch.len(), batch.last()?.seq)));
+        let Some((count, _)) = oldest
+            .filter(|(count, last)| *last <= durable && self.records - count >= RECENT_RECORDS)
+        else {
+            return Vec::new();
+        };
+        self.records -= count;
+        // Another thread may just be letting go of it; then it is freed there.
+        let mut records = self
+            .batches
+            .pop_front()
+            .and_then(Arc::into_inner)
+            .unwrap_or_default();
+        records.clear();
+        records
+    }
+
+    fn keep(&mut self, records: Vec<Record>) -> Arc<Vec<Record>> {
+        let records = Arc::new(records);
+        if !records.is_empty() {
+            self.records += records.len();
+            self.batches.push_back(Arc::clone(&records));
+        }
+        records
+    }
+
+    fn record(&self, seq: Seq) -> Option<&Record> {
+        let after = self.batches.partition_point(|batch| batch[0].seq <= seq);
+        let batch = self.batches.get(after.checked_sub(1)?)?;
+        batch.get(usize::try_from(seq.0 - batch[0].seq.0).ok()?)
+    }
+}
