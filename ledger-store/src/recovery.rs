@@ -8,15 +8,16 @@ use ledger_core::state::LedgerState;
 
 use crate::block::Block;
 use crate::codec;
+use crate::disk_log::{DiskLog, LogOptions};
 use crate::error::StoreError;
+use crate::event_log::LogHead;
 use crate::guard;
-use crate::sled_log::SledLog;
 
 /// A log with the two folds of it.
 #[derive(Debug)]
 pub struct Recovered {
     /// The log, checked from its first record to its last.
-    pub log: SledLog,
+    pub log: DiskLog,
     /// What deciding needs.
     pub state: LedgerState,
     /// What queries need.
@@ -29,9 +30,17 @@ pub struct Recovered {
 /// Whatever the log's own checks find, or a record that is intact and yet not one that could follow
 /// the ones before it.
 pub fn recover(dir: &Path) -> Result<Recovered, StoreError> {
+    recover_with(dir, LogOptions::default())
+}
+
+/// Opens the log under a data directory as the options say, creating it if there is none.
+///
+/// # Errors
+/// As [`recover`].
+pub fn recover_with(dir: &Path, options: LogOptions) -> Result<Recovered, StoreError> {
     let mut state = LedgerState::default();
     let mut books = Books::default();
-    let log = SledLog::open_scanning(dir, &mut |block: &Block| {
+    let log = DiskLog::begin(dir, options)?.finish(LogHead::EMPTY, &mut |block: &Block| {
         for record in codec::decode_all(block) {
             fold(&mut state, &mut books, &record?)?;
         }

@@ -184,7 +184,7 @@ impl<'a> Parser<'a> {
                 self.take(at, at, call);
             }
         }
-        let db = self.files[Path::new("data/log/db")];
+        let db = self.files[Path::new("data/log/e00000001/db")];
         Trace {
             calls: self.calls,
             db,
