@@ -7,24 +7,25 @@ use std::time::Duration;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use ledger_benches::{Operations, blocks_of, decided, timed};
 use ledger_core::state::LedgerState;
-use ledger_store::{EventLog, SledLog};
+use ledger_store::{DiskLog, EventLog, LogOptions, StoreKind};
 
-/// A log, and the directory that goes when it does.
-type Backend = (&'static str, fn() -> (Box<dyn EventLog>, tempfile::TempDir));
-
-const BACKENDS: [Backend; 1] = [("sled", || {
+fn open(store: StoreKind) -> (DiskLog, tempfile::TempDir) {
     let dir = directory();
-    let log = SledLog::open(dir.path()).expect("a log opens");
-    (Box::new(log), dir)
-})];
+    let options = LogOptions {
+        store: Some(store),
+        ..LogOptions::default()
+    };
+    let log = DiskLog::open(dir.path(), options).expect("a log opens");
+    (log, dir)
+}
 
 fn appending(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("append");
-    for (name, open) in BACKENDS {
+    for store in StoreKind::ALL {
         for records in [1, 64, 1_024, 8_192] {
             group.throughput(Throughput::Elements(records as u64));
-            group.bench_function(BenchmarkId::new(name, records), |bencher| {
-                let (mut log, _dir) = open();
+            group.bench_function(BenchmarkId::new(store.name(), records), |bencher| {
+                let (mut log, _dir) = open(store);
                 let mut chain = log.head().chain;
                 let mut operations = Operations::on_accounts(1_000);
                 let mut state = LedgerState::default();

@@ -4,9 +4,18 @@
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use ledger_api::queries::OperationFilter;
 use ledger_benches::{the_account, year_on_one_account};
 
 const PAGE: usize = 50;
+const LATEST: OperationFilter = OperationFilter {
+    start: None,
+    end: None,
+    include_refused: false,
+    page: 0,
+    page_size: PAGE,
+    newest_first: true,
+};
 
 fn reading(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("statement_page");
@@ -16,9 +25,7 @@ fn reading(criterion: &mut Criterion) {
         let account = the_account();
         group.bench_function(BenchmarkId::from_parameter(count), |bencher| {
             bencher.iter(|| {
-                let page = ledger
-                    .latest_operations(None, &account, PAGE)
-                    .expect("a page");
+                let (page, _) = ledger.operations(None, &account, LATEST).expect("a page");
                 assert_eq!(page.len(), PAGE);
                 page
             });

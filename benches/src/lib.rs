@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use ledger_api::Ledger;
-use ledger_api::bench::plan::{Plan, Share, Store};
+use ledger_api::bench::plan::{Plan, Share};
 use ledger_api::bench::workload::{FIRST_DATE, Lane, Prediction, Workload};
 use ledger_core::command::{AccountSelector, AdvanceBusinessDate, Command, Request};
 use ledger_core::decide::{Batch, decide};
@@ -16,7 +16,7 @@ use ledger_core::ids::{AccountIndex, AccountReference, CorrelationId};
 use ledger_core::state::{LedgerState, Recalled};
 use ledger_core::text::IssuerId;
 use ledger_core::time::{BusinessDate, Timestamp};
-use ledger_store::{Block, BlockBuilder, ChainHash, codec};
+use ledger_store::{Block, BlockBuilder, ChainHash, StoreKind, codec};
 
 /// When everything happens, unless a benchmark says otherwise: a day after the first operations were
 /// performed outside.
@@ -46,7 +46,7 @@ impl Operations {
             duplicates: Share::NONE,
             hot: Share::NONE,
             seed: 1,
-            store: Store::Sled,
+            store: StoreKind::Sled,
         });
         Self {
             lane: workload.lanes().swap_remove(0),

@@ -7,10 +7,10 @@ use ledger_core::decide::Answer;
 use ledger_core::time::Timestamp;
 use ledger_store::event_log::EventLog;
 use ledger_store::reader::Reader;
-use ledger_store::recovery::{self, Recovered};
+use ledger_store::recovery;
 use ledger_store::verify::{self, Verified};
 use ledger_store::writer::{SUBMISSION_REQUESTS_MAX, Ticket, Writer};
-use ledger_store::{MemLog, StoreError};
+use ledger_store::{LogOptions, MemLog, StoreError};
 
 use crate::clock;
 use crate::error::ApiError;
@@ -23,8 +23,28 @@ pub struct Ledger {
     reader: Reader,
 }
 
+/// Memory that grows with the number of operations, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retained {
+    /// For correlation ids.
+    pub correlation_bytes: usize,
+    /// For triplets.
+    pub triplet_bytes: usize,
+    /// For account histories.
+    pub history_bytes: usize,
+}
+
+impl Retained {
+    /// All of it.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.correlation_bytes + self.triplet_bytes + self.history_bytes
+    }
+}
+
 impl Ledger {
-    /// Opens the ledger in a directory, creating it if there is none, and checks its whole log.
+    /// Opens the ledger in a directory, creating it if there is none, from its checkpoint and what the
+    /// log has after it.
     ///
     /// # Errors
     /// [`StoreError`]: the directory is in use, cannot be read or written, or is damaged; damage is
@@ -41,9 +61,19 @@ impl Ledger {
         dir: impl AsRef<Path>,
         now: impl FnMut() -> Timestamp + Send + 'static,
     ) -> Result<Self, StoreError> {
-        let Recovered { log, state, books } = recovery::recover(dir.as_ref())?;
-        let reader = Reader::new(books, log.reader());
-        let writer = Writer::start(Box::new(log), state, reader.clone(), now);
+        Self::open_with(dir, LogOptions::default(), now)
+    }
+
+    /// Opens the ledger in a store of choice, with a clock of choice.
+    ///
+    /// # Errors
+    /// As [`Self::open`], and when an existing ledger is in another store than the one asked for.
+    pub fn open_with(
+        dir: impl AsRef<Path>,
+        options: LogOptions,
+        now: impl FnMut() -> Timestamp + Send + 'static,
+    ) -> Result<Self, StoreError> {
+        let (writer, reader) = recovery::recover_with(dir.as_ref(), options)?.start(now);
         Ok(Self { writer, reader })
     }
 
@@ -125,6 +155,18 @@ impl Ledger {
     #[must_use]
     pub fn reader(&self) -> &Reader {
         &self.reader
+    }
+
+    /// Memory held for every operation there ever was: to know its keys again, and to answer for any
+    /// day of its account's history. Goes over all accounts.
+    #[must_use]
+    pub fn retained(&self) -> Retained {
+        let keys = self.writer.retained();
+        Retained {
+            correlation_bytes: keys.correlations,
+            triplet_bytes: keys.triplets,
+            history_bytes: self.reader.books().retained_bytes(),
+        }
     }
 
     /// Recomputes every checksum, the hash chain, every balance and the trial balance from the log.

@@ -152,33 +152,6 @@ impl Ledger {
         Ok((places[page].iter().map(|(_, seq)| *seq).collect(), more))
     }
 
-    /// The last operations of one account, at most so many, in posting order. Refusals are left out.
-    ///
-    /// # Errors
-    /// As [`Self::balance`], or when the log cannot be read.
-    pub fn latest_operations(
-        &self,
-        issuer: Option<&IssuerId>,
-        account: &AccountSelector,
-        count: usize,
-    ) -> Result<Vec<OperationView>, ApiError> {
-        let (index, entries) = {
-            let books = self.reader().books();
-            let index = find(books.portfolio(), issuer, account)?;
-            (index, books.history(index).entries())
-        };
-        let mut views = Vec::new();
-        let latest = entries.len().saturating_sub(count.min(PAGE_OPERATIONS_MAX));
-        for entry in &entries[latest..] {
-            let Some(record) = self.reader().record(entry.seq)? else {
-                continue;
-            };
-            let books = self.reader().books();
-            views.extend(operation_view(books.portfolio(), index, &record));
-        }
-        Ok(views)
-    }
-
     /// Hands every leg of the journal to `visit`, in booking order; of one account, of one issuer, or
     /// of all.
     ///

@@ -50,6 +50,18 @@ impl ChainHash {
         Self(bytes)
     }
 
+    /// Reads what displaying a hash writes.
+    pub(crate) fn from_hex(text: &str) -> Option<Self> {
+        let mut bytes = [0; 32];
+        if text.len() != 2 * bytes.len() {
+            return None;
+        }
+        for (byte, at) in bytes.iter_mut().zip((0..).step_by(2)) {
+            *byte = u8::from_str_radix(text.get(at..at + 2)?, 16).ok()?;
+        }
+        Some(Self(bytes))
+    }
+
     /// Bytes of the hash, as stored.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::block::BlockDamage;
+use crate::epoch::StoreKind;
 
 /// Why the store refused or stopped.
 #[derive(Debug, thiserror::Error)]
@@ -87,9 +88,21 @@ pub enum StoreError {
         /// The version found.
         version: u16,
     },
+    /// The log is kept by another storage engine than the one asked for.
+    #[error("{} keeps its log in {found}, not in {asked}", dir.display())]
+    StoreKindMismatch {
+        /// The data directory.
+        dir: PathBuf,
+        /// The storage engine it was created with.
+        found: StoreKind,
+        /// The storage engine that was asked for.
+        asked: StoreKind,
+    },
     /// Opening made no progress for so long that it was given up.
-    #[error("log/db did not open: nothing happened for {silence_s} seconds")]
+    #[error("{place} did not open: nothing happened for {silence_s} seconds")]
     OpenTimedOut {
+        /// The file, relative to the data directory.
+        place: String,
         /// How long the wait was, in seconds.
         silence_s: u64,
     },
@@ -112,6 +125,7 @@ impl StoreError {
             Self::RecordTooLarge { .. } => "STORE_RECORD_TOO_LARGE",
             Self::BlockFull { .. } => "STORE_BLOCK_FULL",
             Self::UnsupportedVersion { .. } => "STORE_UNSUPPORTED_VERSION",
+            Self::StoreKindMismatch { .. } => "STORE_KIND_MISMATCH",
             Self::OpenTimedOut { .. } => "STORE_OPEN_TIMED_OUT",
         }
     }

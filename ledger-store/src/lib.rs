@@ -4,12 +4,16 @@
 //! The modules here see records as opaque bytes. A run of consecutive records is sealed into a
 //! [`block::Block`], which carries a checksum for every record and a hash chained to the block
 //! before it. An [`event_log::EventLog`] appends blocks and answers only when they are durable:
-//! [`sled_log::SledLog`] on disk, [`mem_log::MemLog`] in tests.
+//! [`disk_log::DiskLog`] on disk, [`mem_log::MemLog`] in tests. On disk the log is a row of epochs, each
+//! a database of the [`StoreKind`] that was chosen when the log was created.
 
 pub mod block;
 pub mod checkpoint;
 pub mod codec;
+mod data_dir;
 pub mod deciding;
+pub mod disk_log;
+mod epoch;
 pub mod error;
 pub mod event_log;
 pub mod framing;
@@ -19,13 +23,16 @@ mod manifest;
 pub mod mem_log;
 pub mod reader;
 pub mod recovery;
-pub mod sled_log;
+mod redb_log;
+mod sled_log;
 pub mod verify;
 pub mod writer;
+mod zero_tail;
 
 pub use block::{Block, BlockBuilder, ChainHash};
+pub use disk_log::{DiskLog, LogOptions, Opening};
+pub use epoch::{StoreKind, UnknownStore};
 pub use error::StoreError;
 pub use event_log::{EventLog, LogHead, LogReader, scan};
 pub use manifest::MANIFEST;
 pub use mem_log::MemLog;
-pub use sled_log::SledLog;

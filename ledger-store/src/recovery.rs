@@ -6,14 +6,17 @@ use std::thread;
 use ledger_core::event::Record;
 use ledger_core::projection::books::Books;
 use ledger_core::state::{LedgerState, RecordKeys};
+use ledger_core::time::Timestamp;
 
 use crate::block::Block;
 use crate::checkpoint::{self, Checkpointer, Restored};
 use crate::codec;
 use crate::disk_log::{DiskLog, LogOptions};
 use crate::error::StoreError;
-use crate::event_log::LogHead;
+use crate::event_log::{EventLog, LogHead};
 use crate::guard;
+use crate::reader::Reader;
+use crate::writer::Writer;
 
 /// A log with the two folds of it.
 #[derive(Debug)]
@@ -66,6 +69,24 @@ pub fn recover_with(dir: &Path, options: LogOptions) -> Result<Recovered, StoreE
         books,
         checkpointer,
     })
+}
+
+impl Recovered {
+    /// Starts the writer of the log, and gives it with what readers see. `now` is asked for the time once
+    /// a batch.
+    #[must_use]
+    pub fn start(self, now: impl FnMut() -> Timestamp + Send + 'static) -> (Writer, Reader) {
+        let Self {
+            log,
+            state,
+            books,
+            checkpointer,
+        } = self;
+        let reader = Reader::new(books, log.reader());
+        let shown = reader.clone();
+        let writer = Writer::start_with(Box::new(log), state, shown, Some(checkpointer), now);
+        (writer, reader)
+    }
 }
 
 impl Restored {

@@ -132,10 +132,20 @@ struct Threads {
 
 impl Writer {
     /// Starts the threads on a log and the state that is the fold of it. `now` is asked for the time
-    /// once a batch; `reader` is shown what became durable, and `checkpointer`, which stands where the
-    /// state does, takes it in.
+    /// once a batch; `reader` is shown what became durable.
     #[must_use]
     pub fn start(
+        log: Box<dyn EventLog>,
+        state: LedgerState,
+        reader: Reader,
+        now: impl FnMut() -> Timestamp + Send + 'static,
+    ) -> Self {
+        Self::start_with(log, state, reader, None, now)
+    }
+
+    /// Starts the threads with a checkpoint, which stands where the state does and takes in what becomes
+    /// durable.
+    pub(crate) fn start_with(
         log: Box<dyn EventLog>,
         state: LedgerState,
         reader: Reader,

@@ -1,46 +1,37 @@
-//! Deciding alone and appending alone: the two halves of the engine, one after the other on one
-//! thread, on the same operations.
+//! Deciding alone and appending alone: the two halves of the engine, in turns on one thread, on the
+//! same operations, each timed by itself.
 //!
-//! *Deciding* is what the decider does with a batch: find what it may have to look at, decide, apply;
-//! in memory, without a log and without the readers' books. Reading records back, for reversals and
-//! repetitions, is timed apart from it. *Appending* is what the appender does with the records that
-//! came of it: encode, frame into blocks, append, sync. What is left out of both is the handing over
-//! between threads, the readers' books and the answers.
+//! *Deciding* is what the engine's decider does with a batch: look up its keys, read back what it is
+//! about, decide, apply. *Appending* is what the appender does with the records that came of it:
+//! encode, frame into blocks, append, sync. What is left out of both is the handing over between
+//! threads, the readers' books, the checkpoint and the answers.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ledger_core::command::Request;
-use ledger_core::decide::{Answer, decide};
-use ledger_core::event::Record;
+use ledger_core::decide::Answer;
 use ledger_core::ids::Seq;
-use ledger_core::state::{LedgerState, Recalled};
+use ledger_core::state::LedgerState;
+use ledger_store::EventLog;
+use ledger_store::deciding::Deciding;
+use ledger_store::framing::Framing;
 use ledger_store::writer::BATCH_REQUESTS_MAX;
-use ledger_store::{Block, BlockBuilder, ChainHash, EventLog, LogReader, StoreError, codec};
 use serde::{Deserialize, Serialize};
 
-use super::plan::Plan;
+use super::plan::{Plan, open_log};
 use super::totals::Totals;
 use super::workload::{Lane, Workload};
 use super::{BenchError, ROUND_REQUESTS_MAX, check};
 use crate::clock;
-
-/// Batches that the engine appends with one sync when it is kept busy: one decided while the disk was
-/// busy with those before.
-const GROUP_BATCHES: usize = 1;
 
 /// What the halves took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Apart {
     /// Operations accepted.
     pub accepted: u64,
-    /// Deciding, without reading records back.
+    /// Deciding.
     pub decide_nanos: u64,
-    /// Records read back.
-    pub recalled: u64,
-    /// Reading them back.
-    pub recall_nanos: u64,
     /// Encoding and framing.
     pub frame_nanos: u64,
     /// Appending and syncing.
@@ -58,21 +49,15 @@ pub struct Apart {
 pub fn run(plan: Plan, dir: &Path, progress: &dyn Fn(u64)) -> Result<Apart, BenchError> {
     let workload = Workload::new(plan);
     let mut prediction = workload.prediction();
-    let log = plan.store.open_log(dir)?;
+    let log = open_log(plan.store, dir)?;
     let mut halves = Halves {
-        state: LedgerState::default(),
-        reader: log.reader(),
-        appender: Appender {
-            chain: log.head().chain,
-            log,
-            buffer: Vec::new(),
-        },
-        round: Vec::new(),
+        deciding: Deciding::new(LedgerState::default(), log.reader()),
+        framing: Framing::after(log.head().chain),
+        log,
         took: Took::default(),
     };
     for requests in workload.scene() {
-        halves.decide(requests)?;
-        halves.append()?;
+        halves.run(requests)?;
     }
     halves.took = Took::default();
 
@@ -82,15 +67,14 @@ pub fn run(plan: Plan, dir: &Path, progress: &dyn Fn(u64)) -> Result<Apart, Benc
     while done < plan.operations {
         for requests in round(&mut lanes, plan, batch, &mut prediction) {
             done += requests.len() as u64;
-            halves.decide(requests)?;
+            halves.run(requests)?;
         }
-        halves.append()?;
         progress(done);
     }
 
     let took = halves.took;
-    let totals = Totals::of(halves.state.portfolio());
-    halves.appender.log.close()?;
+    let totals = Totals::of(halves.deciding.state().portfolio());
+    halves.log.close()?;
     check(
         "the number of operations accepted",
         took.accepted,
@@ -109,8 +93,6 @@ pub fn run(plan: Plan, dir: &Path, progress: &dyn Fn(u64)) -> Result<Apart, Benc
     Ok(Apart {
         accepted: took.accepted,
         decide_nanos: nanos(took.decide),
-        recalled: took.recalled,
-        recall_nanos: nanos(took.recall),
         frame_nanos: nanos(took.frame),
         append_nanos: nanos(took.append),
         block_bytes: took.block_bytes,
@@ -152,11 +134,9 @@ fn round(
 }
 
 struct Halves {
-    state: LedgerState,
-    reader: Arc<dyn LogReader>,
-    appender: Appender,
-    /// Batches that are decided and not appended yet, in order.
-    round: Vec<Vec<Record>>,
+    deciding: Deciding,
+    framing: Framing,
+    log: Box<dyn EventLog>,
     took: Took,
 }
 
@@ -164,112 +144,39 @@ struct Halves {
 struct Took {
     accepted: u64,
     repeated: u64,
-    recalled: u64,
     block_bytes: u64,
     decide: Duration,
-    recall: Duration,
     frame: Duration,
     append: Duration,
 }
 
 impl Halves {
-    fn decide(&mut self, requests: Vec<Request>) -> Result<(), BenchError> {
-        let started = Instant::now();
-        let list = self.state.recall_list(&requests);
-        self.took.decide += started.elapsed();
-
-        let started = Instant::now();
-        self.took.recalled += list.len() as u64;
-        let recalled: Result<Vec<_>, _> = list.into_iter().map(|seq| self.record(seq)).collect();
-        let recalled = Recalled::new(recalled?);
-        self.took.recall += started.elapsed();
-
+    /// One batch through both halves, each timed by itself.
+    fn run(&mut self, requests: Vec<Request>) -> Result<(), BenchError> {
         let now = clock::now();
+        let durable = Seq(self.log.head().last_seq);
         let started = Instant::now();
-        let batch = decide(&mut self.state, requests, now, &recalled);
+        let mut batch = self.deciding.begin(durable);
+        self.deciding.decide(requests, now, &mut batch)?;
+        let records = self.deciding.end(batch.records);
         self.took.decide += started.elapsed();
 
         let is_first = |answer: &&Answer| answer.outcome.is_ok() && !answer.replayed;
         self.took.accepted += batch.answers.iter().filter(is_first).count() as u64;
         self.took.repeated += batch.answers.iter().filter(|a| a.replayed).count() as u64;
-        // Without an empty one among them, the batches can be searched by their first record.
-        if !batch.records.is_empty() {
-            self.round.push(batch.records);
+
+        let started = Instant::now();
+        let mut blocks = Vec::new();
+        self.framing.frame(&records, &mut blocks)?;
+        self.took.frame += started.elapsed();
+        self.took.block_bytes += blocks.iter().map(|b| b.bytes().len() as u64).sum::<u64>();
+
+        let started = Instant::now();
+        if !blocks.is_empty() {
+            self.log.append(&blocks)?;
         }
+        self.took.append += started.elapsed();
         Ok(())
-    }
-
-    fn record(&self, seq: Seq) -> Result<Arc<Record>, StoreError> {
-        let after = self.round.partition_point(|batch| batch[0].seq <= seq);
-        let decided = after
-            .checked_sub(1)
-            .and_then(|batch| self.round[batch].iter().find(|record| record.seq == seq));
-        if let Some(record) = decided {
-            return Ok(Arc::new(record.clone()));
-        }
-        let missing = || StoreError::Damaged {
-            place: format!("record {}", seq.0),
-            what: "is not in the log".to_owned(),
-        };
-        let block = self.reader.block_with(seq.0)?.ok_or_else(missing)?;
-        codec::decode(&block, seq.0)?
-            .map(Arc::new)
-            .ok_or_else(missing)
-    }
-
-    fn append(&mut self) -> Result<(), BenchError> {
-        let round = std::mem::take(&mut self.round);
-        for group in round.chunks(GROUP_BATCHES) {
-            let started = Instant::now();
-            let mut blocks = Vec::new();
-            for records in group {
-                self.appender.seal(records, &mut blocks)?;
-            }
-            self.took.frame += started.elapsed();
-            self.took.block_bytes += blocks.iter().map(|b| b.bytes().len() as u64).sum::<u64>();
-
-            let started = Instant::now();
-            if !blocks.is_empty() {
-                self.appender.log.append(&blocks)?;
-            }
-            self.took.append += started.elapsed();
-        }
-        Ok(())
-    }
-}
-
-/// Frames records as the engine's appender does.
-struct Appender {
-    log: Box<dyn EventLog>,
-    chain: ChainHash,
-    buffer: Vec<u8>,
-}
-
-impl Appender {
-    fn seal(&mut self, records: &[Record], blocks: &mut Vec<Block>) -> Result<(), StoreError> {
-        let mut builder: Option<BlockBuilder> = None;
-        for record in records {
-            codec::encode(&record.event, &mut self.buffer);
-            let fits = builder
-                .as_ref()
-                .is_some_and(|builder| builder.fits(self.buffer.len()));
-            if !fits && let Some(full) = builder.take() {
-                blocks.push(self.chained(full));
-            }
-            builder
-                .get_or_insert_with(|| BlockBuilder::new(record.seq.0, record.recorded_at.0))
-                .push(&self.buffer)?;
-        }
-        if let Some(last) = builder {
-            blocks.push(self.chained(last));
-        }
-        Ok(())
-    }
-
-    fn chained(&mut self, builder: BlockBuilder) -> Block {
-        let block = builder.seal(self.chain);
-        self.chain = block.chain();
-        block
     }
 }
 

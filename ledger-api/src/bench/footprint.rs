@@ -1,13 +1,13 @@
-//! How much room a ledger takes, on disk and in memory.
+//! How much room a ledger takes on disk.
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use procfs::process::Process;
+use ledger_store::checkpoint::CHECKPOINT;
 
 use super::BenchError;
-use crate::ledger::Ledger;
 
 /// Unit in which a file says how much is set aside for it.
 const STAT_BLOCK_BYTES: u64 = 512;
@@ -19,33 +19,14 @@ pub(super) fn disk_bytes(dir: &Path) -> Result<u64, BenchError> {
     })
 }
 
-/// Length of the checkpoints in a data directory; there are none yet.
+/// Length of the checkpoint in a data directory; zero where there is none.
 pub(super) fn checkpoint_bytes(dir: &Path) -> Result<u64, BenchError> {
-    files_in(dir, &|path| {
-        let name = path.file_name().unwrap_or_default();
-        let is_checkpoint = name.to_string_lossy().starts_with("checkpoint");
-        Ok(if is_checkpoint {
-            fs::metadata(path)?.len()
-        } else {
-            0
-        })
-    })
-}
-
-/// Bytes that an open ledger keeps in memory. It does not count them itself yet, so this is what the
-/// process has grown by since before the opening.
-pub(super) fn retained_bytes(_ledger: &Ledger, grown_bytes: u64) -> u64 {
-    grown_bytes
-}
-
-/// Memory of this process that is really there.
-pub(super) fn resident_bytes() -> Result<u64, BenchError> {
-    let pages = Process::myself().and_then(|process| process.statm());
-    let pages = pages.map_err(|error| BenchError::Io {
-        path: "/proc/self/statm".into(),
-        source: std::io::Error::other(error),
-    })?;
-    Ok(pages.resident * procfs::page_size())
+    let path = dir.join(CHECKPOINT);
+    match fs::metadata(&path) {
+        Ok(metadata) => Ok(metadata.len()),
+        Err(source) if source.kind() == io::ErrorKind::NotFound => Ok(0),
+        Err(source) => Err(BenchError::Io { path, source }),
+    }
 }
 
 /// Adds up `size` over a directory and everything in it.

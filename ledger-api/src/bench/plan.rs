@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
-use ledger_store::{EventLog, SledLog, StoreError};
+use ledger_store::{DiskLog, EventLog, LogOptions, StoreError, StoreKind};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use serde::{Serialize, Serializer};
@@ -34,7 +34,8 @@ pub struct Plan {
     /// The same seed gives the same operations.
     pub seed: u64,
     /// What keeps the log.
-    pub store: Store,
+    #[serde(serialize_with = "by_name")]
+    pub store: StoreKind,
 }
 
 /// A part of the whole, in millionths.
@@ -95,44 +96,28 @@ impl Serialize for Share {
     }
 }
 
-/// What keeps the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Store {
-    /// sled.
-    Sled,
+/// What an answer waits for. There is no way to run without it.
+pub const DURABILITY: &str = "fdatasync of the log before each answer";
+
+/// Opens a log alone.
+pub(super) fn open_log(store: StoreKind, dir: &Path) -> Result<Box<dyn EventLog>, StoreError> {
+    Ok(Box::new(DiskLog::open(dir, in_store(store))?))
 }
 
-impl Store {
-    /// What an answer waits for. There is no store without it.
-    #[must_use]
-    pub fn durability(self) -> &'static str {
-        match self {
-            Self::Sled => "fdatasync of the log before each answer",
-        }
-    }
+/// Opens a whole ledger.
+pub(super) fn open_ledger(store: StoreKind, dir: &Path) -> Result<Ledger, StoreError> {
+    Ledger::open_with(dir, in_store(store), clock::now)
+}
 
-    /// Opens a log alone.
-    pub(super) fn open_log(self, dir: &Path) -> Result<Box<dyn EventLog>, StoreError> {
-        match self {
-            Self::Sled => Ok(Box::new(SledLog::open(dir)?)),
-        }
-    }
-
-    /// Opens a whole ledger.
-    pub(super) fn open_ledger(self, dir: &Path) -> Result<Ledger, StoreError> {
-        match self {
-            Self::Sled => Ledger::open_with_clock(dir, clock::now),
-        }
+fn in_store(store: StoreKind) -> LogOptions {
+    LogOptions {
+        store: Some(store),
+        ..LogOptions::default()
     }
 }
 
-impl fmt::Display for Store {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Sled => "sled",
-        })
-    }
+fn by_name<S: Serializer>(store: &StoreKind, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(store)
 }
 
 #[cfg(test)]

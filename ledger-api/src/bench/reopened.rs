@@ -8,10 +8,11 @@ use ledger_core::ids::AccountReference;
 use serde::{Deserialize, Serialize};
 
 use super::latency::{Latencies, Quantiles};
-use super::plan::Plan;
+use super::plan::{Plan, open_ledger};
 use super::totals::Totals;
 use super::workload::Workload;
 use super::{BenchError, check, footprint};
+use crate::queries::OperationFilter;
 
 /// What opening and reading took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,7 +23,7 @@ pub struct Reopened {
     pub balance: Quantiles,
     /// The last operations of an account.
     pub last_operations: Quantiles,
-    /// Kept in memory by the open ledger.
+    /// Kept in memory for idempotency, triplets and account histories.
     pub retained_bytes: u64,
     /// Length of the checkpoints.
     pub checkpoint_bytes: u64,
@@ -44,11 +45,9 @@ const READING: Duration = Duration::from_secs(3);
 /// [`BenchError`].
 pub fn run(plan: Plan, dir: &Path) -> Result<Reopened, BenchError> {
     let checkpoint_bytes = footprint::checkpoint_bytes(dir)?;
-    let before = footprint::resident_bytes()?;
     let started = Instant::now();
-    let ledger = plan.store.open_ledger(dir)?;
+    let ledger = open_ledger(plan.store, dir)?;
     let recovery_nanos = started.elapsed();
-    let grown = footprint::resident_bytes()?.saturating_sub(before);
     let totals = Totals::of(ledger.reader().books().portfolio());
 
     let lane = Workload::new(plan).lanes().swap_remove(0);
@@ -61,15 +60,23 @@ pub fn run(plan: Plan, dir: &Path) -> Result<Reopened, BenchError> {
             2,
         )
     })?;
+    let latest = OperationFilter {
+        start: None,
+        end: None,
+        include_refused: false,
+        page: 0,
+        page_size: LAST_OPERATIONS,
+        newest_first: true,
+    };
     let last_operations = timed(|place| {
-        let views = ledger.latest_operations(None, &account(place), LAST_OPERATIONS)?;
+        let (views, _) = ledger.operations(None, &account(place), latest)?;
         check(
             "that an account has operations or none",
             views.len() <= LAST_OPERATIONS,
             true,
         )
     })?;
-    let retained_bytes = footprint::retained_bytes(&ledger, grown);
+    let retained_bytes = ledger.retained().bytes() as u64;
     ledger.close()?;
     Ok(Reopened {
         recovery_nanos: u64::try_from(recovery_nanos.as_nanos()).unwrap_or(u64::MAX),

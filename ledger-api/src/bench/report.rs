@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::apart::Apart;
 use super::latency::Quantiles;
 use super::machine::Machine;
-use super::plan::Plan;
+use super::plan::{DURABILITY, Plan};
 use super::reopened::Reopened;
 use super::together::Together;
 use super::{BenchError, check};
@@ -46,10 +46,6 @@ pub struct Report {
     pub balance_micros: ReadLatency,
     /// The last 50 operations of an account.
     pub last50_operations_micros: ReadLatency,
-    /// Records that deciding alone had to read back, for reversals and repetitions.
-    pub recalled_records: u64,
-    /// Time that took, which is part of no other figure of deciding alone.
-    pub recall_seconds: f64,
     /// The part of appending alone that is encoding and framing.
     pub framing_seconds: f64,
     /// Length of the blocks, of accepted operations and accounts.
@@ -97,7 +93,7 @@ impl Report {
         let accepted = together.accepted;
         Ok(Self {
             plan,
-            durability: plan.store.durability(),
+            durability: DURABILITY,
             accepted,
             repeated: together.repeated,
             decide_only_per_second: per_second(apart.accepted, apart.decide_nanos),
@@ -119,8 +115,6 @@ impl Report {
             checkpoint_bytes: reopened.checkpoint_bytes,
             balance_micros: reads(reopened.balance),
             last50_operations_micros: reads(reopened.last_operations),
-            recalled_records: apart.recalled,
-            recall_seconds: ratio(apart.recall_nanos, SECOND),
             framing_seconds: ratio(apart.frame_nanos, SECOND),
             block_bytes: apart.block_bytes,
             machine,

@@ -8,7 +8,7 @@ use ledger_core::decide::Answer;
 use serde::{Deserialize, Serialize};
 
 use super::latency::{Latencies, Quantiles};
-use super::plan::Plan;
+use super::plan::{Plan, open_ledger};
 use super::totals::Totals;
 use super::workload::{Lane, Prediction, Workload};
 use super::{BenchError, ROUND_REQUESTS_MAX, check, cpu_time, footprint};
@@ -47,7 +47,7 @@ pub fn run(
 ) -> Result<(Ledger, Together), BenchError> {
     let workload = Workload::new(plan);
     let mut prediction = workload.prediction();
-    let ledger = plan.store.open_ledger(dir)?;
+    let ledger = open_ledger(plan.store, dir)?;
     for requests in workload.scene() {
         let answers = ledger.submit_many(requests)?;
         let opened = answers.iter().all(|answer| answer.outcome.is_ok());

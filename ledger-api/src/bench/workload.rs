@@ -334,7 +334,7 @@ impl Lane {
             Kind::Payment => (OperationKind::Payment, None),
             Kind::Fee => (OperationKind::Fee, Some(self.words.on_demand.clone())),
         };
-        let action = AccountAction::Reverse(ReverseOperation {
+        let action = AccountAction::Reverse(Box::new(ReverseOperation {
             kind,
             triplet,
             matching,
@@ -343,7 +343,7 @@ impl Lane {
             fee_type: None,
             description: None,
             external_code: None,
-        });
+        }));
         self.on_account(place, original.account, action)
     }
 
@@ -466,8 +466,8 @@ fn scatter(n: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::plan::Store;
     use crate::ledger::Ledger;
+    use ledger_store::StoreKind;
 
     fn plan() -> Plan {
         Plan {
@@ -479,7 +479,7 @@ mod tests {
             duplicates: "0.1".parse().expect("a share"),
             hot: "0.5".parse().expect("a share"),
             seed: 7,
-            store: Store::Sled,
+            store: StoreKind::Sled,
         }
     }
 
@@ -510,7 +510,7 @@ mod tests {
             .collect();
         assert_eq!(found, prediction.balances_minor);
         // Half on the hot one, and its part of the rest.
-        let hot = books.history(AccountIndex(0)).entries().len();
+        let hot = books.history(AccountIndex(0)).len();
         assert!((2_500..3_100).contains(&hot), "{hot}");
     }
 

@@ -13,9 +13,10 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use ledger_api::bench::machine::Machine;
-use ledger_api::bench::plan::{Plan, Share, Store};
+use ledger_api::bench::plan::{Plan, Share};
 use ledger_api::bench::report::Report;
 use ledger_api::bench::{apart, reopened, together};
+use ledger_store::StoreKind;
 use ledger_store::writer::SUBMISSION_REQUESTS_MAX;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -51,8 +52,8 @@ pub(super) struct BenchArgs {
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
     /// What keeps the log.
-    #[arg(long, value_enum, default_value_t = StoreArg::Sled)]
-    store: StoreArg,
+    #[arg(long, value_name = "STORE", default_value_t = StoreKind::Sled)]
+    store: StoreKind,
     /// Directory for the ledger, new or empty; it is kept. Without it, one is made in the working
     /// directory and removed afterwards.
     #[arg(long, value_name = "DIR")]
@@ -60,11 +61,6 @@ pub(super) struct BenchArgs {
     /// Run one stage only, as the process started for it does.
     #[arg(long, value_enum, hide = true, requires = "data")]
     stage: Option<Stage>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum StoreArg {
-    Sled,
 }
 
 /// What is run in a process of its own.
@@ -123,9 +119,7 @@ impl BenchArgs {
             duplicates: self.duplicates,
             hot: self.hot,
             seed: self.seed,
-            store: match self.store {
-                StoreArg::Sled => Store::Sled,
-            },
+            store: self.store,
         })
     }
 
@@ -157,7 +151,7 @@ impl BenchArgs {
             ("--duplicates", duplicates.to_string()),
             ("--hot", hot.to_string()),
             ("--seed", seed.to_string()),
-            ("--store", name(store.to_possible_value())),
+            ("--store", store.to_string()),
             ("--stage", name(stage.to_possible_value())),
         ];
         let numbers = numbers

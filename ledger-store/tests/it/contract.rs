@@ -3,16 +3,25 @@
 use std::path::Path;
 
 use ledger_store::block::ChainHash;
-use ledger_store::{EventLog, LogHead, MemLog, SledLog, StoreError, scan};
+use ledger_store::{DiskLog, EventLog, LogHead, LogOptions, MemLog, StoreError, StoreKind, scan};
 use tempfile::TempDir;
 
-use crate::records::{block, check_all, fill, open_and_check, record};
+use crate::records::{block, check_all, fill, in_epochs, in_one_epoch, open_and_check, record};
 
 /// Runs a claim against an empty log of each kind.
 fn for_each_log(claim: fn(&mut dyn EventLog)) {
     claim(&mut MemLog::new());
-    let dir = TempDir::new().unwrap();
-    claim(&mut SledLog::open(dir.path()).unwrap());
+    for options in every_kind() {
+        let dir = TempDir::new().unwrap();
+        claim(&mut DiskLog::open(dir.path(), options).unwrap());
+    }
+}
+
+/// Both stores, in one epoch and in many.
+fn every_kind() -> impl Iterator<Item = LogOptions> {
+    StoreKind::ALL
+        .into_iter()
+        .flat_map(|store| [in_one_epoch(store), in_epochs(store)])
 }
 
 #[test]
@@ -105,9 +114,15 @@ fn a_failed_append_ends_the_log() {
     assert!(matches!(Box::new(log).close(), Err(StoreError::Poisoned)));
 }
 
-fn reopen(dir: &Path, orderly: bool) {
+fn reopen(orderly: bool) {
+    for options in every_kind() {
+        reopen_in(TempDir::new().unwrap().path(), options, orderly);
+    }
+}
+
+fn reopen_in(dir: &Path, options: LogOptions, orderly: bool) {
     for last_seq in [0, 3, 3, 2_000, 9_000] {
-        let (mut log, _) = open_and_check(dir).unwrap();
+        let (mut log, _) = open_and_check(dir, options).unwrap();
         fill(&mut log, last_seq);
         let head = log.head();
         if orderly {
@@ -115,7 +130,7 @@ fn reopen(dir: &Path, orderly: bool) {
         } else {
             drop(log);
         }
-        let (log, recovered) = open_and_check(dir).unwrap();
+        let (log, recovered) = open_and_check(dir, options).unwrap();
         assert_eq!((recovered, log.head()), (last_seq, head));
         if orderly {
             Box::new(log).close().unwrap();
@@ -125,54 +140,80 @@ fn reopen(dir: &Path, orderly: bool) {
 
 #[test]
 fn a_closed_log_opens_where_it_ended() {
-    reopen(TempDir::new().unwrap().path(), true);
+    reopen(true);
 }
 
 #[test]
 fn a_dropped_log_opens_where_it_ended() {
-    reopen(TempDir::new().unwrap().path(), false);
+    reopen(false);
 }
 
 #[test]
 fn a_directory_is_opened_once_at_a_time() {
-    let dir = TempDir::new().unwrap();
-    let log = SledLog::open(dir.path()).unwrap();
-    let second = SledLog::open(dir.path()).unwrap_err();
-    assert_eq!(second.code(), "STORE_LOCKED");
-    assert!(second.to_string().contains(dir.path().to_str().unwrap()));
-    Box::new(log).close().unwrap();
-    SledLog::open(dir.path()).unwrap();
+    for options in every_kind() {
+        let dir = TempDir::new().unwrap();
+        let log = DiskLog::open(dir.path(), options).unwrap();
+        let second = DiskLog::open(dir.path(), options).unwrap_err();
+        assert_eq!(second.code(), "STORE_LOCKED");
+        assert!(second.to_string().contains(dir.path().to_str().unwrap()));
+        Box::new(log).close().unwrap();
+        DiskLog::open(dir.path(), options).unwrap();
+    }
 }
 
 #[test]
 fn a_reader_outlives_the_log_but_reads_no_more() {
-    let dir = TempDir::new().unwrap();
-    let mut log = SledLog::open(dir.path()).unwrap();
-    // More blocks than are kept in memory.
-    for _ in 0..100 {
-        let next = block(log.head(), 2);
-        log.append(&[next]).unwrap();
+    for options in every_kind() {
+        let dir = TempDir::new().unwrap();
+        let mut log = DiskLog::open(dir.path(), options).unwrap();
+        // More blocks than are kept in memory.
+        for _ in 0..100 {
+            let next = block(log.head(), 2);
+            log.append(&[next]).unwrap();
+        }
+        let reader = log.reader();
+        Box::new(log).close().unwrap();
+        assert!(matches!(reader.block_with(1), Err(StoreError::Closed)));
+        // The files are free although the reader is still here.
+        assert_eq!(open_and_check(dir.path(), options).unwrap().1, 200);
     }
-    let reader = log.reader();
-    Box::new(log).close().unwrap();
-    assert!(matches!(reader.block_with(1), Err(StoreError::Closed)));
-    // The files are free although the reader is still here.
-    assert_eq!(open_and_check(dir.path()).unwrap().1, 200);
 }
 
 #[test]
 fn a_failing_visitor_ends_the_opening_and_frees_the_log() {
+    for options in every_kind() {
+        let dir = TempDir::new().unwrap();
+        let mut log = DiskLog::open(dir.path(), options).unwrap();
+        fill(&mut log, 3_000);
+        Box::new(log).close().unwrap();
+        let opening = DiskLog::begin(dir.path(), options).unwrap();
+        let outcome = opening.finish(LogHead::EMPTY, &mut |block| {
+            if block.first_seq() > 1 {
+                Err(StoreError::Closed)
+            } else {
+                Ok(())
+            }
+        });
+        assert!(matches!(outcome, Err(StoreError::Closed)));
+        assert_eq!(open_and_check(dir.path(), options).unwrap().1, 3_000);
+    }
+}
+
+#[test]
+fn a_log_is_opened_in_the_store_it_was_created_in() {
+    for [store, other] in [StoreKind::ALL, [StoreKind::Redb, StoreKind::Sled]] {
+        let dir = TempDir::new().unwrap();
+        let mut log = DiskLog::open(dir.path(), in_one_epoch(store)).unwrap();
+        fill(&mut log, 10);
+        Box::new(log).close().unwrap();
+        let error = DiskLog::open(dir.path(), in_one_epoch(other)).unwrap_err();
+        assert_eq!(error.code(), "STORE_KIND_MISMATCH");
+        let text = format!("keeps its log in {store}, not in {other}");
+        assert!(error.to_string().ends_with(&text), "{error}");
+        let log = DiskLog::open(dir.path(), LogOptions::default()).unwrap();
+        assert_eq!((log.store(), log.head().last_seq), (store, 10));
+    }
     let dir = TempDir::new().unwrap();
-    let mut log = SledLog::open(dir.path()).unwrap();
-    fill(&mut log, 3_000);
-    Box::new(log).close().unwrap();
-    let outcome = SledLog::open_scanning(dir.path(), &mut |block| {
-        if block.first_seq() > 1 {
-            Err(StoreError::Closed)
-        } else {
-            Ok(())
-        }
-    });
-    assert!(matches!(outcome, Err(StoreError::Closed)));
-    assert_eq!(open_and_check(dir.path()).unwrap().1, 3_000);
+    let log = DiskLog::open(dir.path(), LogOptions::default()).unwrap();
+    assert_eq!(log.store(), StoreKind::Sled);
 }

@@ -7,12 +7,13 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use ledger_store::{EventLog, LogHead, SledLog};
+use ledger_store::{DiskLog, EventLog, LogHead, StoreKind};
 use tempfile::TempDir;
 
-use crate::records::{Random, block, open_and_check};
+use crate::records::{Random, block, in_epochs, open_and_check};
 
 const CHILD_DIR: &str = "LEDGER_STORE_TEST_CHILD_DIR";
+const CHILD_STORE: &str = "LEDGER_STORE_TEST_CHILD_STORE";
 const KILLS: u64 = 15;
 
 /// Not a test of its own: the process that is killed. Appends and prints what was acknowledged.
@@ -21,7 +22,8 @@ fn child_appends_until_killed() {
     let Some(dir) = env::var_os(CHILD_DIR) else {
         return;
     };
-    let mut log = SledLog::open(Path::new(&dir)).unwrap();
+    let store = env::var(CHILD_STORE).unwrap().parse().unwrap();
+    let mut log = DiskLog::open(Path::new(&dir), in_epochs(store)).unwrap();
     let mut random = Random::new(log.head().last_seq);
     loop {
         let mut head = log.head();
@@ -40,7 +42,7 @@ fn child_appends_until_killed() {
     }
 }
 
-fn spawn_child(dir: &Path) -> Child {
+fn spawn_child(dir: &Path, store: StoreKind) -> Child {
     Command::new(env::current_exe().unwrap())
         .args([
             "--exact",
@@ -48,6 +50,7 @@ fn spawn_child(dir: &Path) -> Child {
             "--nocapture",
         ])
         .env(CHILD_DIR, dir)
+        .env(CHILD_STORE, store.name())
         .stdout(Stdio::piped())
         .stderr(Stdio::inherit())
         .spawn()
@@ -62,8 +65,8 @@ fn acknowledged(line: &str) -> Option<u64> {
 /// Lets a child append to the log until it is killed; gives the last acknowledged record.
 ///
 /// Without a delay the child is killed after its first acknowledgement.
-pub(crate) fn append_and_kill(dir: &Path, delay: Option<Duration>) -> u64 {
-    let mut child = spawn_child(dir);
+pub(crate) fn append_and_kill(dir: &Path, store: StoreKind, delay: Option<Duration>) -> u64 {
+    let mut child = spawn_child(dir, store);
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let first = match delay {
         Some(delay) => {
@@ -83,15 +86,14 @@ pub(crate) fn append_and_kill(dir: &Path, delay: Option<Duration>) -> u64 {
     rest.last().or(first).unwrap_or(0)
 }
 
-#[test]
-fn acknowledged_records_survive_being_killed() {
+fn survive_being_killed(store: StoreKind) {
     let dir = TempDir::new().unwrap();
     let mut random = Random::new(15);
     let mut recovered = 0;
     for round in 0..KILLS {
         let delay = Duration::from_millis(random.below(220));
-        let acknowledged = append_and_kill(dir.path(), Some(delay)).max(recovered);
-        let (log, last_seq) = open_and_check(dir.path()).unwrap();
+        let acknowledged = append_and_kill(dir.path(), store, Some(delay)).max(recovered);
+        let (log, last_seq) = open_and_check(dir.path(), in_epochs(store)).unwrap();
         assert!(
             last_seq >= acknowledged,
             "{acknowledged} acknowledged, {last_seq} recovered"
@@ -103,4 +105,14 @@ fn acknowledged_records_survive_being_killed() {
         }
     }
     assert!(recovered > 0, "no child ever lived long enough to append");
+}
+
+#[test]
+fn acknowledged_records_survive_being_killed_in_sled() {
+    survive_being_killed(StoreKind::Sled);
+}
+
+#[test]
+fn acknowledged_records_survive_being_killed_in_redb() {
+    survive_being_killed(StoreKind::Redb);
 }

@@ -3,42 +3,53 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 
-use ledger_store::{EventLog, SledLog, StoreError};
+use ledger_store::{DiskLog, EventLog, LogOptions, StoreError, StoreKind};
 use tempfile::TempDir;
 
 use crate::crash::append_and_kill;
-use crate::records::{Random, fill, open_and_check};
+use crate::records::{Random, fill, in_epochs, in_one_epoch, open_and_check};
 
 const RECORDS: u64 = 10_000;
-const DIRECTORIES: [&str; 2] = ["log", "log/blobs"];
 
 /// A data directory held in memory, so that each case gets a fresh copy of it.
 struct Original {
+    directories: Vec<String>,
     files: BTreeMap<String, Vec<u8>>,
+    options: LogOptions,
     last_seq: u64,
 }
 
 impl Original {
-    fn read(dir: &Path, last_seq: u64) -> Self {
-        let mut files = BTreeMap::new();
-        for below in ["", "log/"] {
-            for entry in fs::read_dir(dir.join(below)).unwrap() {
-                let name = format!("{below}{}", entry.unwrap().file_name().to_str().unwrap());
-                if dir.join(&name).is_file() {
-                    files.insert(name.clone(), fs::read(dir.join(&name)).unwrap());
-                }
+    fn read(dir: &Path, options: LogOptions, last_seq: u64) -> Self {
+        let mut original = Self {
+            directories: Vec::new(),
+            files: BTreeMap::new(),
+            options,
+            last_seq,
+        };
+        original.add(dir, "");
+        original
+    }
+
+    fn add(&mut self, dir: &Path, below: &str) {
+        for entry in fs::read_dir(dir.join(below)).unwrap() {
+            let name = format!("{below}{}", entry.unwrap().file_name().to_str().unwrap());
+            let path = dir.join(&name);
+            if path.is_file() {
+                self.files.insert(name, fs::read(path).unwrap());
+            } else {
+                self.add(dir, &format!("{name}/"));
+                self.directories.push(name);
             }
         }
-        Self { files, last_seq }
     }
 
     /// A copy with the change made to it.
     fn damaged(&self, damage: impl FnOnce(&Path)) -> TempDir {
         let dir = TempDir::new().unwrap();
-        for name in DIRECTORIES {
-            fs::create_dir(dir.path().join(name)).unwrap();
+        for name in &self.directories {
+            fs::create_dir_all(dir.path().join(name)).unwrap();
         }
         for (name, bytes) in &self.files {
             fs::write(dir.path().join(name), bytes).unwrap();
@@ -50,21 +61,14 @@ impl Original {
     /// Asserts that a damaged copy either has every record or is refused by name.
     fn check(&self, case: &str, damage: impl FnOnce(&Path)) -> Result<(), StoreError> {
         let dir = self.damaged(damage);
-        let outcome = open_and_check(dir.path());
+        let outcome = open_and_check(dir.path(), self.options);
         match &outcome {
             Ok((_, last_seq)) => assert_eq!(*last_seq, self.last_seq, "{case}"),
             Err(error) => {
                 let text = error.to_string();
-                let names = [
-                    "log/db",
-                    "log/conf",
-                    "log/snap.",
-                    "log is",
-                    "HEAD",
-                    "MANIFEST",
-                ];
+                let names = ["log/e0", "log is", "HEAD", "MANIFEST", "record "];
                 assert!(
-                    names.iter().any(|name| text.contains(name)) || text.contains("record "),
+                    names.iter().any(|name| text.contains(name)),
                     "{case}: the error names nothing: {text}"
                 );
             }
@@ -80,42 +84,33 @@ impl Original {
 }
 
 /// A log closed in order, opened once in between so that sled has a snapshot too.
-fn closed() -> &'static Original {
-    static CLOSED: OnceLock<Original> = OnceLock::new();
-    CLOSED.get_or_init(|| {
-        let dir = TempDir::new().unwrap();
-        for last_seq in [RECORDS / 2, RECORDS] {
-            let mut log = SledLog::open(dir.path()).unwrap();
-            fill(&mut log, last_seq);
-            Box::new(log).close().unwrap();
-        }
-        Original::read(dir.path(), RECORDS)
-    })
+fn closed(options: LogOptions) -> Original {
+    let dir = TempDir::new().unwrap();
+    for last_seq in [RECORDS / 2, RECORDS] {
+        let mut log = DiskLog::open(dir.path(), options).unwrap();
+        fill(&mut log, last_seq);
+        Box::new(log).close().unwrap();
+    }
+    Original::read(dir.path(), options, RECORDS)
 }
 
 /// What kill -9 leaves: the files of a log that is still open, after an acknowledged append.
-fn crashed() -> &'static Original {
-    static CRASHED: OnceLock<Original> = OnceLock::new();
-    CRASHED.get_or_init(|| {
-        let dir = TempDir::new().unwrap();
-        let mut log = SledLog::open(dir.path()).unwrap();
-        fill(&mut log, RECORDS / 2);
-        Box::new(log).close().unwrap();
-        let mut log = SledLog::open(dir.path()).unwrap();
-        fill(&mut log, RECORDS);
-        Original::read(dir.path(), RECORDS)
-    })
+fn crashed(options: LogOptions) -> Original {
+    let dir = TempDir::new().unwrap();
+    let mut log = DiskLog::open(dir.path(), options).unwrap();
+    fill(&mut log, RECORDS / 2);
+    Box::new(log).close().unwrap();
+    let mut log = DiskLog::open(dir.path(), options).unwrap();
+    fill(&mut log, RECORDS);
+    Original::read(dir.path(), options, RECORDS)
 }
 
 /// The same without any earlier opening, so that sled has no snapshot to compare with.
-fn crashed_at_first() -> &'static Original {
-    static CRASHED: OnceLock<Original> = OnceLock::new();
-    CRASHED.get_or_init(|| {
-        let dir = TempDir::new().unwrap();
-        let mut log = SledLog::open(dir.path()).unwrap();
-        fill(&mut log, RECORDS);
-        Original::read(dir.path(), RECORDS)
-    })
+fn crashed_at_first(options: LogOptions) -> Original {
+    let dir = TempDir::new().unwrap();
+    let mut log = DiskLog::open(dir.path(), options).unwrap();
+    fill(&mut log, RECORDS);
+    Original::read(dir.path(), options, RECORDS)
 }
 
 fn edit(path: PathBuf, change: impl FnOnce(&mut Vec<u8>)) {
@@ -159,8 +154,27 @@ fn lengths(bytes: &[u8]) -> Vec<usize> {
 
 /// Flips, cuts, removals and zeroed pages in every file; tells how many were refused.
 fn damage_everything(original: &Original, flips: usize, seed: u64) -> (usize, usize) {
+    let mut outcomes = damage_files(original, |_| true, flips, seed);
+    for name in &original.directories {
+        // sled makes the place for blobs again, and there is nothing in it.
+        if !name.ends_with("/blobs") {
+            outcomes.push(original.check(&format!("{name} removed"), |dir| {
+                fs::remove_dir_all(dir.join(name)).unwrap()
+            }));
+        }
+    }
+    let refused = outcomes.iter().filter(|outcome| outcome.is_err()).count();
+    (refused, outcomes.len())
+}
+
+fn damage_files(
+    original: &Original,
+    is_meant: fn(&str) -> bool,
+    flips: usize,
+    seed: u64,
+) -> Vec<Result<(), StoreError>> {
     let mut outcomes = Vec::new();
-    for (name, bytes) in original.names() {
+    for (name, bytes) in original.names().filter(|(name, _)| is_meant(name)) {
         for bit in positions(bytes, flips, seed) {
             outcomes.push(flip(original, name, bit));
         }
@@ -190,101 +204,149 @@ fn damage_everything(original: &Original, flips: usize, seed: u64) -> (usize, us
             );
         }
     }
-    outcomes.push(original.check("log removed", |dir| {
-        fs::remove_dir_all(dir.join("log")).unwrap()
-    }));
-    let refused = outcomes.iter().filter(|outcome| outcome.is_err()).count();
-    (refused, outcomes.len())
+    outcomes
 }
 
 #[test]
 fn undamaged_copies_open() {
-    for original in [closed(), crashed(), crashed_at_first()] {
-        original.check("nothing changed", |_| ()).unwrap();
+    for store in StoreKind::ALL {
+        for options in [in_one_epoch(store), in_epochs(store)] {
+            for left in [closed, crashed, crashed_at_first] {
+                let original = left(options);
+                original.check("nothing changed", |_| ()).unwrap();
+            }
+        }
     }
 }
 
 #[test]
-fn a_closed_log_is_the_same_or_refused() {
-    let (refused, cases) = damage_everything(closed(), 60, 1);
+fn a_closed_log_is_the_same_or_refused_in_sled() {
+    let (refused, cases) = damage_everything(&closed(in_one_epoch(StoreKind::Sled)), 60, 1);
     // Only a missing snapshot is harmless.
     assert_eq!(refused, cases - 1);
 }
 
 #[test]
-fn a_log_left_by_a_crash_is_the_same_or_refused() {
-    let (refused, cases) = damage_everything(crashed(), 60, 2);
+fn a_closed_log_is_the_same_or_refused_in_redb() {
+    let (refused, cases) = damage_everything(&closed(in_one_epoch(StoreKind::Redb)), 60, 1);
+    assert_eq!(refused, cases);
+}
+
+fn check_crashed(original: &Original, flips: usize, seed: u64) {
+    let (refused, cases) = damage_everything(original, flips, seed);
     assert!(refused > cases / 2, "{refused} of {cases}");
 }
 
 #[test]
-fn a_log_left_by_a_crash_of_its_first_opening_is_the_same_or_refused() {
-    let (refused, cases) = damage_everything(crashed_at_first(), 60, 3);
-    assert!(refused > cases / 2, "{refused} of {cases}");
+fn a_log_left_by_a_crash_is_the_same_or_refused_in_sled() {
+    check_crashed(&crashed(in_one_epoch(StoreKind::Sled)), 60, 2);
+}
+
+#[test]
+fn a_log_left_by_a_crash_of_its_first_opening_is_the_same_or_refused_in_sled() {
+    check_crashed(&crashed_at_first(in_one_epoch(StoreKind::Sled)), 60, 3);
+}
+
+#[test]
+fn a_log_left_by_a_crash_is_the_same_or_refused_in_redb() {
+    check_crashed(&crashed(in_one_epoch(StoreKind::Redb)), 100, 2);
+}
+
+#[test]
+fn a_log_in_many_epochs_is_the_same_or_refused() {
+    for store in StoreKind::ALL {
+        // Three of them: what is full, what was read last and what is written to.
+        let options = LogOptions {
+            epoch_records_max: RECORDS * 2 / 5,
+            ..in_epochs(store)
+        };
+        let is_meant = |name: &str| name.starts_with("log/e00000001") || name == "MANIFEST";
+        damage_files(&closed(options), is_meant, 6, 5);
+        damage_files(&crashed(options), is_meant, 6, 6);
+    }
 }
 
 #[test]
 fn a_log_left_by_a_killed_process_is_the_same_or_refused() {
-    let dir = TempDir::new().unwrap();
-    append_and_kill(dir.path(), None);
-    // The last group may be there without having been acknowledged, so ask what is there.
-    let files = Original::read(dir.path(), 0).files;
-    let last_seq = open_and_check(dir.path()).unwrap().1;
-    damage_everything(&Original { files, last_seq }, 12, 4);
+    for store in StoreKind::ALL {
+        let dir = TempDir::new().unwrap();
+        append_and_kill(dir.path(), store, None);
+        // The last group may be there without having been acknowledged, so ask what is there.
+        let left = Original::read(dir.path(), in_epochs(store), 0);
+        let last_seq = open_and_check(dir.path(), left.options).unwrap().1;
+        damage_everything(&Original { last_seq, ..left }, 8, 4);
+    }
 }
 
 #[test]
 fn damage_after_closing_is_named_with_its_bytes() {
-    let error = flip(closed(), "log/db", 8 * 1_048_580).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "log/db differs from the state it was closed in, bytes 1048576..2097152"
-    );
-    assert_eq!(error.code(), "STORE_DAMAGED");
+    let cases = [
+        (StoreKind::Sled, "log/e00000001/db"),
+        (StoreKind::Redb, "log/e00000001.redb"),
+    ];
+    for (store, name) in cases {
+        let error = flip(&closed(in_one_epoch(store)), name, 8 * 70_000).unwrap_err();
+        let text = "differs from the state it was closed in, bytes 0..1048576";
+        assert_eq!(error.to_string(), format!("{name} {text}"));
+        assert_eq!(error.code(), "STORE_DAMAGED");
+    }
 }
 
 #[test]
 fn a_refused_closed_log_is_left_as_it_was() {
-    let dir = closed().damaged(|dir| edit(dir.join("log/db"), |bytes| bytes[70_000] ^= 1));
-    let before = Original::read(dir.path(), 0).files;
-    SledLog::open(dir.path()).unwrap_err();
-    assert!(Original::read(dir.path(), 0).files == before);
+    let names = ["log/e00000001/db", "log/e00000001.redb"];
+    for (store, name) in StoreKind::ALL.into_iter().zip(names) {
+        let original = closed(in_one_epoch(store));
+        let dir = original.damaged(|dir| edit(dir.join(name), |bytes| bytes[70_000] ^= 1));
+        let before = Original::read(dir.path(), original.options, 0).files;
+        DiskLog::open(dir.path(), original.options).unwrap_err();
+        let after = Original::read(dir.path(), original.options, 0).files;
+        assert!(after == before);
+    }
 }
 
 #[test]
 fn an_unfinished_creation_is_begun_anew() {
-    let created = {
-        let dir = TempDir::new().unwrap();
-        drop(SledLog::open(dir.path()).unwrap());
-        Original::read(dir.path(), 0)
-    };
-    let text = "ledger-store manifest 1\nstate creating\n";
-    let creating = format!("{text}end {:08x}\n", crc32c::crc32c(text.as_bytes()));
-    let dir = created.damaged(|dir| {
-        fs::write(dir.join("MANIFEST"), &creating).unwrap();
-        edit(dir.join("log/db"), |bytes| bytes.truncate(100));
-    });
-    open_and_check(dir.path()).unwrap();
-    // But never a log that has records.
-    let dir = closed().damaged(|dir| fs::write(dir.join("MANIFEST"), &creating).unwrap());
-    let error = SledLog::open(dir.path()).unwrap_err();
-    assert!(
-        error.to_string().contains("HEAD has record 10000"),
-        "{error}"
-    );
+    for (store, name) in [
+        (StoreKind::Sled, "log/e00000001/db"),
+        (StoreKind::Redb, "log/e00000001.redb"),
+    ] {
+        let options = in_one_epoch(store);
+        let created = {
+            let dir = TempDir::new().unwrap();
+            drop(DiskLog::open(dir.path(), options).unwrap());
+            Original::read(dir.path(), options, 0)
+        };
+        let text = format!("ledger-store manifest 2\nstate creating\nstore {store}\n");
+        let creating = format!("{text}end {:08x}\n", crc32c::crc32c(text.as_bytes()));
+        let dir = created.damaged(|dir| {
+            fs::write(dir.join("MANIFEST"), &creating).unwrap();
+            edit(dir.join(name), |bytes| bytes.truncate(100));
+        });
+        open_and_check(dir.path(), options).unwrap();
+        // But never a log that has records.
+        let dir =
+            closed(options).damaged(|dir| fs::write(dir.join("MANIFEST"), &creating).unwrap());
+        let error = DiskLog::open(dir.path(), options).unwrap_err();
+        assert!(
+            error.to_string().contains("HEAD has record 10000"),
+            "{error}"
+        );
+    }
 }
 
 #[test]
 fn a_snapshot_cut_off_by_a_kill_is_harmless() {
-    crashed()
+    crashed(in_one_epoch(StoreKind::Sled))
         .check("half a snapshot left behind", |dir| {
-            fs::write(dir.join("log/snap.00FFFFFFFFFFFFFF.generating"), [1; 40]).unwrap();
+            let snapshot = "log/e00000001/snap.00FFFFFFFFFFFFFF.generating";
+            fs::write(dir.join(snapshot), [1; 40]).unwrap();
         })
         .unwrap();
 }
 
 #[test]
 fn no_panic_text_reaches_standard_error() {
-    let name = "damage::a_log_left_by_a_crash_of_its_first_opening_is_the_same_or_refused";
+    let name = "damage::a_log_left_by_a_crash_of_its_first_opening_is_the_same_or_refused_in_sled";
     crate::quiet::check(name);
 }

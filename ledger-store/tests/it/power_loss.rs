@@ -57,10 +57,9 @@ fn child_submits_batches() {
 }
 
 fn submit_batches(dir: &Path, batches: Range<u64>) -> Writer {
-    let Recovered { log, state, books } = recover(dir).unwrap();
-    let is_new = log.head().last_seq == 0;
-    let reader = Reader::new(books, log.reader());
-    let writer = Writer::start(Box::new(log), state, reader, || NOW);
+    let recovered = recover(dir).unwrap();
+    let is_new = recovered.log.head().last_seq == 0;
+    let (writer, _) = recovered.start(|| NOW);
     let submit = |requests: Vec<Request>| {
         let answers = writer.submit(requests).unwrap().wait().unwrap();
         println!("acknowledged {}", answers.last().unwrap().seq.unwrap().0);
@@ -184,7 +183,7 @@ impl<'a> Parser<'a> {
                 self.take(at, at, call);
             }
         }
-        let db = self.files[Path::new("data/log/db")];
+        let db = self.files[Path::new("data/log/e00000001/db")];
         Trace {
             calls: self.calls,
             db,

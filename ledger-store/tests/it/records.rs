@@ -2,10 +2,31 @@
 
 use std::path::Path;
 
-use ledger_store::{Block, BlockBuilder, EventLog, LogHead, SledLog, StoreError, scan};
+use ledger_store::{
+    Block, BlockBuilder, DiskLog, EventLog, LogHead, LogOptions, StoreError, StoreKind, scan,
+};
 
 /// Sizes that blocks take in turn: single records, odd runs, nearly full blocks.
 const BLOCK_SIZES: [u64; 6] = [1, 7, 64, 333, 900, 20];
+
+/// Records of an epoch where a test wants many of them; less than the appends of [`fill`] in a row.
+pub(crate) const EPOCH_RECORDS: u64 = 1_500;
+
+/// A log in this store, with small epochs.
+pub(crate) fn in_epochs(store: StoreKind) -> LogOptions {
+    LogOptions {
+        store: Some(store),
+        epoch_records_max: EPOCH_RECORDS,
+    }
+}
+
+/// A log in this store, with epochs as they are.
+pub(crate) fn in_one_epoch(store: StoreKind) -> LogOptions {
+    LogOptions {
+        store: Some(store),
+        ..LogOptions::default()
+    }
+}
 
 /// The record with this number, 60 to 120 bytes of it.
 pub(crate) fn record(seq: u64) -> Vec<u8> {
@@ -56,9 +77,12 @@ pub(crate) fn check_all(blocks: impl Iterator<Item = Result<Block, StoreError>>)
 }
 
 /// Opens the log, asserts that it has nothing but right records, and gives the last.
-pub(crate) fn open_and_check(dir: &Path) -> Result<(SledLog, u64), StoreError> {
+pub(crate) fn open_and_check(
+    dir: &Path,
+    options: LogOptions,
+) -> Result<(DiskLog, u64), StoreError> {
     let mut last_seq = 0;
-    let log = SledLog::open_scanning(dir, &mut |block| {
+    let log = DiskLog::begin(dir, options)?.finish(LogHead::EMPTY, &mut |block| {
         check(block, &mut last_seq);
         Ok(())
     })?;

@@ -11,7 +11,7 @@ use ledger_core::time::BusinessDate;
 use ledger_store::reader::Reader;
 use ledger_store::recovery::{Recovered, recover};
 use ledger_store::verify::{Verified, verify};
-use ledger_store::{BlockBuilder, EventLog, SledLog, StoreError, codec};
+use ledger_store::{BlockBuilder, DiskLog, EventLog, LogOptions, StoreError, codec};
 use tempfile::TempDir;
 
 use crate::commands::{NOW, TODAY, configuration, eur, euro, fee_operation, opening, product};
@@ -89,7 +89,7 @@ fn payloads(bodies: Vec<EventBody>) -> Vec<Vec<u8>> {
 
 /// Writes a log of these records, two to a block, with every checksum right.
 fn write(dir: &Path, payloads: &[Vec<u8>]) {
-    let mut log = SledLog::open(dir).unwrap();
+    let mut log = DiskLog::open(dir, LogOptions::default()).unwrap();
     for pair in payloads.chunks(2) {
         let head = log.head();
         let mut builder = BlockBuilder::new(head.last_seq + 1, NOW.0);

@@ -444,7 +444,9 @@ fn a_full_disk_stops_the_writer_and_loses_nothing() {
         return;
     };
     let dir = mount_point.path().join("ledger");
-    let Recovered { log, state, books } = recover(&dir).unwrap();
+    let Recovered {
+        log, state, books, ..
+    } = recover(&dir).unwrap();
     let reader = Reader::new(books, log.reader());
     let writer = Writer::start(Box::new(log), state, reader.clone(), || NOW);
     writer.submit(setup()).unwrap().wait().unwrap();
@@ -468,7 +470,9 @@ fn a_full_disk_stops_the_writer_and_loses_nothing() {
     drop(writer);
 
     disk.enlarge("64m");
-    let Recovered { log, state, books } = recover(&dir).unwrap();
+    let Recovered {
+        log, state, books, ..
+    } = recover(&dir).unwrap();
     let recovered = log.head().last_seq;
     assert!(
         recovered >= acknowledged,

@@ -1,0 +1,334 @@
+//! The log on disk: a row of epochs, each in a database of its own, and the files that say what must
+//! be in them.
+//!
+//! # An append
+//!
+//! 1. The blocks are put into the epoch that is written to, durably (see [`crate::sled_log`] and
+//!    [`crate::redb_log`]).
+//! 2. Write `HEAD`: the file outside the database that says how far the log reaches. It comes after
+//!    step 1, so that no power cut can leave it ahead of the log, and before step 3, so that even the
+//!    death of the process right after the answer leaves it exact.
+//! 3. Publish to readers and return.
+//!
+//! # Epochs
+//!
+//! When an epoch has its records, `MANIFEST` is rewritten, durably, to give its end and to list the next
+//! one; then that is written to. It was prepared in the background meanwhile. What a crash leaves of an
+//! epoch that no manifest lists holds no record and is removed.
+//!
+//! # The data directory
+//!
+//! | name | what |
+//! |---|---|
+//! | `LOCK` | locked while a process has the log open |
+//! | `MANIFEST` | the store, the epochs, how the log was left and, when it was closed, checksums |
+//! | `HEAD` | where the durable log ends |
+//! | `log/e00000001/`, … | an epoch in sled |
+//! | `log/e00000001.redb`, … | an epoch in redb |
+//!
+//! Files that are not named here are ignored. A log of version 0.1 has its first epoch in `log/` itself.
+
+mod epochs;
+mod opening;
+mod preparation;
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+
+pub use self::opening::Opening;
+
+use self::epochs::Epochs;
+use self::preparation::Preparation;
+use crate::block::Block;
+use crate::data_dir::DirLock;
+use crate::epoch::{Epoch, StoreKind};
+use crate::error::StoreError;
+use crate::event_log::{EventLog, LogHead, LogReader};
+use crate::head::{HEAD, HeadFile};
+use crate::manifest::{FileSum, Manifest, State};
+
+/// Records after which the next epoch begins. It bounds what opening after a crash has to go through:
+/// sled reads what was written since its last opening, and redb walks its file.
+pub const EPOCH_RECORDS_MAX: u64 = 2_000_000;
+
+/// Records that this process must have appended before it prepares anything ahead of time, so that a
+/// small log stays small on disk.
+const PREPARE_AFTER_RECORDS: u64 = 65_536;
+
+/// Blocks kept decoded for readers, at most; 64 of 96 KiB are 6 MiB.
+const RECENT_BLOCKS_MAX: usize = 64;
+
+/// How a log is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogOptions {
+    /// The store it must be kept in. Without one, that of an existing log is taken as it is, and a new
+    /// log is kept in sled.
+    pub store: Option<StoreKind>,
+    /// Records after which the next epoch begins; one append is never divided.
+    pub epoch_records_max: u64,
+}
+
+impl Default for LogOptions {
+    fn default() -> Self {
+        Self {
+            store: None,
+            epoch_records_max: EPOCH_RECORDS_MAX,
+        }
+    }
+}
+
+/// A log in a directory of its own.
+///
+/// Dropping it without [`EventLog::close`] is safe but leaves it as a crash would: the next opening
+/// cannot compare the files with a closing.
+pub struct DiskLog {
+    dir: PathBuf,
+    options: LogOptions,
+    store: StoreKind,
+    shared: Arc<Shared>,
+    /// The epoch that is written to.
+    active: Arc<dyn Epoch>,
+    active_first_seq: u64,
+    /// Files that never change, from every epoch.
+    constant: Vec<FileSum>,
+    next: Option<Preparation>,
+    appended: Appended,
+    head_file: HeadFile,
+    head: LogHead,
+    poisoned: bool,
+    // Last, so that it is released after everything else.
+    _lock: DirLock,
+}
+
+/// What this process appended.
+#[derive(Debug, Default)]
+struct Appended {
+    records: u64,
+    block_bytes: u64,
+}
+
+/// What the writer shares with its readers.
+struct Shared {
+    epochs: Arc<Epochs>,
+    /// Readers see nothing beyond this record.
+    durable_seq: AtomicU64,
+    recent: Mutex<VecDeque<Block>>,
+}
+
+impl DiskLog {
+    /// Begins to open the log in `dir`, or to create it when there is nothing: everything that can be
+    /// checked without reading the log is checked, and the epoch that is written to is opened.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Locked`] when it is already open, [`StoreError::StoreKindMismatch`] when it is
+    /// kept in another store than the one asked for, [`StoreError::Damaged`] when anything on disk is
+    /// not what was written. A log that was closed in order is checked before anything is changed in
+    /// it. After a crash that is not possible: the store may already have cut what it took for
+    /// unfinished, so copy the directory before trying anything with a damaged one. Where a store
+    /// panicked, its memory and its lock on its file are kept until the process ends, since asking it
+    /// to clean up could make it panic again, which would end the process at once.
+    pub fn begin(dir: &Path, options: LogOptions) -> Result<Opening, StoreError> {
+        opening::begin(dir, options)
+    }
+
+    /// Opens the log and checks every record of it.
+    ///
+    /// # Errors
+    ///
+    /// As [`DiskLog::begin`] and [`Opening::finish`].
+    pub fn open(dir: &Path, options: LogOptions) -> Result<Self, StoreError> {
+        Self::begin(dir, options)?.finish(LogHead::EMPTY, &mut |_| Ok(()))
+    }
+
+    /// The store it is kept in.
+    #[must_use]
+    pub fn store(&self) -> StoreKind {
+        self.store
+    }
+
+    fn append_or_fail(&mut self, blocks: &[Block]) -> Result<(), StoreError> {
+        let head = self.head.followed_by(blocks)?;
+        let in_epoch = self.head.last_seq + 1 - self.active_first_seq;
+        let added = head.last_seq - self.head.last_seq;
+        if in_epoch > 0 && in_epoch + added > self.options.epoch_records_max {
+            self.begin_next_epoch()?;
+        }
+        self.active.put(blocks)?;
+        self.head_file.store(head)?;
+        self.head = head;
+        self.shared.remember(blocks);
+        self.shared
+            .durable_seq
+            .store(head.last_seq, Ordering::Release);
+        self.appended.records += added;
+        self.appended.block_bytes += blocks.iter().map(|b| b.bytes().len() as u64).sum::<u64>();
+        self.prepare_if_due();
+        Ok(())
+    }
+
+    /// Goes on in the next epoch. What is in the one before is durable already.
+    fn begin_next_epoch(&mut self) -> Result<(), StoreError> {
+        let prepared = match self.next.take().map(Preparation::finish) {
+            Some((files, Ok(epoch))) => Some((files, epoch)),
+            // Preparing is a favour; if it failed, as on a full disk, it is tried once more below.
+            Some((_, Err(_))) | None => None,
+        };
+        let (files, epoch) = match prepared {
+            Some(prepared) => prepared,
+            None => {
+                let files = self.shared.epochs.next_files();
+                files.remove()?;
+                let epoch = files.create()?;
+                (files, epoch)
+            }
+        };
+        for name in files.constant_files() {
+            self.constant.push(FileSum::take(&self.dir, &name)?);
+        }
+        self.shared
+            .epochs
+            .push(files, Arc::clone(&epoch), self.head);
+        self.store_manifest(State::Open, self.constant.clone())?;
+        self.active = epoch;
+        self.active_first_seq = self.head.last_seq + 1;
+        Ok(())
+    }
+
+    fn prepare_if_due(&mut self) {
+        let max = self.options.epoch_records_max;
+        let in_epoch = self.head.last_seq + 1 - self.active_first_seq;
+        if self.next.is_some()
+            || in_epoch < max / 2
+            || self.appended.records < PREPARE_AFTER_RECORDS.min(max / 4)
+        {
+            return;
+        }
+        let record_bytes = self.appended.block_bytes / self.appended.records.max(1);
+        let block_bytes = max.saturating_mul(record_bytes);
+        // If not even a thread can be had, the epoch is created when it is needed.
+        self.next = Preparation::begin(self.shared.epochs.next_files(), block_bytes).ok();
+    }
+
+    fn close_or_fail(&mut self) -> Result<(), StoreError> {
+        if let Some(next) = self.next.take() {
+            next.discard()?;
+        }
+        self.shared.epochs.end()?;
+        self.head_file.sync()?;
+        let mut files = vec![FileSum::take(&self.dir, HEAD)?];
+        files.extend(self.constant.iter().cloned());
+        for name in self.shared.epochs.active().files.changing_files()? {
+            files.push(FileSum::take(&self.dir, &name)?);
+        }
+        self.store_manifest(State::Closed, files)
+    }
+
+    fn store_manifest(&self, state: State, files: Vec<FileSum>) -> Result<(), StoreError> {
+        Manifest {
+            state,
+            store: self.store,
+            epochs: self.shared.epochs.entries(),
+            files,
+        }
+        .store(&self.dir)
+    }
+}
+
+impl EventLog for DiskLog {
+    fn append(&mut self, blocks: &[Block]) -> Result<(), StoreError> {
+        if self.poisoned {
+            return Err(StoreError::Poisoned);
+        }
+        let outcome = self.append_or_fail(blocks);
+        self.poisoned = outcome.is_err();
+        outcome
+    }
+
+    /// `HEAD` is synced only now and then while records come in.
+    fn settle(&mut self) -> Result<(), StoreError> {
+        if self.poisoned {
+            return Err(StoreError::Poisoned);
+        }
+        let outcome = self.head_file.sync();
+        self.poisoned = outcome.is_err();
+        outcome
+    }
+
+    fn head(&self) -> LogHead {
+        self.head
+    }
+
+    fn reader(&self) -> Arc<dyn LogReader> {
+        Arc::clone(&self.shared) as Arc<dyn LogReader>
+    }
+
+    fn close(mut self: Box<Self>) -> Result<(), StoreError> {
+        if self.poisoned {
+            return Err(StoreError::Poisoned);
+        }
+        self.close_or_fail()
+    }
+}
+
+impl Drop for DiskLog {
+    fn drop(&mut self) {
+        // There is nobody to tell; the manifest still says that the log is open, so the next opening
+        // takes it for crashed and checks it as such.
+        if let Some(next) = self.next.take() {
+            let _ = next.discard();
+        }
+        let _ = self.shared.epochs.end();
+    }
+}
+
+impl std::fmt::Debug for DiskLog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // A store would print every page it holds.
+        f.debug_struct("DiskLog")
+            .field("dir", &self.dir)
+            .field("store", &self.store)
+            .field("head", &self.head)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    fn remember(&self, blocks: &[Block]) {
+        let mut recent = self.recent.lock();
+        recent.extend(blocks.iter().cloned());
+        let surplus = recent.len().saturating_sub(RECENT_BLOCKS_MAX);
+        recent.drain(..surplus);
+    }
+
+    fn recall(&self, seq: u64) -> Option<Block> {
+        let recent = self.recent.lock();
+        recent
+            .iter()
+            .rev()
+            .find(|block| block.record(seq).is_some())
+            .cloned()
+    }
+}
+
+impl LogReader for Shared {
+    fn block_with(&self, seq: u64) -> Result<Option<Block>, StoreError> {
+        if seq == 0 || seq > self.durable_seq.load(Ordering::Acquire) {
+            return Ok(None);
+        }
+        if let Some(block) = self.recall(seq) {
+            return Ok(Some(block));
+        }
+        let found = self.epochs.block_at(seq)?;
+        let Some(block) = found.filter(|block| block.record(seq).is_some()) else {
+            let place = format!("record {seq}");
+            return Err(StoreError::damaged(place, "is missing from the log"));
+        };
+        self.remember(std::slice::from_ref(&block));
+        Ok(Some(block))
+    }
+}

@@ -1,0 +1,195 @@
+//! A stretch of the log in a database of its own, and the storage engines that can hold one.
+//!
+//! An epoch bounds what one database has to bear: how long it takes to open after a crash, how much
+//! room is prepared ahead of time, and what is lost to memory. [`crate::disk_log`] puts them in a row.
+
+use std::fmt;
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use crate::block::Block;
+use crate::data_dir;
+use crate::error::StoreError;
+use crate::redb_log::{self, RedbEpoch};
+use crate::sled_log::{self, SledEpoch};
+
+/// Directory of all epochs, below the data directory.
+pub(crate) const LOG: &str = "log";
+
+/// The storage engine that keeps a log. It is chosen when a log is created and never changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum StoreKind {
+    /// sled 0.34: fastest for many small appends.
+    #[default]
+    Sled,
+    /// redb 4: syncs its file by itself and checks it when it opens.
+    Redb,
+}
+
+impl StoreKind {
+    /// Every kind, in the order they came to be.
+    pub const ALL: [Self; 2] = [Self::Sled, Self::Redb];
+
+    /// The name that manifests and options use.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sled => "sled",
+            Self::Redb => "redb",
+        }
+    }
+}
+
+impl fmt::Display for StoreKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A text that names no store.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a store; there are sled and redb")]
+pub struct UnknownStore(pub String);
+
+impl FromStr for StoreKind {
+    type Err = UnknownStore;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.name() == name)
+            .ok_or_else(|| UnknownStore(name.to_owned()))
+    }
+}
+
+/// An open epoch. Blocks are only ever added, in order, by one thread.
+pub(crate) trait Epoch: Send + Sync {
+    /// Adds the blocks and returns once they are durable.
+    fn put(&self, blocks: &[Block]) -> Result<(), StoreError>;
+
+    /// The last block that does not begin after the record `seq`.
+    fn block_at(&self, seq: u64) -> Result<Option<Block>, StoreError>;
+
+    /// Hands out the blocks that do not begin before `seq`, in order, until the visitor has enough.
+    fn each_from(
+        &self,
+        seq: u64,
+        visit: &mut dyn FnMut(Block) -> ControlFlow<()>,
+    ) -> Result<(), StoreError>;
+
+    /// Lets go of the files. Waits for calls under way; later ones give [`StoreError::Closed`].
+    fn end(&self) -> Result<(), StoreError>;
+}
+
+/// Where an epoch is, open or not.
+#[derive(Debug, Clone)]
+pub(crate) struct EpochFiles {
+    /// The data directory.
+    dir: PathBuf,
+    store: StoreKind,
+    /// File or directory of the epoch, below the data directory.
+    name: String,
+}
+
+impl EpochFiles {
+    pub(crate) fn new(dir: &Path, store: StoreKind, name: &str) -> Self {
+        Self {
+            dir: dir.to_owned(),
+            store,
+            name: name.to_owned(),
+        }
+    }
+
+    /// The epoch with this number, counted from 1.
+    pub(crate) fn numbered(dir: &Path, store: StoreKind, number: usize) -> Self {
+        let suffix = match store {
+            StoreKind::Sled => "",
+            StoreKind::Redb => ".redb",
+        };
+        Self::new(dir, store, &format!("{LOG}/e{number:08}{suffix}"))
+    }
+
+    /// The path below the data directory, as manifests have it.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The file that has the blocks, below the data directory. Errors name it.
+    pub(crate) fn place(&self) -> String {
+        match self.store {
+            StoreKind::Sled => sled_log::db_of(&self.name),
+            StoreKind::Redb => self.name.clone(),
+        }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.dir.join(&self.name)
+    }
+
+    /// Creates it without a block; when this returns, it survives a power cut.
+    pub(crate) fn create(&self) -> Result<Arc<dyn Epoch>, StoreError> {
+        Ok(match self.store {
+            StoreKind::Sled => Arc::new(SledEpoch::create(&self.dir, &self.name)?),
+            StoreKind::Redb => Arc::new(RedbEpoch::create(&self.dir, &self.name)?),
+        })
+    }
+
+    /// Opens what was created before.
+    pub(crate) fn open(&self) -> Result<Arc<dyn Epoch>, StoreError> {
+        Ok(match self.store {
+            StoreKind::Sled => Arc::new(SledEpoch::open(&self.dir, &self.name)?),
+            StoreKind::Redb => Arc::new(RedbEpoch::open(&self.dir, &self.name)?),
+        })
+    }
+
+    /// Makes room for that many bytes of blocks in an epoch into which nothing was put yet.
+    pub(crate) fn make_room(&self, block_bytes: u64, stop: &AtomicBool) -> Result<(), StoreError> {
+        match self.store {
+            StoreKind::Sled => sled_log::make_room(&self.dir, &self.name, block_bytes, stop),
+            // It lays its file out itself.
+            StoreKind::Redb => Ok(()),
+        }
+    }
+
+    /// Checks that everything is there that opening would otherwise quietly create anew.
+    pub(crate) fn check_present(&self) -> Result<(), StoreError> {
+        match self.store {
+            StoreKind::Sled => sled_log::check_present(&self.dir, &self.name),
+            StoreKind::Redb => redb_log::check_present(&self.dir, &self.name),
+        }
+    }
+
+    /// The files that never change once the epoch is created, below the data directory.
+    pub(crate) fn constant_files(&self) -> Vec<String> {
+        match self.store {
+            StoreKind::Sled => vec![sled_log::conf_of(&self.name)],
+            StoreKind::Redb => Vec::new(),
+        }
+    }
+
+    /// The files that change while the epoch is written, below the data directory.
+    pub(crate) fn changing_files(&self) -> Result<Vec<String>, StoreError> {
+        match self.store {
+            StoreKind::Sled => sled_log::changing_files(&self.dir, &self.name),
+            StoreKind::Redb => Ok(vec![self.name.clone()]),
+        }
+    }
+
+    /// Removes it, whatever there is of it.
+    pub(crate) fn remove(&self) -> Result<(), StoreError> {
+        let path = self.path();
+        let removed = if path.is_dir() {
+            fs::remove_dir_all(&path)
+        } else if path.exists() {
+            fs::remove_file(&path)
+        } else {
+            return Ok(());
+        };
+        removed.map_err(StoreError::io(&path))?;
+        data_dir::sync_above(&path)
+    }
+}
