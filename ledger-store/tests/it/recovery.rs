@@ -242,7 +242,7 @@ fn verifying_compares_the_log_with_what_readers_see() {
         .nth(2)
         .unwrap()
         .unwrap();
-    record.event = event(limited(0)).into();
+    record.event = event(limited(0));
     books.apply(&record);
     let reader = Reader::new(books, log.reader());
     let error = verify(&reader).unwrap_err().to_string();
