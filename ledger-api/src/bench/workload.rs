@@ -2,8 +2,8 @@
 //!
 //! Half are purchases, a quarter payments, a quarter fees, each under its own correlation id and
 //! triplet, on accounts drawn at random and named by the engine's reference. Some reverse an earlier
-//! operation, drawn from all of them; some are sent again, drawn from the last ones, as a sender does
-//! who got no answer.
+//! operation, nine in ten one of the last, the others any; some are sent again, drawn from the last
+//! ones, as a sender does who got no answer.
 //!
 //! Several clients hand in side by side, and none knows how far the others are. So each has a [`Lane`]
 //! of its own, and what it reverses or repeats is of its own lane, earlier in it. The result is then
@@ -30,7 +30,11 @@ use super::plan::{Plan, Share};
 pub const FIRST_DATE: Timestamp = Timestamp(1_672_668_000_000);
 
 /// How far back in its lane a request lies, at most, that is sent again.
-const REPEATED_BACK_MAX: u64 = 65_536;
+const REPEATED_BACK_MAX: u64 = 8_192;
+/// How far back in its lane an operation lies, at most, that is reversed soon.
+const REVERSED_SOON_BACK_MAX: u64 = 8_192;
+/// One of so many reversals is not soon, but of any operation before it.
+const REVERSED_LATE_EVERY: u64 = 10;
 /// Draws for an operation that can be reversed or repeated; then one is posted instead.
 const DRAWS_MAX: u64 = 8;
 
@@ -261,10 +265,17 @@ impl Lane {
         request
     }
 
-    /// An earlier operation that can be reversed, drawn from all of the lane.
+    /// An earlier operation that can be reversed: as a rule one of the last of the lane, since mistakes
+    /// are seen soon, and now and then one from all of it.
     fn reversible(&self, place: u64) -> Option<u64> {
+        let late = below(self.mix.draw(place, DRAWS_MAX + 1), REVERSED_LATE_EVERY) == 0;
+        let back = if late {
+            place
+        } else {
+            place.min(REVERSED_SOON_BACK_MAX)
+        };
         (1..=DRAWS_MAX)
-            .map(|draw| below(self.mix.draw(place, draw), place))
+            .map(|draw| place - back + below(self.mix.draw(place, draw), back))
             .find(|of| {
                 *of < place && self.mix.class(*of) == Class::Posting && !self.reversed[index(*of)]
             })
