@@ -6,3 +6,4 @@ mod damage;
 mod edge;
 mod library;
 mod readme;
+mod replaying;
