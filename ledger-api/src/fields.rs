@@ -85,6 +85,9 @@ impl<'t> Fields<'t> {
 
     /// Ends the object: a field that nobody took is unknown.
     pub(crate) fn finish(&self) -> Result<(), Rejection> {
+        if self.taken.get().count_ones() == self.names.count() {
+            return Ok(());
+        }
         let unknown = self
             .fields
             .enumerate()

@@ -14,6 +14,7 @@ mod json;
 pub mod ledger;
 pub mod line;
 pub mod queries;
+mod quotes;
 pub mod replay;
 mod scan;
 pub mod views;
