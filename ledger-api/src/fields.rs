@@ -15,7 +15,7 @@ use ledger_core::text::{
 use ledger_core::time::{BusinessDate, Moment, Timestamp};
 
 use crate::dates::{to_day, to_instant};
-use crate::flat::{Name, Names, Node, Parts, Value};
+use crate::json::flat::{Name, Names, Node, Parts, Value};
 
 /// The fields of an object, and which of them were taken.
 pub(crate) struct Fields<'t> {

@@ -1,7 +1,7 @@
 //! A JSON value laid out flat: every value follows the one that holds it, so that a whole line lies in
 //! one piece of memory and nothing is allocated for its parts.
 
-use crate::json::Json;
+use super::Json;
 
 /// A value and, if it is the field of an object, its name.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -6,9 +6,9 @@
 
 use arrayvec::ArrayVec;
 
-use crate::flat::{Entry, Name, Names, Parts, Value};
-use crate::json::FIELDS_MAX;
-use crate::quotes::Quotes;
+use super::FIELDS_MAX;
+use super::flat::{Entry, Name, Names, Parts, Value};
+use super::quotes::Quotes;
 
 /// Values in a plain line. The commands of a history have about thirty at most; lists can have more.
 const ENTRIES_MAX: usize = 48;
@@ -200,9 +200,9 @@ mod tests {
     use rand_chacha::rand_core::{RngCore, SeedableRng};
 
     use super::*;
-    use crate::flat::of_tree;
     use crate::generate::{History, generate};
     use crate::json::Json;
+    use crate::json::flat::of_tree;
     use crate::line::{parse, parse_any};
 
     /// Lines as programs write them: every command, most of its fields.
