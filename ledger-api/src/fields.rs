@@ -15,7 +15,7 @@ use ledger_core::text::{
 use ledger_core::time::{BusinessDate, Moment, Timestamp};
 
 use crate::dates::{to_day, to_instant};
-use crate::flat::{Name, Names, Node, Parts, Value};
+use crate::json::flat::{Name, Names, Node, Parts, Value};
 
 /// The fields of an object, and which of them were taken.
 pub(crate) struct Fields<'t> {
@@ -85,6 +85,9 @@ impl<'t> Fields<'t> {
 
     /// Ends the object: a field that nobody took is unknown.
     pub(crate) fn finish(&self) -> Result<(), Rejection> {
+        if self.taken.get().count_ones() == self.names.count() {
+            return Ok(());
+        }
         let unknown = self
             .fields
             .enumerate()

@@ -4,12 +4,13 @@
 //! then, fees, bonuses, interest, corrections; a few percent of reversals, of lines sent twice, and of
 //! commands that are refused. Payments say what balance they expect, kept here on the side.
 
+use std::fmt::{self, Arguments, Display, Write as _};
 use std::io::{self, Write};
 
 use chrono::{DateTime, Days, NaiveDate, TimeDelta};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
-use uuid::Builder;
+use uuid::{Builder, Uuid};
 
 /// What to make.
 #[derive(Debug, Clone, Copy)]
@@ -69,9 +70,16 @@ struct Generator<'a, W> {
     day: u64,
     /// Operations named so far; numbers their references.
     made: u64,
-    /// The last line that can be sent again: its correlation id and the rest.
-    last_line: Option<(String, String)>,
+    /// The last line that can be sent again.
+    last_line: Option<SentLine>,
     out: &'a mut W,
+}
+
+/// A line without what it expects.
+#[derive(Clone)]
+struct SentLine {
+    correlation: Uuid,
+    rest: String,
 }
 
 struct Account {
@@ -99,28 +107,27 @@ impl<W: Write> Generator<'_, W> {
         let first = self.date();
         self.command(
             "configure-issuer",
-            "",
-            &format!(r#"{{"timeZone":"Europe/Berlin","businessDate":"{first}"}}"#),
+            format_args!(r#"{{"timeZone":"Europe/Berlin","businessDate":"{first}"}}"#),
         )?;
         self.command(
             "define-product",
-            "",
-            r#"{"productReference":"CLASSIC","currency":"EUR","workingMode":"PAY_LATER","feeTypes":["STATEMENT_FEE","MANUAL_FEE","CARD_FEE","MARKUP_FEE"]}"#,
+            format_args!(r#"{{"productReference":"CLASSIC","currency":"EUR","workingMode":"PAY_LATER","feeTypes":["STATEMENT_FEE","MANUAL_FEE","CARD_FEE","MARKUP_FEE"]}}"#),
         )?;
         self.command(
             "define-product",
-            "",
-            r#"{"productReference":"PREPAID","currency":"EUR","workingMode":"PAY_BEFORE","feeTypes":["MANUAL_FEE","CARD_FEE"]}"#,
+            format_args!(r#"{{"productReference":"PREPAID","currency":"EUR","workingMode":"PAY_BEFORE","feeTypes":["MANUAL_FEE","CARD_FEE"]}}"#),
         )?;
         self.command(
             "define-bonus-program",
-            "",
-            r#"{"bonusProgramReference":"CASHBACK","monetary":true,"loyaltyUnits":[]}"#,
+            format_args!(
+                r#"{{"bonusProgramReference":"CASHBACK","monetary":true,"loyaltyUnits":[]}}"#
+            ),
         )?;
         self.command(
             "define-bonus-program",
-            "",
-            r#"{"bonusProgramReference":"MILES","monetary":false,"loyaltyUnits":["MILE"]}"#,
+            format_args!(
+                r#"{{"bonusProgramReference":"MILES","monetary":false,"loyaltyUnits":["MILE"]}}"#
+            ),
         )?;
         for number in 0..self.history.accounts {
             self.open_account(number)?;
@@ -146,11 +153,13 @@ impl<W: Write> Generator<'_, W> {
             self.pick(&LIMITS_EUR) * 100
         };
         let product = if prepaid { "PREPAID" } else { "CLASSIC" };
-        let body = format!(
-            r#"{{"issuerAccountExternalReference":"{external}","productReference":"{product}","creditLimitAmount":{},"parentExternalReference":{parent},"bonusProgramReferences":["CASHBACK","MILES"]}}"#,
-            euros(limit),
-        );
-        self.command("open-account", "", &body)?;
+        let limit = Euros(limit);
+        self.command(
+            "open-account",
+            format_args!(
+                r#"{{"issuerAccountExternalReference":"{external}","productReference":"{product}","creditLimitAmount":{limit},"parentExternalReference":{parent},"bonusProgramReferences":["CASHBACK","MILES"]}}"#
+            ),
+        )?;
         self.accounts.push(Account {
             external,
             prepaid,
@@ -167,8 +176,9 @@ impl<W: Write> Generator<'_, W> {
         let day = place * DAYS / self.history.operations;
         if day > self.day {
             self.day = day;
-            let body = format!(r#"{{"businessDate":"{}"}}"#, self.date());
-            self.command("advance-business-date", "", &body)?;
+            let date = self.date();
+            let body = format_args!(r#"{{"businessDate":"{date}"}}"#);
+            self.command("advance-business-date", body)?;
         }
         Ok(())
     }
@@ -213,11 +223,11 @@ impl<W: Write> Generator<'_, W> {
             "REFUND_PURCHASE"
         };
         let (name, city, category) = self.pick(&ACCEPTORS);
-        let fields = format!(
-            r#""operationCode":"{code}","cardAcceptorName":"{name}","cardAcceptorCity":"{city}","cardAcceptorCountry":"276","merchantCategoryCode":"{category}","maskedPan":"454617******{:04}","#,
-            place % 10_000,
+        let card = place % 10_000;
+        let fields = format_args!(
+            r#""operationCode":"{code}","cardAcceptorName":"{name}","cardAcceptorCity":"{city}","cardAcceptorCountry":"276","merchantCategoryCode":"{category}","maskedPan":"454617******{card:04}","#
         );
-        self.post(place, "transaction", "CLEARING", cents, &fields, "")
+        self.post(place, "transaction", "CLEARING", cents, fields, "")
     }
 
     fn payment(&mut self, place: usize) -> io::Result<()> {
@@ -227,12 +237,12 @@ impl<W: Write> Generator<'_, W> {
         } else {
             2_000
         };
-        let fields = r#""paymentChannel":"DIRECT_DEBIT","#;
+        let fields = format_args!(r#""paymentChannel":"DIRECT_DEBIT","#);
         let account = &self.accounts[place];
         let expect = if account.known {
             format!(
                 r#","expect":{{"accountBalance":{}}}"#,
-                euros(account.balance - cents)
+                Euros(account.balance - cents)
             )
         } else {
             String::new()
@@ -248,7 +258,7 @@ impl<W: Write> Generator<'_, W> {
             "load",
             "BANK",
             -cents,
-            r#""paymentChannel":"ONLINE_MONEY","#,
+            format_args!(r#""paymentChannel":"ONLINE_MONEY","#),
             "",
         )
     }
@@ -267,7 +277,7 @@ impl<W: Write> Generator<'_, W> {
             fields += &format!(r#""valueDate":"{value_date}","#);
             self.accounts[place].known = false;
         }
-        self.post(place, "fee", "BANK", cents, &fields, "")
+        self.post(place, "fee", "BANK", cents, format_args!("{fields}"), "")
     }
 
     fn cash_back(&mut self, place: usize) -> io::Result<()> {
@@ -285,17 +295,17 @@ impl<W: Write> Generator<'_, W> {
                 posted.poster(),
             );
         }
-        self.post(place, "bonus", "BANK", -cents, &fields, "")
+        self.post(place, "bonus", "BANK", -cents, format_args!("{fields}"), "")
     }
 
     fn miles(&mut self, place: usize) -> io::Result<()> {
         let miles = 10 + self.below(500);
         let (reference, date) = self.next_reference();
-        let body = format!(
-            r#"{{"bonusProgramReference":"MILES","loyaltyPointAmount":{{"unit":"MILE","cumulatedValue":-{miles}}},{}}}"#,
-            triplet(&reference, &date, "BANK"),
+        let triplet = Triplet(&reference, &date, "BANK");
+        let body = format_args!(
+            r#"{{"bonusProgramReference":"MILES","loyaltyPointAmount":{{"unit":"MILE","cumulatedValue":-{miles}}},{triplet}}}"#
         );
-        self.on_account("post-bonus-operation", place, &body, "")
+        self.on_account("post-bonus-operation", place, body, "")
     }
 
     fn interest(&mut self, place: usize) -> io::Result<()> {
@@ -306,13 +316,13 @@ impl<W: Write> Generator<'_, W> {
             ..0 => ("CREDIT", cents),
             _ => ("DEBIT", cents),
         };
-        let fields = format!(r#""interestType":"{interest_type}","#);
-        self.post(place, "interest", "BANK", cents, &fields, "")
+        let fields = format_args!(r#""interestType":"{interest_type}","#);
+        self.post(place, "interest", "BANK", cents, fields, "")
     }
 
     fn adjustment(&mut self, place: usize) -> io::Result<()> {
         let cents = if self.one_in(2) { 10 } else { -10 };
-        let fields = r#""balanceAdjustmentReason":"ROUNDING","#;
+        let fields = format_args!(r#""balanceAdjustmentReason":"ROUNDING","#);
         self.post(place, "balance-adjustment", "BANK", cents, fields, "")
     }
 
@@ -337,23 +347,18 @@ impl<W: Write> Generator<'_, W> {
     /// Refused: FEE_TYPE_NOT_ALLOWED.
     fn fee_of_unknown_type(&mut self, place: usize) -> io::Result<()> {
         let (reference, date) = self.next_reference();
-        let body = format!(
-            r#"{{"feeType":"INSURANCE_FEE","referenceAmount":{},{}}}"#,
-            euros(990),
-            triplet(&reference, &date, "BANK"),
-        );
-        self.on_account("post-fee-operation", place, &body, "")
+        let (amount, triplet) = (Euros(990), Triplet(&reference, &date, "BANK"));
+        let body =
+            format_args!(r#"{{"feeType":"INSURANCE_FEE","referenceAmount":{amount},{triplet}}}"#);
+        self.on_account("post-fee-operation", place, body, "")
     }
 
     /// Refused: INSUFFICIENT_OPEN_TO_BUY, or WORKING_MODE_MISMATCH on a credit account.
     fn unload_too_much(&mut self, place: usize) -> io::Result<()> {
         let (reference, date) = self.next_reference();
-        let body = format!(
-            r#"{{"referenceAmount":{},{}}}"#,
-            euros(99_999_900),
-            triplet(&reference, &date, "BANK"),
-        );
-        self.on_account("post-unload-operation", place, &body, "")
+        let (amount, triplet) = (Euros(99_999_900), Triplet(&reference, &date, "BANK"));
+        let body = format_args!(r#"{{"referenceAmount":{amount},{triplet}}}"#);
+        self.on_account("post-unload-operation", place, body, "")
     }
 
     fn reversal(&mut self, place: usize, posted: &Posted) -> io::Result<()> {
@@ -362,19 +367,17 @@ impl<W: Write> Generator<'_, W> {
             "fee" => r#""reversalReason":"REVERSAL_ON_DEMAND","#,
             _ => "",
         };
-        let body = format!(
-            r#"{{{reason}"externalMatchingOperationDate":"{}","externalMatchingOperationReference":"{}","externalMatchingOperationServicePoster":"{}",{}}}"#,
-            posted.date,
-            posted.reference,
-            posted.poster(),
-            triplet(&reference, &date, "BANK"),
+        let Posted {
+            name,
+            reference: original,
+            date: posted_on,
+            ..
+        } = posted;
+        let (poster, triplet) = (posted.poster(), Triplet(&reference, &date, "BANK"));
+        let body = format_args!(
+            r#"{{{reason}"externalMatchingOperationDate":"{posted_on}","externalMatchingOperationReference":"{original}","externalMatchingOperationServicePoster":"{poster}",{triplet}}}"#
         );
-        self.on_account(
-            &format!("reverse-{}-operation", posted.name),
-            place,
-            &body,
-            "",
-        )
+        self.on_account(&format!("reverse-{name}-operation"), place, body, "")
     }
 
     /// Posts an operation in money and keeps what later lines need to know of it.
@@ -384,15 +387,13 @@ impl<W: Write> Generator<'_, W> {
         name: &'static str,
         poster: &str,
         cents: i64,
-        fields: &str,
+        fields: Arguments<'_>,
         expect: &str,
     ) -> io::Result<()> {
         let (reference, date) = self.next_reference();
-        let body = format!(
-            r#"{{{fields}"referenceAmount":{},{}}}"#,
-            euros(cents),
-            triplet(&reference, &date, poster),
-        );
+        let (amount, triplet) = (Euros(cents), Triplet(&reference, &date, poster));
+        let body = format_args!(r#"{{{fields}"referenceAmount":{amount},{triplet}}}"#);
+        self.on_account(&format!("post-{name}-operation"), place, body, expect)?;
         let account = &mut self.accounts[place];
         account.balance += cents;
         if account.known {
@@ -403,40 +404,45 @@ impl<W: Write> Generator<'_, W> {
                 cents,
             });
         }
-        self.on_account(&format!("post-{name}-operation"), place, &body, expect)
+        Ok(())
     }
 
     fn on_account(
         &mut self,
         command: &str,
         place: usize,
-        body: &str,
+        body: Arguments<'_>,
         expect: &str,
     ) -> io::Result<()> {
+        // The memory of the line before is used again.
+        let mut rest = self
+            .last_line
+            .take()
+            .map_or_else(String::new, |line| line.rest);
+        rest.clear();
         let external = &self.accounts[place].external;
-        let head = format!(
-            r#""account":{{"issuerAccountExternalReference":"{external}"}},"postingDate":"{}","#,
+        write!(
+            rest,
+            r#""command":"{command}","account":{{"issuerAccountExternalReference":"{external}"}},"postingDate":"{}","body":{body}"#,
             self.instant(),
-        );
+        )
+        .expect("memory takes text");
         let correlation = self.correlation();
-        let rest = format!(r#""command":"{command}",{head}"body":{body}"#);
-        self.write(&correlation, &format!("{rest}{expect}"))?;
-        self.last_line = Some((correlation, rest));
+        self.write(correlation, format_args!("{rest}{expect}"))?;
+        self.last_line = Some(SentLine { correlation, rest });
         Ok(())
     }
 
-    fn command(&mut self, command: &str, head: &str, body: &str) -> io::Result<()> {
+    fn command(&mut self, command: &str, body: Arguments<'_>) -> io::Result<()> {
         let correlation = self.correlation();
-        self.write(
-            &correlation,
-            &format!(r#""command":"{command}",{head}"body":{body}"#),
-        )
+        let rest = format_args!(r#""command":"{command}","body":{body}"#);
+        self.write(correlation, rest)
     }
 
     /// The last line once more, as a sender does who got no answer.
     fn send_again(&mut self) -> io::Result<()> {
         match self.last_line.clone() {
-            Some((correlation, rest)) => self.write(&correlation, &rest),
+            Some(line) => self.write(line.correlation, format_args!("{}", line.rest)),
             None => self.fee(0, 0),
         }
     }
@@ -445,12 +451,12 @@ impl<W: Write> Generator<'_, W> {
     fn send_under_new_id(&mut self) -> io::Result<()> {
         let correlation = self.correlation();
         match self.last_line.clone() {
-            Some((_, rest)) => self.write(&correlation, &rest),
+            Some(line) => self.write(correlation, format_args!("{}", line.rest)),
             None => self.fee(0, 0),
         }
     }
 
-    fn write(&mut self, correlation: &str, rest: &str) -> io::Result<()> {
+    fn write(&mut self, correlation: Uuid, rest: Arguments<'_>) -> io::Result<()> {
         writeln!(
             self.out,
             r#"{{"issuerId":"{ISSUER}","correlationId":"{correlation}",{rest}}}"#
@@ -474,10 +480,10 @@ impl<W: Write> Generator<'_, W> {
         format!("{}T{hour:02}:{minute:02}:{second:02}.000Z", self.date())
     }
 
-    fn correlation(&mut self) -> String {
+    fn correlation(&mut self) -> Uuid {
         let mut bytes = [0; 16];
         self.random.fill_bytes(&mut bytes);
-        Builder::from_random_bytes(bytes).into_uuid().to_string()
+        Builder::from_random_bytes(bytes).into_uuid()
     }
 
     /// Small amounts are common, large ones rare.
@@ -513,12 +519,25 @@ impl Posted {
 /// 2025-01-01, in days since 1970-01-01.
 const FIRST_DAY: i64 = 20_089;
 
-fn euros(cents: i64) -> String {
-    format!(r#"{{"value":{cents},"exponent":2,"isoCode":"EUR"}}"#)
+/// Shown as an amount.
+struct Euros(i64);
+
+impl Display for Euros {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let cents = self.0;
+        write!(f, r#"{{"value":{cents},"exponent":2,"isoCode":"EUR"}}"#)
+    }
 }
 
-fn triplet(reference: &str, date: &str, poster: &str) -> String {
-    format!(
-        r#""externalOperationDate":"{date}","externalOperationReference":"{reference}","externalOperationServicePoster":"{poster}""#
-    )
+/// Shown as the fields of a triplet: reference, date, poster.
+struct Triplet<'a>(&'a str, &'a str, &'a str);
+
+impl Display for Triplet<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(reference, date, poster) = self;
+        write!(
+            f,
+            r#""externalOperationDate":"{date}","externalOperationReference":"{reference}","externalOperationServicePoster":"{poster}""#
+        )
+    }
 }

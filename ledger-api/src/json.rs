@@ -2,6 +2,13 @@
 //!
 //! Commands are taken apart field by field ([`crate::fields`]) rather than derived, because every
 //! refusal has to name the field at fault, and a derived reader names it only in prose.
+//!
+//! Here is the reader that knows all of JSON and makes a tree of it. Plain lines, which nearly all are,
+//! take a shorter way ([`scan`]); both come out laid out flat ([`flat`]).
+
+pub(crate) mod flat;
+mod quotes;
+pub(crate) mod scan;
 
 use std::borrow::Cow;
 use std::fmt;

@@ -9,14 +9,12 @@ pub mod clock;
 mod dates;
 pub mod error;
 mod fields;
-mod flat;
 pub mod generate;
 mod json;
 pub mod ledger;
 pub mod line;
 pub mod queries;
 pub mod replay;
-mod scan;
 pub mod views;
 
 pub use error::ApiError;

@@ -18,9 +18,9 @@ use ledger_core::time::{TimeZone, Timestamp};
 use uuid::Uuid;
 
 use crate::fields::Fields;
-use crate::flat::{self, Node, Value};
 use crate::json::Json;
-use crate::scan::{self, Entries};
+use crate::json::flat::{self, Node, Value};
+use crate::json::scan::{self, Entries};
 
 /// A line that could be read.
 #[derive(Debug, Clone, PartialEq, Eq)]

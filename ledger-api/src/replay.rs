@@ -1,14 +1,18 @@
 //! Replaying a history: one command a line, in order, each with its outcome.
 //!
-//! Lines are read and handed to the writer in chunks, several of which are on their way at a time; the
-//! outcome of a line is told only once it is durable. Nothing a line says stops the replay: a line that
-//! cannot be read is counted and told like any other. Sending the same lines again is safe.
+//! Chunks of lines are read here, parsed by threads beside, and handed to the writer in
+//! order; several are on their way at a time. The outcome of a line is told only once it is durable.
+//! Nothing a line says stops the replay: a line that cannot be read is counted and told like any other.
+//! Sending the same lines again is safe.
+
+mod input;
+mod parsing;
 
 use std::collections::VecDeque;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, Read};
+use std::thread;
 use std::time::Instant;
 
-use ledger_core::command::Request;
 use ledger_core::decide::{Answer, Refusal, Standing};
 use ledger_core::ids::OperationId;
 use ledger_core::money::Amount;
@@ -20,7 +24,9 @@ use thiserror::Error;
 
 use crate::error::ApiError;
 use crate::ledger::Ledger;
-use crate::line::{self, Expect, LINE_BYTES_MAX};
+use crate::line::Expect;
+use input::Input;
+use parsing::{Chunk, Parsers, Pending, Waiting};
 
 /// What became of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -105,14 +111,9 @@ pub enum ReplayError {
     Ledger(#[from] ApiError),
 }
 
-/// Lines in a chunk: enough that one sync serves many, few enough that several chunks fit the queue.
-const CHUNK_LINES: usize = 2_048;
-/// Chunks on their way at a time: one each being decided, appended and answered, and one waiting.
-const CHUNKS_IN_FLIGHT: usize = 4;
-
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-/// Bytes of input read at a time.
-const INPUT_BUFFER_BYTES: usize = 1024 * 1024;
+/// Chunks on their way at a time, some fifteen thousand usual lines: the more wait, the more share one
+/// sync, and they stay well below what the queue holds.
+const CHUNKS_IN_FLIGHT: usize = 16;
 
 /// Where a replay's input comes from, which decides when it may wait for more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,11 +141,19 @@ pub fn replay(
     let mut replay = Replay {
         ledger,
         told,
+        parsing: VecDeque::new(),
         in_flight: VecDeque::new(),
+        lines_before: 0,
+        results: Vec::new(),
+        spare: Vec::new(),
         summary: Summary::default(),
     };
     let started = Instant::now();
-    replay.run(BufReader::with_capacity(INPUT_BUFFER_BYTES, input), source)?;
+    // However this ends, the parsers end with it: nothing keeps them waiting once `parsers` is gone.
+    thread::scope(|scope| {
+        let parsers = Parsers::start(scope);
+        replay.run(input, source, &parsers)
+    })?;
     let mut summary = replay.summary;
     let taken = started.elapsed();
     summary.seconds = taken.as_secs_f64();
@@ -157,58 +166,67 @@ pub fn replay(
 struct Replay<'a, T> {
     ledger: &'a Ledger,
     told: T,
-    in_flight: VecDeque<(Chunk, Ticket)>,
+    /// Chunks that are being parsed, in order.
+    parsing: VecDeque<Pending>,
+    /// Chunks that were handed in, each with the number of lines before it.
+    in_flight: VecDeque<(Chunk, u64, Ticket)>,
+    /// Lines of the chunks that were handed in.
+    lines_before: u64,
+    /// The results of one chunk; kept for its memory, as is what `spare` holds.
+    results: Vec<LineResult>,
+    spare: Vec<Vec<u8>>,
     summary: Summary,
 }
 
-/// Lines on their way, with what is needed once their answers come.
-#[derive(Default)]
-struct Chunk {
-    lines: Vec<Waiting>,
-    requests: Vec<Request>,
-    /// Bytes of input up to the end of the chunk.
-    bytes: u64,
-}
-
-/// A line that waits for its turn to be told.
-enum Waiting {
-    Submitted { line: u64, expect: Expect },
-    Malformed { line: u64, rejection: Rejection },
-}
-
 impl<T: FnMut(&[LineResult], u64) -> io::Result<()>> Replay<'_, T> {
-    fn run(&mut self, mut input: BufReader<impl Read>, source: Source) -> Result<(), ReplayError> {
-        let mut chunk = Chunk::default();
-        let mut line = 0;
-        let mut buffer = Vec::new();
+    fn run(
+        &mut self,
+        input: impl Read,
+        source: Source,
+        parsers: &Parsers,
+    ) -> Result<(), ReplayError> {
+        let mut input = Input::new(input, source);
+        let mut is_first = true;
         loop {
             // Reading on would wait for the sender, who may be waiting for our answers.
-            if source == Source::Stream && !input.buffer().contains(&b'\n') {
-                self.submit(chunk.cut())?;
-                self.settle(0)?;
+            if source == Source::Stream {
+                self.settle_all()?;
             }
-            buffer.clear();
-            let read = read_line(&mut input, &mut buffer).map_err(ReplayError::Input)?;
-            if read == 0 {
-                break;
+            let memory = self.spare.pop().unwrap_or_default();
+            let Some(lines) = input.next(memory).map_err(ReplayError::Input)? else {
+                return self.settle_all();
+            };
+            self.parsing.push_back(parsers.parse(lines, is_first));
+            is_first = false;
+            while self.parsing.len() >= parsers.chunks_max()
+                || self.parsing.front().is_some_and(Pending::is_ready)
+            {
+                self.submit_next()?;
             }
-            line += 1;
-            chunk.bytes += read;
-            chunk.take(line, &buffer);
-            if chunk.lines.len() >= CHUNK_LINES {
-                self.submit(chunk.cut())?;
-                self.settle(CHUNKS_IN_FLIGHT)?;
-            }
+            self.settle(CHUNKS_IN_FLIGHT)?;
         }
-        self.submit(chunk)?;
+    }
+
+    fn settle_all(&mut self) -> Result<(), ReplayError> {
+        while !self.parsing.is_empty() {
+            self.submit_next()?;
+        }
         self.settle(0)
     }
 
-    fn submit(&mut self, mut chunk: Chunk) -> Result<(), ReplayError> {
+    /// Waits for the next chunk to be parsed, and hands it in.
+    fn submit_next(&mut self) -> Result<(), ReplayError> {
+        let Some(pending) = self.parsing.pop_front() else {
+            return Ok(());
+        };
+        let mut chunk = pending.wait();
+        self.spare.push(std::mem::take(&mut chunk.source.bytes));
+        let lines_before = self.lines_before;
+        self.lines_before += chunk.lines_in_all;
         if !chunk.lines.is_empty() {
             let requests = std::mem::take(&mut chunk.requests);
             let ticket = self.ledger.ticket_when_free(requests)?;
-            self.in_flight.push_back((chunk, ticket));
+            self.in_flight.push_back((chunk, lines_before, ticket));
         }
         Ok(())
     }
@@ -216,17 +234,15 @@ impl<T: FnMut(&[LineResult], u64) -> io::Result<()>> Replay<'_, T> {
     /// Waits for answers until at most `left` chunks are on their way.
     fn settle(&mut self, left: usize) -> Result<(), ReplayError> {
         while self.in_flight.len() > left {
-            let Some((chunk, ticket)) = self.in_flight.pop_front() else {
+            let Some((chunk, lines_before, ticket)) = self.in_flight.pop_front() else {
                 break;
             };
-            let answers = ticket.wait().map_err(ApiError::from)?;
-            let mut answers = answers.into_iter();
-            let results: Vec<_> = chunk
-                .lines
-                .into_iter()
-                .map(|waiting| match waiting {
+            let mut answers = ticket.wait().map_err(ApiError::from)?.into_iter();
+            self.results.clear();
+            for waiting in chunk.lines {
+                let result = match waiting {
                     Waiting::Malformed { line, rejection } => LineResult {
-                        line,
+                        line: lines_before + line,
                         outcome: Outcome::Malformed,
                         rejection: Some(rejection),
                         operation: None,
@@ -234,14 +250,13 @@ impl<T: FnMut(&[LineResult], u64) -> io::Result<()>> Replay<'_, T> {
                     },
                     Waiting::Submitted { line, expect } => {
                         let answer = answers.next().expect("every request has an answer");
-                        self.judge(line, answer, expect)
+                        self.judge(lines_before + line, answer, expect)
                     }
-                })
-                .collect();
-            results
-                .iter()
-                .for_each(|result| self.summary.count(result.outcome));
-            (self.told)(&results, chunk.bytes).map_err(ReplayError::Results)?;
+                };
+                self.summary.count(result.outcome);
+                self.results.push(result);
+            }
+            (self.told)(&self.results, chunk.source.end).map_err(ReplayError::Results)?;
         }
         Ok(())
     }
@@ -288,41 +303,6 @@ impl<T: FnMut(&[LineResult], u64) -> io::Result<()>> Replay<'_, T> {
             }
         }
         failed
-    }
-}
-
-impl Chunk {
-    /// The chunk so far; what follows counts its bytes on.
-    fn cut(&mut self) -> Self {
-        let rest = Self {
-            bytes: self.bytes,
-            ..Self::default()
-        };
-        std::mem::replace(self, rest)
-    }
-
-    fn take(&mut self, line: u64, bytes: &[u8]) {
-        // Some programs begin a file with a byte-order mark; it is no part of the first command.
-        let bytes = match bytes.strip_prefix(BYTE_ORDER_MARK) {
-            Some(rest) if line == 1 => rest,
-            Some(_) | None => bytes,
-        };
-        let parsed = match std::str::from_utf8(bytes) {
-            _ if bytes.len() > LINE_BYTES_MAX => Err(line::too_long()),
-            Ok(text) if text.trim().is_empty() => return,
-            Ok(text) => line::parse(text),
-            Err(_) => Err(Rejection::invalid("", "is not UTF-8 text")),
-        };
-        self.lines.push(match parsed {
-            Ok(parsed) => {
-                self.requests.push(parsed.request);
-                Waiting::Submitted {
-                    line,
-                    expect: parsed.expect,
-                }
-            }
-            Err(rejection) => Waiting::Malformed { line, rejection },
-        });
     }
 }
 
@@ -414,32 +394,4 @@ fn outcome_of(answer: Answer) -> (Outcome, Option<Rejection>, Option<OperationId
         Some(rejection),
         existing.map(|(operation, _)| operation),
     )
-}
-
-/// Reads a line with its end into `buffer` and says how many bytes it took from the input. Of a line
-/// that is too long only as much is kept as shows that it is.
-fn read_line(input: &mut impl BufRead, buffer: &mut Vec<u8>) -> io::Result<u64> {
-    let mut taken = 0;
-    loop {
-        let available = match input.fill_buf() {
-            Ok(available) => available,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
-        };
-        if available.is_empty() {
-            return Ok(taken);
-        }
-        let end = available
-            .iter()
-            .position(|byte| *byte == b'\n')
-            .map(|place| place + 1);
-        let used = end.unwrap_or(available.len());
-        let room = (LINE_BYTES_MAX + 1).saturating_sub(buffer.len());
-        buffer.extend_from_slice(&available[..used.min(room)]);
-        input.consume(used);
-        taken += u64::try_from(used).unwrap_or(u64::MAX);
-        if end.is_some() {
-            return Ok(taken);
-        }
-    }
 }

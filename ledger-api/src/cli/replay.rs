@@ -1,5 +1,6 @@
 //! `ledger replay`.
 
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
@@ -8,7 +9,9 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use ledger_api::Ledger;
 use ledger_api::replay::{FailedExpectation, LineResult, Outcome, Source, Summary, replay};
-use serde::Serialize;
+use ledger_core::ids::OperationId;
+use ledger_core::rejection::Rejection;
+use serde::{Serialize, Serializer};
 
 use super::show::accounts_table;
 use super::{ApiError, CliError, DataArgs, Ended, eprint_line, write_json};
@@ -40,11 +43,21 @@ struct ResultLine<'a> {
     outcome: Outcome,
     code: Option<&'static str>,
     field: Option<&'a str>,
-    operation_id: Option<String>,
+    operation_id: Option<AsText<OperationId>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<String>,
+    message: Option<AsText<&'a Rejection>>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     expectations_failed: &'a [FailedExpectation],
+}
+
+/// What is written as the text that it shows itself as.
+#[derive(Debug)]
+struct AsText<T>(T);
+
+impl<T: Display> Serialize for AsText<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
 }
 
 /// Lines that are reported on standard error; the results file has all of them.
@@ -254,8 +267,8 @@ impl Results {
                 field: rejection
                     .map(|rejection| rejection.field())
                     .filter(|f| !f.is_empty()),
-                operation_id: result.operation.map(|operation| operation.to_string()),
-                message: rejection.map(ToString::to_string),
+                operation_id: result.operation.map(AsText),
+                message: rejection.map(AsText),
                 expectations_failed: &result.failed,
             };
             write_json(&mut self.file, &line)?;

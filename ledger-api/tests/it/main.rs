@@ -7,3 +7,4 @@ mod damage;
 mod edge;
 mod library;
 mod readme;
+mod replaying;

@@ -1,7 +1,7 @@
 //! A JSON value laid out flat: every value follows the one that holds it, so that a whole line lies in
 //! one piece of memory and nothing is allocated for its parts.
 
-use crate::json::Json;
+use super::Json;
 
 /// A value and, if it is the field of an object, its name.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -34,9 +34,13 @@ pub(crate) struct Name<'a> {
     text: &'a str,
 }
 
-/// A bit for each name in an object: whether a name is not there is mostly known without looking.
+/// How many fields an object has, and a bit for each of their names: whether a name is not there is
+/// mostly known without looking.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(crate) struct Names(u64);
+pub(crate) struct Names {
+    bits: u64,
+    count: u32,
+}
 
 impl<'a> Name<'a> {
     /// What stands for the name of a value that is no field.
@@ -74,15 +78,20 @@ impl Names {
     #[inline]
     pub(crate) fn add(&mut self, name: Name<'_>) -> bool {
         let bit = name.bit();
-        let was_there = self.0 & bit != 0;
-        self.0 |= bit;
+        let was_there = self.bits & bit != 0;
+        self.bits |= bit;
+        self.count += 1;
         was_there
     }
 
     /// Whether the name may be there; most that are not give no.
     #[inline]
     pub(crate) fn may_have(self, name: Name<'_>) -> bool {
-        self.0 & name.bit() != 0
+        self.bits & name.bit() != 0
+    }
+
+    pub(crate) fn count(self) -> u32 {
+        self.count
     }
 }
 
@@ -114,7 +123,7 @@ pub(crate) struct Node<'t> {
 impl<'t> Node<'t> {
     /// An object without fields.
     pub(crate) const EMPTY: Self = Self {
-        value: Value::Object(Names(0)),
+        value: Value::Object(Names { bits: 0, count: 0 }),
         parts: Parts(&[]),
     };
 

@@ -6,8 +6,9 @@
 
 use arrayvec::ArrayVec;
 
-use crate::flat::{Entry, Name, Names, Parts, Value};
-use crate::json::FIELDS_MAX;
+use super::FIELDS_MAX;
+use super::flat::{Entry, Name, Names, Parts, Value};
+use super::quotes::Quotes;
 
 /// Values in a plain line. The commands of a history have about thirty at most; lists can have more.
 const ENTRIES_MAX: usize = 48;
@@ -23,22 +24,24 @@ pub(crate) type Entries<'a> = ArrayVec<Entry<'a>, ENTRIES_MAX>;
 
 /// Lays out an object given as plain JSON, or says that it is not plain.
 pub(crate) fn scan<'a>(text: &'a str, entries: &mut Entries<'a>) -> Option<()> {
+    let text = text.trim_ascii();
     let mut scanner = Scanner {
         text,
-        rest: text.as_bytes(),
+        quotes: Quotes::of_plain(text)?,
+        at: 0,
         entries,
     };
-    scanner.skip_blanks();
     scanner.skip(b'{')?;
     scanner.push(Name::NONE, Value::Null)?;
     scanner.object(0, DEPTH_MAX)?;
-    scanner.skip_blanks();
-    scanner.rest.is_empty().then_some(())
+    (scanner.at == text.len()).then_some(())
 }
 
 struct Scanner<'a, 'e> {
     text: &'a str,
-    rest: &'a [u8],
+    quotes: Quotes,
+    /// Everything before was read.
+    at: usize,
     entries: &'e mut Entries<'a>,
 }
 
@@ -88,10 +91,9 @@ impl<'a> Scanner<'a, '_> {
     fn value(&mut self, name: Name<'a>, depth: usize) -> Option<()> {
         self.skip_blanks();
         let place = self.entries.len();
-        let (first, rest) = self.rest.split_first()?;
-        match first {
+        match self.next()? {
             b'"' => {
-                self.rest = rest;
+                self.at += 1;
                 let text = self.string()?;
                 self.push(name, Value::Text(text))
             }
@@ -100,18 +102,18 @@ impl<'a> Scanner<'a, '_> {
                 self.push(name, Value::Integer(number))
             }
             b'{' => {
-                self.rest = rest;
+                self.at += 1;
                 self.push(name, Value::Null)?;
                 self.object(place, depth.checked_sub(1)?)
             }
             b'[' => {
-                self.rest = rest;
+                self.at += 1;
                 self.push(name, Value::Null)?;
                 self.list(place, depth.checked_sub(1)?)
             }
-            b't' => self.word(b"true", name, Value::Bool(true)),
-            b'f' => self.word(b"false", name, Value::Bool(false)),
-            b'n' => self.word(b"null", name, Value::Null),
+            b't' => self.word("true", name, Value::Bool(true)),
+            b'f' => self.word("false", name, Value::Bool(false)),
+            b'n' => self.word("null", name, Value::Null),
             _ => None,
         }
     }
@@ -119,23 +121,17 @@ impl<'a> Scanner<'a, '_> {
     /// Reads text up to its end, the quote before it having been read.
     #[inline]
     fn string(&mut self) -> Option<&'a str> {
-        let start = self.text.len() - self.rest.len();
-        let length = plain_bytes(self.rest);
-        // A backslash, a control character, or the end of the line: not plain.
-        let (b'"', rest) = self.rest.get(length..)?.split_first()? else {
-            return None;
-        };
-        self.rest = rest;
-        self.text.get(start..start + length)
+        let end = self.quotes.next(self.at)?;
+        let text = self.text.get(self.at..end)?;
+        self.at = end + 1;
+        Some(text)
     }
 
     fn integer(&mut self) -> Option<i64> {
-        let (is_negative, digits) = match self.rest.strip_prefix(b"-") {
-            Some(digits) => (true, digits),
-            None => (false, self.rest),
-        };
+        let is_negative = self.skip(b'-').is_some();
+        let digits = &self.text.as_bytes()[self.at..];
         let count = digits.iter().take_while(|b| b.is_ascii_digit()).count();
-        let (digits, rest) = digits.split_at(count);
+        let digits = &digits[..count];
         let is_plain = match digits {
             [] => false,
             // Minus zero is a fraction to those who know all of JSON, 01 is none of it.
@@ -146,15 +142,16 @@ impl<'a> Scanner<'a, '_> {
         if !is_plain {
             return None;
         }
-        self.rest = rest;
+        self.at += count;
         let number = digits
             .iter()
             .fold(0, |number, digit| number * 10 + i64::from(digit - b'0'));
         Some(if is_negative { -number } else { number })
     }
 
-    fn word(&mut self, word: &[u8], name: Name<'a>, value: Value<'a>) -> Option<()> {
-        self.rest = self.rest.strip_prefix(word)?;
+    fn word(&mut self, word: &str, name: Name<'a>, value: Value<'a>) -> Option<()> {
+        let rest = self.text.get(self.at..)?;
+        rest.starts_with(word).then(|| self.at += word.len())?;
         self.push(name, value)
     }
 
@@ -162,9 +159,9 @@ impl<'a> Scanner<'a, '_> {
     #[inline]
     fn goes_on(&mut self, end: u8) -> Option<bool> {
         self.skip_blanks();
-        let (next, rest) = self.rest.split_first()?;
-        self.rest = rest;
-        match *next {
+        let next = self.next()?;
+        self.at += 1;
+        match next {
             b',' => Some(true),
             next if next == end => Some(false),
             _ => None,
@@ -181,60 +178,20 @@ impl<'a> Scanner<'a, '_> {
     }
 
     #[inline]
-    fn skip(&mut self, byte: u8) -> Option<()> {
-        let (first, rest) = self.rest.split_first()?;
-        (*first == byte).then(|| self.rest = rest)
+    fn next(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
     }
 
     #[inline]
+    fn skip(&mut self, byte: u8) -> Option<()> {
+        (self.next()? == byte).then(|| self.at += 1)
+    }
+
+    /// Programs that write lines write few; other white space is not plain.
+    #[inline]
     fn skip_blanks(&mut self) {
-        // Programs that write lines write none.
-        if self.rest.first().is_some_and(|byte| *byte <= b' ') {
-            self.skip_some_blanks();
-        }
+        while self.skip(b' ').is_some() {}
     }
-
-    #[cold]
-    fn skip_some_blanks(&mut self) {
-        while let [b' ' | b'\t' | b'\n' | b'\r', rest @ ..] = self.rest {
-            self.rest = rest;
-        }
-    }
-}
-
-/// How many bytes come before the first that is a quote, a backslash or a control character. Eight
-/// are looked at together: most text in a line is longer.
-#[inline]
-fn plain_bytes(bytes: &[u8]) -> usize {
-    let (words, _) = bytes.as_chunks::<8>();
-    for (place, word) in words.iter().enumerate() {
-        let word = u64::from_le_bytes(*word);
-        let found = less_than_blank(word) | zero_bytes(word ^ QUOTES) | zero_bytes(word ^ SLASHES);
-        if found != 0 {
-            return place * 8 + (found.trailing_zeros() / 8) as usize;
-        }
-    }
-    let rest = words.len() * 8;
-    let plain = |byte: &&u8| **byte >= b' ' && **byte != b'"' && **byte != b'\\';
-    rest + bytes[rest..].iter().take_while(plain).count()
-}
-
-const ONES: u64 = u64::from_le_bytes([0x01; 8]);
-const TOPS: u64 = u64::from_le_bytes([0x80; 8]);
-const QUOTES: u64 = u64::from_le_bytes([b'"'; 8]);
-const SLASHES: u64 = u64::from_le_bytes([b'\\'; 8]);
-
-/// The top bit of every byte that is zero. Bytes above the first may be marked wrongly, as borrows
-/// carry up; only the first mark counts.
-#[inline]
-fn zero_bytes(word: u64) -> u64 {
-    word.wrapping_sub(ONES) & !word & TOPS
-}
-
-/// The top bit of every byte below the blank; as exact as [`zero_bytes`].
-#[inline]
-fn less_than_blank(word: u64) -> u64 {
-    word.wrapping_sub(ONES * b' ' as u64) & !word & TOPS
 }
 
 #[cfg(test)]
@@ -243,9 +200,9 @@ mod tests {
     use rand_chacha::rand_core::{RngCore, SeedableRng};
 
     use super::*;
-    use crate::flat::of_tree;
     use crate::generate::{History, generate};
     use crate::json::Json;
+    use crate::json::flat::of_tree;
     use crate::line::{parse, parse_any};
 
     /// Lines as programs write them: every command, most of its fields.
@@ -267,7 +224,7 @@ mod tests {
 {"issuerId":"i","correlationId":"c","command":"post-unload-operation","account":{"issuerAccountExternalReference":"A"},"body":{"referenceAmount":{"value":1,"exponent":2,"isoCode":"EUR"},"externalOperationDate":"2023-01-02T14:20:34.715Z","externalOperationReference":"F1","externalOperationServicePoster":"ISSUER"}}
 {"issuerId":"i","correlationId":"c","command":"post-transaction-operation","account":{"issuerAccountExternalReference":"A"},"body":{"operationCode":"LOAD","transactionAmount":{"value":1,"exponent":3,"isoCode":"TND"},"transactionDate":"2023-01-02T14:20:34.715+01:00","merchantCategoryCode":"5411","cardAcceptorName":"N","cardAcceptorCity":"C","cardAcceptorCountry":"276","cardAcceptorIdCode":"I","approvalCode":"Q","acquirerReferenceData":"74929322339221205103725","cardReference":"K","maskedPan":"454617******1630","referenceAmount":{"value":1,"exponent":2,"isoCode":"EUR"},"externalOperationDate":"2023-01-02T14:20:34.715Z","externalOperationReference":"F1","externalOperationServicePoster":"ISSUER"}}
 {"issuerId":"i","correlationId":"c","command":"reverse-fee-operation","account":{"issuerAccountExternalReference":"A"},"body":{"reversalReason":"REVERSAL_ON_DEMAND","feeType":"F","referenceAmount":{"value":-1,"exponent":2,"isoCode":"EUR"},"externalMatchingOperationDate":"2023-01-02T14:20:34.715Z","externalMatchingOperationReference":"F1","externalMatchingOperationServicePoster":"ISSUER","externalOperationDate":"2023-01-02T14:20:34.715Z","externalOperationReference":"R1","externalOperationServicePoster":"ISSUER"}}
- { "issuerId" : "i" , "correlationId" :"c",	"command": "close-account" , "account":{ "accountReference":"10000000000000000001" } , "body" : { } } 
+ { "issuerId" : "i" , "correlationId" :"c",  "command": "close-account" , "account":{ "accountReference":"10000000000000000001" } , "body" : { } } 
 "#;
 
     /// What stands in for a part of a line, each for a rule of JSON or of commands.
