@@ -9,6 +9,7 @@ mod commands;
 mod contract;
 mod crash;
 mod damage;
+mod epochs;
 mod golden;
 mod power_loss;
 mod quiet;

@@ -7,11 +7,11 @@
 //! - What was written to a file before an `fsync` or `fdatasync` of it is there, and so is its size.
 //!   `sync_file_range` promises nothing.
 //! - Of what was written later, each write is there, is not, or is there in some of its sectors of
-//!   512 bytes. A file is as long as what is there of it.
+//!   512 bytes. A file is as long as what is there of it. A change of its length is there or is not.
 //! - Names change in the order of the journal: a cut leaves the first few changes. Those before an
 //!   `fsync` of their directory, or of the very file they name, are among them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::env;
 use std::fs;
 use std::ops::Range;
@@ -20,23 +20,26 @@ use std::process::Command as Process;
 use std::sync::OnceLock;
 
 use ledger_core::command::Request;
-use ledger_store::EventLog;
 use ledger_store::reader::Reader;
-use ledger_store::recovery::{Recovered, recover};
+use ledger_store::recovery::{Recovered, recover_with};
 use ledger_store::writer::Writer;
+use ledger_store::{EventLog, LogOptions, StoreError, StoreKind};
 use tempfile::TempDir;
 
 use crate::commands::{NOW, SETUP_RECORDS, fee, number, setup};
 use crate::records::Random;
 
 const CHILD_DIR: &str = "LEDGER_STORE_TEST_POWER_LOSS_DIR";
+const CHILD_STORE: &str = "LEDGER_STORE_TEST_POWER_LOSS_STORE";
+/// Small, so that every opening goes through some of them.
+const EPOCH_RECORDS: u64 = 100;
 /// Batches in each of three openings: the first is closed in order, the others are left as by a crash.
 const BATCHES: u64 = 16;
 const OPENINGS: u64 = 3;
 const BATCH_FEES: u64 = 12;
 const SECTOR_BYTES: u64 = 512;
 /// States besides those right after each acknowledgement.
-const RANDOM_STATES: u64 = 300;
+const RANDOM_STATES: u64 = 200;
 /// Every call that changes a file or a name, or promises to keep it.
 const CALLS: &str = "openat,write,pwrite64,writev,pwritev,pwritev2,ftruncate,truncate,fallocate,\
                      fsync,fdatasync,sync,syncfs,rename,renameat,renameat2,link,linkat,symlink,\
@@ -49,15 +52,24 @@ fn child_submits_batches() {
         return;
     };
     let dir = Path::new(&dir);
-    submit_batches(dir, 0..BATCHES).close().unwrap();
+    let store = env::var(CHILD_STORE).unwrap().parse().unwrap();
+    submit_batches(dir, store, 0..BATCHES).close().unwrap();
     for opening in 1..OPENINGS {
         let first = opening * BATCHES;
-        drop(submit_batches(dir, first..first + BATCHES));
+        drop(submit_batches(dir, store, first..first + BATCHES));
     }
 }
 
-fn submit_batches(dir: &Path, batches: Range<u64>) -> Writer {
-    let Recovered { log, state, books } = recover(dir).unwrap();
+fn open(dir: &Path, store: StoreKind) -> Result<Recovered, StoreError> {
+    let options = LogOptions {
+        store: Some(store),
+        epoch_records_max: EPOCH_RECORDS,
+    };
+    recover_with(dir, options)
+}
+
+fn submit_batches(dir: &Path, store: StoreKind, batches: Range<u64>) -> Writer {
+    let Recovered { log, state, books } = open(dir, store).unwrap();
     let is_new = log.head().last_seq == 0;
     let reader = Reader::new(books, log.reader());
     let writer = Writer::start(Box::new(log), state, reader, || NOW);
@@ -90,6 +102,7 @@ enum Deed {
     Create(PathBuf, usize),
     Rename(PathBuf, PathBuf, usize),
     Unlink(PathBuf),
+    Resize(usize, u64),
     Write(usize, u64, Vec<u8>),
     Sync(usize),
     SyncDir(PathBuf),
@@ -100,15 +113,20 @@ impl Deed {
     fn is_of_names(&self) -> bool {
         match self {
             Self::CreateDir(_) | Self::Create(..) | Self::Rename(..) | Self::Unlink(_) => true,
-            Self::Write(..) | Self::Sync(_) | Self::SyncDir(_) | Self::Acknowledge(_) => false,
+            Self::Resize(..)
+            | Self::Write(..)
+            | Self::Sync(_)
+            | Self::SyncDir(_)
+            | Self::Acknowledge(_) => false,
         }
     }
 }
 
 struct Trace {
+    store: StoreKind,
     calls: Vec<Call>,
-    /// The file that sled keeps everything in.
-    db: usize,
+    /// The files that have the blocks, one an epoch.
+    blocks: BTreeSet<usize>,
 }
 
 /// How much of what is not certain a state has.
@@ -119,13 +137,17 @@ enum Luck {
     Some,
 }
 
-/// The trace of one child, or nothing where there is no `strace`.
-fn trace() -> Option<&'static Trace> {
-    static TRACE: OnceLock<Option<Trace>> = OnceLock::new();
-    TRACE.get_or_init(record_trace).as_ref()
+/// The trace of one child in this store, or nothing where there is no `strace`.
+fn trace(store: StoreKind) -> Option<&'static Trace> {
+    static TRACES: [OnceLock<Option<Trace>>; 2] = [OnceLock::new(), OnceLock::new()];
+    let trace = match store {
+        StoreKind::Sled => &TRACES[0],
+        StoreKind::Redb => &TRACES[1],
+    };
+    trace.get_or_init(|| record_trace(store)).as_ref()
 }
 
-fn record_trace() -> Option<Trace> {
+fn record_trace(store: StoreKind) -> Option<Trace> {
     let dir = TempDir::new().unwrap();
     let data = dir.path().join("data");
     let notes = dir.path().join("trace");
@@ -140,13 +162,14 @@ fn record_trace() -> Option<Trace> {
             "--nocapture",
         ])
         .env(CHILD_DIR, &data)
+        .env(CHILD_STORE, store.name())
         .output();
     let text = fs::read_to_string(&notes).unwrap_or_default();
     if !traced.is_ok_and(|output| output.status.success()) || text.is_empty() {
         eprintln!("skipped: strace is not here, or may not trace");
         return None;
     }
-    Some(Parser::new(dir.path()).parse(&text))
+    Some(Parser::new(dir.path()).parse(store, &text))
 }
 
 /// Reads what `strace -f -y -xx` wrote.
@@ -157,6 +180,7 @@ struct Parser<'a> {
     /// Where the next `write` goes, by descriptor.
     positions: HashMap<String, u64>,
     calls: Vec<Call>,
+    blocks: BTreeSet<usize>,
 }
 
 impl<'a> Parser<'a> {
@@ -166,10 +190,11 @@ impl<'a> Parser<'a> {
             files: HashMap::new(),
             positions: HashMap::new(),
             calls: Vec::new(),
+            blocks: BTreeSet::new(),
         }
     }
 
-    fn parse(mut self, text: &str) -> Trace {
+    fn parse(mut self, store: StoreKind, text: &str) -> Trace {
         let mut unfinished = HashMap::new();
         for (at, line) in text.lines().enumerate() {
             let (thread, call) = line.split_once(' ').unwrap();
@@ -184,10 +209,10 @@ impl<'a> Parser<'a> {
                 self.take(at, at, call);
             }
         }
-        let db = self.files[Path::new("data/log/e00000001/db")];
         Trace {
+            store,
             calls: self.calls,
-            db,
+            blocks: self.blocks,
         }
     }
 
@@ -230,10 +255,15 @@ impl<'a> Parser<'a> {
                 self.files.insert(to.clone(), file);
                 Deed::Rename(from, to, file)
             }),
-            "unlink" => named.map(|path| {
-                self.files.remove(&path);
-                Deed::Unlink(path)
-            }),
+            "unlink" => named.map(|path| self.unlink(path)),
+            "rmdir" => named.map(Deed::Unlink),
+            // In a directory that is open, or by its whole path.
+            "unlinkat" => {
+                let at = opened.map_or(PathBuf::new(), |dir| path_of(&dir));
+                let path = at.join(path_of(&texts[0]));
+                let path = self.below(path.as_os_str().as_encoded_bytes());
+                path.map(|path| self.unlink(path))
+            }
             _ => match opened.and_then(|path| self.below(&path)) {
                 Some(path) => Some(self.on_descriptor(name, descriptor, &path, arguments, texts)),
                 None => {
@@ -263,8 +293,17 @@ impl<'a> Parser<'a> {
             return None;
         }
         let file = self.calls.len();
+        let name = path.file_name().unwrap().to_string_lossy();
+        if name == "db" || name.ends_with(".redb") {
+            self.blocks.insert(file);
+        }
         self.files.insert(path.clone(), file);
         Some(Deed::Create(path, file))
+    }
+
+    fn unlink(&mut self, path: PathBuf) -> Deed {
+        self.files.remove(&path);
+        Deed::Unlink(path)
     }
 
     fn on_descriptor(
@@ -279,6 +318,11 @@ impl<'a> Parser<'a> {
         match (name, file) {
             ("fsync" | "fdatasync", Some(file)) => Deed::Sync(file),
             ("fsync", None) => Deed::SyncDir(path.to_owned()),
+            ("ftruncate", Some(file)) => {
+                let length = arguments.rsplit_once(", ").unwrap().1;
+                let length = length.trim_end_matches([')', ' ']).parse().unwrap();
+                Deed::Resize(file, length)
+            }
             ("pwrite64", Some(file)) => {
                 let at = arguments.rsplit_once(", ").unwrap().1;
                 let at = at.trim_end_matches([')', ' ']).parse().unwrap();
@@ -297,9 +341,15 @@ impl<'a> Parser<'a> {
 
     /// The path relative to the root, if it is the root or below it.
     fn below(&self, path: &[u8]) -> Option<PathBuf> {
-        let path = Path::new(std::str::from_utf8(path).ok()?);
-        path.strip_prefix(self.root).ok().map(Path::to_owned)
+        path_of(path)
+            .strip_prefix(self.root)
+            .ok()
+            .map(Path::to_owned)
     }
+}
+
+fn path_of(bytes: &[u8]) -> PathBuf {
+    PathBuf::from(String::from_utf8_lossy(bytes).into_owned())
 }
 
 /// The path that `-y` adds to the first descriptor.
@@ -323,14 +373,25 @@ impl Trace {
         let calls = &self.calls[..cut];
         let mut contents: HashMap<usize, Vec<u8>> = HashMap::new();
         for (at, call) in calls.iter().enumerate() {
-            if let Deed::Write(file, offset, bytes) = &call.deed {
-                let is_certain = calls[at..].iter().any(|later| {
-                    matches!(later.deed, Deed::Sync(synced) if synced == *file)
-                        && later.begin > call.end
-                });
-                let content = contents.entry(*file).or_default();
-                let luck = if is_certain { Luck::Everything } else { luck };
+            let file = match &call.deed {
+                Deed::Write(file, ..) | Deed::Resize(file, _) => *file,
+                Deed::CreateDir(_)
+                | Deed::Create(..)
+                | Deed::Rename(..)
+                | Deed::Unlink(_)
+                | Deed::Sync(_)
+                | Deed::SyncDir(_)
+                | Deed::Acknowledge(_) => continue,
+            };
+            let is_certain = calls[at..].iter().any(|later| {
+                matches!(later.deed, Deed::Sync(synced) if synced == file) && later.begin > call.end
+            });
+            let content = contents.entry(file).or_default();
+            let luck = if is_certain { Luck::Everything } else { luck };
+            if let Deed::Write(_, offset, bytes) = &call.deed {
                 write(content, *offset, bytes, luck, random);
+            } else if let Deed::Resize(_, length) = call.deed {
+                resize(content, length, luck, random);
             }
         }
         for (path, file) in self.names(calls, luck, random) {
@@ -383,7 +444,11 @@ impl Trace {
                 Deed::Unlink(path) => {
                     names.remove(path);
                 }
-                Deed::Write(..) | Deed::Sync(_) | Deed::SyncDir(_) | Deed::Acknowledge(_) => {}
+                Deed::Resize(..)
+                | Deed::Write(..)
+                | Deed::Sync(_)
+                | Deed::SyncDir(_)
+                | Deed::Acknowledge(_) => {}
             }
         }
         names
@@ -397,6 +462,7 @@ impl Trace {
             | Deed::Create(..)
             | Deed::Rename(..)
             | Deed::Unlink(_)
+            | Deed::Resize(..)
             | Deed::Write(..)
             | Deed::Sync(_)
             | Deed::SyncDir(_) => None,
@@ -420,7 +486,7 @@ impl Trace {
         let root = TempDir::new().unwrap();
         self.leave(cut, luck, random, root.path());
         let (acknowledged, under_way) = self.acknowledged(cut);
-        let Recovered { log, books, .. } = match recover(&root.path().join("data")) {
+        let Recovered { log, books, .. } = match open(&root.path().join("data"), self.store) {
             Ok(recovered) => recovered,
             // A creation that was never acknowledged may be refused, by name.
             Err(error) if acknowledged == 0 && error.code() == "STORE_DAMAGED" => return Ok(0),
@@ -455,6 +521,18 @@ fn keeps(sync: &Deed, change: &Deed) -> bool {
     }
 }
 
+/// Changes the length of the content, if that arrives.
+fn resize(content: &mut Vec<u8>, length: u64, luck: Luck, random: &mut Random) {
+    let arrives = match luck {
+        Luck::Nothing => false,
+        Luck::Everything => true,
+        Luck::Some => random.below(2) == 0,
+    };
+    if arrives {
+        content.resize(usize::try_from(length).unwrap(), 0);
+    }
+}
+
 /// Puts into the content what arrives of a write.
 fn write(content: &mut Vec<u8>, offset: u64, bytes: &[u8], luck: Luck, random: &mut Random) {
     let whole = match luck {
@@ -482,9 +560,9 @@ fn write(content: &mut Vec<u8>, offset: u64, bytes: &[u8], luck: Luck, random: &
     }
 }
 
-#[test]
-fn acknowledged_records_survive_a_power_cut() {
-    let Some(trace) = trace() else { return };
+fn survive_a_power_cut(store: StoreKind) {
+    let Some(trace) = trace(store) else { return };
+    assert!(trace.blocks.len() > 4, "{} epochs", trace.blocks.len());
     let mut random = Random::new(4);
     let after = trace.after_each_acknowledgement();
     assert_eq!(after.len() as u64, OPENINGS * BATCHES + 1);
@@ -507,38 +585,78 @@ fn acknowledged_records_survive_a_power_cut() {
 }
 
 #[test]
+fn acknowledged_records_survive_a_power_cut_in_sled() {
+    survive_a_power_cut(StoreKind::Sled);
+}
+
+#[test]
+fn acknowledged_records_survive_a_power_cut_in_redb() {
+    survive_a_power_cut(StoreKind::Redb);
+}
+
+/// The test above would prove less if no epoch were ever given room.
+#[test]
+fn the_traced_log_has_epochs_with_room() {
+    let Some(trace) = trace(StoreKind::Sled) else {
+        return;
+    };
+    let rooms = trace.calls.iter().filter(|call| match &call.deed {
+        Deed::Write(file, _, bytes) => {
+            trace.blocks.contains(file) && bytes.len() > 4096 && bytes.iter().all(|byte| *byte == 0)
+        }
+        Deed::CreateDir(_)
+        | Deed::Create(..)
+        | Deed::Rename(..)
+        | Deed::Unlink(_)
+        | Deed::Resize(..)
+        | Deed::Sync(_)
+        | Deed::SyncDir(_)
+        | Deed::Acknowledge(_) => false,
+    });
+    assert!(rooms.count() > 2);
+}
+
+#[test]
 fn a_log_left_by_a_power_cut_goes_on() {
-    let Some(trace) = trace() else { return };
-    let mut random = Random::new(6);
-    for cut in trace.after_each_acknowledgement().into_iter().step_by(4) {
-        let root = TempDir::new().unwrap();
-        let data = root.path().join("data");
-        trace.leave(cut, Luck::Some, &mut random, root.path());
-        let left = recover(&data).unwrap().log.head().last_seq;
-        let batch = left / BATCH_FEES;
-        submit_batches(&data, batch..batch + 1).close().unwrap();
-        let last_seq = recover(&data).unwrap().log.head().last_seq;
-        assert_eq!(last_seq, left + BATCH_FEES);
+    for store in StoreKind::ALL {
+        let Some(trace) = trace(store) else { return };
+        let mut random = Random::new(6);
+        for cut in trace.after_each_acknowledgement().into_iter().step_by(8) {
+            let root = TempDir::new().unwrap();
+            let data = root.path().join("data");
+            trace.leave(cut, Luck::Some, &mut random, root.path());
+            let left = open(&data, store).unwrap().log.head().last_seq;
+            let batch = left / BATCH_FEES;
+            submit_batches(&data, store, batch..batch + 1)
+                .close()
+                .unwrap();
+            let last_seq = open(&data, store).unwrap().log.head().last_seq;
+            assert_eq!(last_seq, left + BATCH_FEES);
+        }
     }
 }
 
-/// What sled alone does; without this the test above might prove nothing.
+/// What a store does without syncing; without this the tests above might prove nothing.
 #[test]
-fn without_its_own_sync_the_log_would_lose_acknowledged_records() {
-    let Some(trace) = trace() else { return };
-    let is_sync = |call: &&Call| matches!(call.deed, Deed::Sync(file) if file == trace.db);
-    let calls = trace.calls.iter().filter(|call| !is_sync(call));
-    let unsynced = Trace {
-        calls: calls.cloned().collect(),
-        db: trace.db,
-    };
-    let mut random = Random::new(5);
-    for cut in unsynced
-        .after_each_acknowledgement()
-        .into_iter()
-        .step_by(10)
-    {
-        let outcome = unsynced.open_after(cut, Luck::Nothing, &mut random);
-        assert!(outcome.is_err(), "{outcome:?} recovered from nothing");
+fn without_a_sync_the_log_would_lose_acknowledged_records() {
+    for store in StoreKind::ALL {
+        let Some(trace) = trace(store) else { return };
+        let is_sync =
+            |call: &&Call| matches!(call.deed, Deed::Sync(file) if trace.blocks.contains(&file));
+        let calls = trace.calls.iter().filter(|call| !is_sync(call));
+        let unsynced = Trace {
+            store,
+            calls: calls.cloned().collect(),
+            blocks: trace.blocks.clone(),
+        };
+        let mut random = Random::new(5);
+        for cut in unsynced
+            .after_each_acknowledgement()
+            .into_iter()
+            .step_by(10)
+        {
+            let outcome = unsynced.open_after(cut, Luck::Nothing, &mut random);
+            assert!(outcome.is_err(), "{outcome:?} recovered from nothing");
+        }
     }
 }
