@@ -10,7 +10,7 @@ use ledger_store::reader::Reader;
 use ledger_store::recovery::{self, Recovered};
 use ledger_store::verify::{self, Verified};
 use ledger_store::writer::{SUBMISSION_REQUESTS_MAX, Ticket, Writer};
-use ledger_store::{MemLog, StoreError};
+use ledger_store::{LogOptions, MemLog, StoreError, StoreKind};
 
 use crate::clock;
 use crate::error::ApiError;
@@ -23,6 +23,32 @@ pub struct Ledger {
     reader: Reader,
 }
 
+/// How a ledger is opened.
+pub struct LedgerOptions {
+    /// The store its log must be kept in. Without one, an existing ledger is taken as it is, and a new
+    /// one is kept in sled.
+    pub store: Option<StoreKind>,
+    /// The clock. Replays and tests choose their time.
+    pub now: Box<dyn FnMut() -> Timestamp + Send>,
+}
+
+impl Default for LedgerOptions {
+    fn default() -> Self {
+        Self {
+            store: None,
+            now: Box::new(clock::now),
+        }
+    }
+}
+
+impl std::fmt::Debug for LedgerOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LedgerOptions")
+            .field("store", &self.store)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Ledger {
     /// Opens the ledger in a directory, creating it if there is none, and checks its whole log.
     ///
@@ -30,7 +56,7 @@ impl Ledger {
     /// [`StoreError`]: the directory is in use, cannot be read or written, or is damaged; damage is
     /// named by file or record.
     pub fn open(dir: impl AsRef<Path>) -> Result<Self, StoreError> {
-        Self::open_with_clock(dir, clock::now)
+        Self::open_with(dir, LedgerOptions::default())
     }
 
     /// Opens the ledger with another clock, for replays and tests that choose their time.
@@ -41,9 +67,25 @@ impl Ledger {
         dir: impl AsRef<Path>,
         now: impl FnMut() -> Timestamp + Send + 'static,
     ) -> Result<Self, StoreError> {
-        let Recovered { log, state, books } = recovery::recover(dir.as_ref())?;
+        let options = LedgerOptions {
+            now: Box::new(now),
+            ..LedgerOptions::default()
+        };
+        Self::open_with(dir, options)
+    }
+
+    /// Opens the ledger in a chosen store, and with a chosen clock.
+    ///
+    /// # Errors
+    /// As [`Self::open`], and [`StoreError::StoreKindMismatch`] when it is kept in another store.
+    pub fn open_with(dir: impl AsRef<Path>, options: LedgerOptions) -> Result<Self, StoreError> {
+        let log_options = LogOptions {
+            store: options.store,
+            ..LogOptions::default()
+        };
+        let Recovered { log, state, books } = recovery::recover_with(dir.as_ref(), log_options)?;
         let reader = Reader::new(books, log.reader());
-        let writer = Writer::start(Box::new(log), state, reader.clone(), now);
+        let writer = Writer::start(Box::new(log), state, reader.clone(), options.now);
         Ok(Self { writer, reader })
     }
 

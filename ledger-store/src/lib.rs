@@ -9,6 +9,7 @@
 
 pub mod block;
 pub mod codec;
+pub mod copy;
 mod data_dir;
 pub mod disk_log;
 mod epoch;

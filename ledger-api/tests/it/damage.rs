@@ -163,7 +163,7 @@ fn check_damage(make: impl FnOnce(&Path) -> PathBuf) {
     fs::remove_dir_all(dir.join("d")).expect("removed");
 
     let names = files(&undamaged);
-    for place in ["HEAD", "MANIFEST", "log/db", "log/conf"] {
+    for place in ["HEAD", "MANIFEST", "log/e00000001/db", "log/e00000001/conf"] {
         assert!(
             names.contains(&PathBuf::from(place)),
             "{place} in {names:?}"

@@ -205,6 +205,15 @@ fn sums(dir: &Path, names: Vec<String>) -> Result<Vec<FileSum>, StoreError> {
 }
 
 impl Opening {
+    /// Where `HEAD` says that the log at least ends.
+    #[must_use]
+    pub fn promised(&self) -> LogHead {
+        match &self.head_file {
+            Some((_, head)) => *head,
+            None => LogHead::EMPTY,
+        }
+    }
+
     /// Whether a block of the log ends exactly at this head. Reads that one block at most.
     ///
     /// Before the first block is always reached.
@@ -231,10 +240,7 @@ impl Opening {
         covered: LogHead,
         visit: &mut dyn FnMut(&Block) -> Result<(), StoreError>,
     ) -> Result<DiskLog, StoreError> {
-        let expected = match &self.head_file {
-            Some((_, head)) => *head,
-            None => LogHead::EMPTY,
-        };
+        let expected = self.promised();
         let met = expected.last_seq <= covered.last_seq;
         if met && !self.epochs.reaches(expected)? {
             return Err(other_records(&self.place(), expected));

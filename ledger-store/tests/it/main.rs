@@ -7,6 +7,7 @@
 
 mod commands;
 mod contract;
+mod copy;
 mod crash;
 mod damage;
 mod epochs;
