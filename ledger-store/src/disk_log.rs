@@ -31,6 +31,7 @@
 mod epochs;
 mod opening;
 mod preparation;
+mod scan;
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};

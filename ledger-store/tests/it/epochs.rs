@@ -25,6 +25,13 @@ fn numbers(dir: &Path) -> BTreeSet<u64> {
     numbers.collect()
 }
 
+/// How many epochs the manifest lists.
+fn listed(dir: &Path) -> usize {
+    let manifest = fs::read_to_string(dir.join("MANIFEST")).unwrap();
+    let epochs = manifest.lines().filter(|line| line.starts_with("epoch "));
+    epochs.count()
+}
+
 /// The file with the blocks of an epoch.
 fn file(store: StoreKind, number: u64) -> String {
     match store {
@@ -71,9 +78,7 @@ fn a_log_goes_on_in_the_next_epoch_when_one_is_full() {
         // An append is never divided, so an epoch may end before it is full.
         assert!(epochs.len() as u64 >= RECORDS / EPOCH_RECORDS, "{epochs:?}");
         // What was prepared and not needed is gone.
-        let manifest = fs::read_to_string(dir.path().join("MANIFEST")).unwrap();
-        let listed = manifest.lines().filter(|line| line.starts_with("epoch "));
-        assert_eq!(listed.count(), epochs.len());
+        assert_eq!(listed(dir.path()), epochs.len());
         let (log, last_seq) = open_and_check(dir.path(), in_epochs(store)).unwrap();
         assert_eq!((log.head(), last_seq), (head, RECORDS));
     }
@@ -88,10 +93,10 @@ fn an_append_longer_than_an_epoch_is_not_divided() {
             ..in_epochs(store)
         };
         let mut log = DiskLog::open(dir.path(), options).unwrap();
-        for number in 1..=3 {
+        for count in 1..=3 {
             let next = block(log.head(), 25);
             log.append(&[next]).unwrap();
-            assert_eq!(numbers(dir.path()).last(), Some(&number));
+            assert_eq!(listed(dir.path()), count);
         }
         Box::new(log).close().unwrap();
         assert_eq!(open_and_check(dir.path(), options).unwrap().1, 75);
@@ -130,7 +135,7 @@ fn closed_epochs_are_opened_again_when_they_are_read() {
 fn a_prepared_epoch_that_no_manifest_lists_is_discarded() {
     for store in StoreKind::ALL {
         let (dir, _) = crashed(store);
-        let listed = numbers(dir.path());
+        let right = numbers(dir.path());
         // A whole epoch, as it is before anything is written to it, and half of one.
         let other = TempDir::new().unwrap();
         drop(DiskLog::open(other.path(), in_one_epoch(store)).unwrap());
@@ -138,25 +143,51 @@ fn a_prepared_epoch_that_no_manifest_lists_is_discarded() {
             StoreKind::Sled => format!("log/e{number:08}"),
             StoreKind::Redb => format!("log/e{number:08}.redb"),
         };
-        let next = dir.path().join(name(listed.len() + 1));
+        let next = dir.path().join(name(right.len() + 1));
         for is_whole in [true, false] {
             copy(&other.path().join(name(1)), &next);
             if !is_whole {
-                let path = dir.path().join(file(store, listed.len() as u64 + 1));
+                let path = dir.path().join(file(store, right.len() as u64 + 1));
                 fs::write(path, [0; 100]).unwrap();
             }
             let (log, last_seq) = open_and_check(dir.path(), in_epochs(store)).unwrap();
             assert_eq!(last_seq, RECORDS);
-            assert_eq!(numbers(dir.path()), listed);
+            assert_eq!(numbers(dir.path()), right);
             drop(log);
         }
         // The number is taken again in earnest.
         let mut log = DiskLog::open(dir.path(), in_epochs(store)).unwrap();
         fill(&mut log, RECORDS + 2 * EPOCH_RECORDS);
-        assert!(numbers(dir.path()).len() > listed.len());
+        assert!(listed(dir.path()) > right.len());
         drop(log);
         let recovered = open_and_check(dir.path(), in_epochs(store)).unwrap().1;
         assert_eq!(recovered, RECORDS + 2 * EPOCH_RECORDS);
+    }
+}
+
+#[test]
+fn an_epoch_with_records_that_no_manifest_lists_is_refused_and_kept() {
+    for store in StoreKind::ALL {
+        let dir = TempDir::new().unwrap();
+        let mut log = DiskLog::open(dir.path(), in_epochs(store)).unwrap();
+        fill(&mut log, EPOCH_RECORDS / 2);
+        let older = ["MANIFEST", "HEAD"].map(|name| {
+            let path = dir.path().join(name);
+            let bytes = fs::read(&path).unwrap();
+            (path, bytes)
+        });
+        while listed(dir.path()) < 2 {
+            let next = block(log.head(), 100);
+            log.append(&[next]).unwrap();
+        }
+        drop(log);
+        for (path, bytes) in older {
+            fs::write(path, bytes).unwrap();
+        }
+        let error = DiskLog::open(dir.path(), in_epochs(store)).unwrap_err();
+        let text = "has records, yet MANIFEST does not list it";
+        assert!(error.to_string().ends_with(text), "{error}");
+        assert!(dir.path().join(file(store, 2)).exists());
     }
 }
 
