@@ -1,17 +1,19 @@
 //! Commands of the command line, and what they exit with.
 
 mod bench;
+mod copy;
 mod generate;
 mod replay;
 mod show;
 mod table;
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use ledger_api::{ApiError, Ledger};
+use ledger_api::{ApiError, Ledger, LedgerOptions};
+use ledger_store::StoreKind;
 use thiserror::Error;
 
 /// Event-sourced ledger for account operations.
@@ -41,6 +43,8 @@ enum Command {
     TrialBalance(DataArgs),
     /// Recompute every checksum, the hash chain, every balance and the trial balance from the log.
     Verify(DataArgs),
+    /// Copy the log of a ledger, block by block, to a new directory, perhaps in another store.
+    Copy(copy::CopyArgs),
     /// Write a made-up card history in the replay format.
     Generate(generate::GenerateArgs),
     /// Measure this machine: what is posted a second, at which latency, at which cost.
@@ -53,6 +57,20 @@ struct DataArgs {
     /// Directory of the ledger.
     #[arg(long, value_name = "DIR", default_value = "ledger-data")]
     data: PathBuf,
+    /// Store of the log, `sled` or `redb`; a new ledger is kept in sled, an existing one must agree.
+    #[arg(long, value_name = "STORE")]
+    store: Option<StoreKind>,
+}
+
+impl DataArgs {
+    fn open(&self) -> Result<Ledger, CliError> {
+        let options = LedgerOptions {
+            store: self.store,
+            ..LedgerOptions::default()
+        };
+        let ledger = Ledger::open_with(&self.data, options).map_err(ApiError::from)?;
+        Ok(ledger)
+    }
 }
 
 /// Why a command could not run.
@@ -131,6 +149,7 @@ fn dispatch(cli: &Cli, out: &mut impl Write) -> Result<Ended, CliError> {
             with_ledger(args, |ledger| show::trial_balance(ledger, cli.json, out))
         }
         Command::Verify(args) => with_ledger(args, |ledger| show::verify(ledger, cli.json, out)),
+        Command::Copy(args) => copy::run(args, cli.json, out),
         Command::Generate(args) => generate::run(args, out),
         Command::Bench(args) => bench::run(args, cli.json, out),
     }
@@ -141,18 +160,24 @@ fn with_ledger(
     args: &DataArgs,
     work: impl FnOnce(&Ledger) -> Result<Ended, CliError>,
 ) -> Result<Ended, CliError> {
-    // Opening would create one, and show a mistyped path, or one whose files are gone, as an empty
-    // ledger.
-    if !args.data.join(ledger_store::MANIFEST).exists() {
-        return Err(CliError::NoLedger(args.data.clone()));
-    }
-    let ledger = Ledger::open(&args.data).map_err(ApiError::from)?;
+    refuse_missing(&args.data)?;
+    let ledger = args.open()?;
     let ended = work(&ledger);
     let closed = ledger.close().map_err(ApiError::from);
     // What went wrong first says more than what followed from it.
     let ended = ended?;
     closed?;
     Ok(ended)
+}
+
+/// Refuses a directory without a ledger. Opening would create one, and show a mistyped path, or one whose
+/// files are gone, as an empty ledger.
+fn refuse_missing(dir: &Path) -> Result<(), CliError> {
+    if dir.join(ledger_store::MANIFEST).exists() {
+        Ok(())
+    } else {
+        Err(CliError::NoLedger(dir.to_owned()))
+    }
 }
 
 /// Writes a line on standard error.

@@ -10,7 +10,7 @@ use ledger_store::reader::Reader;
 use ledger_store::recovery;
 use ledger_store::verify::{self, Verified};
 use ledger_store::writer::{SUBMISSION_REQUESTS_MAX, Ticket, Writer};
-use ledger_store::{LogOptions, MemLog, StoreError};
+use ledger_store::{LogOptions, MemLog, StoreError, StoreKind};
 
 use crate::clock;
 use crate::error::ApiError;
@@ -42,6 +42,32 @@ impl Retained {
     }
 }
 
+/// How a ledger is opened.
+pub struct LedgerOptions {
+    /// The store its log must be kept in. Without one, an existing ledger is taken as it is, and a new
+    /// one is kept in sled.
+    pub store: Option<StoreKind>,
+    /// The clock. Replays and tests choose their time.
+    pub now: Box<dyn FnMut() -> Timestamp + Send>,
+}
+
+impl Default for LedgerOptions {
+    fn default() -> Self {
+        Self {
+            store: None,
+            now: Box::new(clock::now),
+        }
+    }
+}
+
+impl std::fmt::Debug for LedgerOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LedgerOptions")
+            .field("store", &self.store)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Ledger {
     /// Opens the ledger in a directory, creating it if there is none, from its checkpoint and what the
     /// log has after it.
@@ -50,7 +76,7 @@ impl Ledger {
     /// [`StoreError`]: the directory is in use, cannot be read or written, or is damaged; damage is
     /// named by file or record.
     pub fn open(dir: impl AsRef<Path>) -> Result<Self, StoreError> {
-        Self::open_with_clock(dir, clock::now)
+        Self::open_with(dir, LedgerOptions::default())
     }
 
     /// Opens the ledger with another clock, for replays and tests that choose their time.
@@ -61,19 +87,24 @@ impl Ledger {
         dir: impl AsRef<Path>,
         now: impl FnMut() -> Timestamp + Send + 'static,
     ) -> Result<Self, StoreError> {
-        Self::open_with(dir, LogOptions::default(), now)
+        let options = LedgerOptions {
+            now: Box::new(now),
+            ..LedgerOptions::default()
+        };
+        Self::open_with(dir, options)
     }
 
-    /// Opens the ledger in a store of choice, with a clock of choice.
+    /// Opens the ledger in a chosen store, and with a chosen clock.
     ///
     /// # Errors
-    /// As [`Self::open`], and when an existing ledger is in another store than the one asked for.
-    pub fn open_with(
-        dir: impl AsRef<Path>,
-        options: LogOptions,
-        now: impl FnMut() -> Timestamp + Send + 'static,
-    ) -> Result<Self, StoreError> {
-        let (writer, reader) = recovery::recover_with(dir.as_ref(), options)?.start(now);
+    /// As [`Self::open`], and [`StoreError::StoreKindMismatch`] when it is kept in another store.
+    pub fn open_with(dir: impl AsRef<Path>, options: LedgerOptions) -> Result<Self, StoreError> {
+        let log_options = LogOptions {
+            store: options.store,
+            ..LogOptions::default()
+        };
+        let recovered = recovery::recover_with(dir.as_ref(), log_options)?;
+        let (writer, reader) = recovered.start(options.now);
         Ok(Self { writer, reader })
     }
 

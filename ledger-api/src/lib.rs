@@ -18,4 +18,4 @@ pub mod replay;
 pub mod views;
 
 pub use error::ApiError;
-pub use ledger::Ledger;
+pub use ledger::{Ledger, LedgerOptions};

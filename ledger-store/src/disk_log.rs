@@ -3,8 +3,8 @@
 //!
 //! # An append
 //!
-//! 1. The blocks are put into the epoch that is written to, durably (see [`crate::sled_log`] and
-//!    [`crate::redb_log`]).
+//! 1. The blocks are put into the epoch that is written to, durably (see `sled_log.rs` and
+//!    `redb_log.rs`).
 //! 2. Write `HEAD`: the file outside the database that says how far the log reaches. It comes after
 //!    step 1, so that no power cut can leave it ahead of the log, and before step 3, so that even the
 //!    death of the process right after the answer leaves it exact.
@@ -31,6 +31,7 @@
 mod epochs;
 mod opening;
 mod preparation;
+mod scan;
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};

@@ -23,10 +23,10 @@ pub(crate) const LOG: &str = "log";
 /// The storage engine that keeps a log. It is chosen when a log is created and never changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum StoreKind {
-    /// sled 0.34: fastest for many small appends.
+    /// sled 0.34, synced from outside.
     #[default]
     Sled,
-    /// redb 4: syncs its file by itself and checks it when it opens.
+    /// redb 4, which syncs its file by itself.
     Redb,
 }
 

@@ -10,6 +10,7 @@
 pub mod block;
 pub mod checkpoint;
 pub mod codec;
+pub mod copy;
 mod data_dir;
 pub mod deciding;
 pub mod disk_log;

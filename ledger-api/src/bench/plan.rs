@@ -10,8 +10,7 @@ use rust_decimal::prelude::ToPrimitive;
 use serde::{Serialize, Serializer};
 use thiserror::Error;
 
-use crate::clock;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, LedgerOptions};
 
 /// What to run.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -101,19 +100,20 @@ pub const DURABILITY: &str = "fdatasync of the log before each answer";
 
 /// Opens a log alone.
 pub(super) fn open_log(store: StoreKind, dir: &Path) -> Result<Box<dyn EventLog>, StoreError> {
-    Ok(Box::new(DiskLog::open(dir, in_store(store))?))
+    let options = LogOptions {
+        store: Some(store),
+        ..LogOptions::default()
+    };
+    Ok(Box::new(DiskLog::open(dir, options)?))
 }
 
 /// Opens a whole ledger.
 pub(super) fn open_ledger(store: StoreKind, dir: &Path) -> Result<Ledger, StoreError> {
-    Ledger::open_with(dir, in_store(store), clock::now)
-}
-
-fn in_store(store: StoreKind) -> LogOptions {
-    LogOptions {
+    let options = LedgerOptions {
         store: Some(store),
-        ..LogOptions::default()
-    }
+        ..LedgerOptions::default()
+    };
+    Ledger::open_with(dir, options)
 }
 
 fn by_name<S: Serializer>(store: &StoreKind, serializer: S) -> Result<S::Ok, S::Error> {

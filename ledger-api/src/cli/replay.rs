@@ -85,7 +85,7 @@ pub(super) fn run(args: &ReplayArgs, json: bool, out: &mut impl Write) -> Result
     if let Some(results) = &args.results {
         refuse_to_overwrite(results, args)?;
     }
-    let ledger = Ledger::open(&args.data.data).map_err(ApiError::from)?;
+    let ledger = args.data.open()?;
     // Only now: a replay that cannot run must leave the outcomes of an earlier one alone.
     let results = args.results.as_deref().map(Results::create).transpose();
     let outcome = results.and_then(|results| replay_all(&ledger, inputs, results));

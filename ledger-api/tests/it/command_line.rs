@@ -494,3 +494,52 @@ fn findings_are_not_lost_with_a_closed_pipe() {
     drop(child.stdout.take());
     assert_eq!(child.wait().expect("it ends").code(), Some(1));
 }
+
+#[test]
+fn a_ledger_is_kept_in_the_store_it_was_created_in_and_copied_to_the_other() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let dir = dir.path();
+    std::fs::write(
+        dir.join("in"),
+        SCENE.to_owned() + &fee("c1", "F1", 1_500, ""),
+    )
+    .expect("written");
+    let replayed = ledger(dir, &["replay", "in", "--data", "a", "--store", "redb"]);
+    assert_eq!(
+        replayed.status.code(),
+        Some(0),
+        "{}",
+        text(&replayed.stderr)
+    );
+    assert!(dir.join("a/log/e00000001.redb").exists());
+    let refused = ledger(dir, &["accounts", "--data", "a", "--store", "sled"]);
+    assert_eq!(refused.status.code(), Some(2));
+    let said = text(&refused.stderr);
+    assert!(
+        said.contains("in redb, not in sled [STORE_KIND_MISMATCH]"),
+        "{said}"
+    );
+    let unknown = ledger(dir, &["accounts", "--data", "a", "--store", "paper"]);
+    assert!(text(&unknown.stderr).contains("there are sled and redb"));
+
+    let copied = ledger(dir, &["copy", "--from", "a", "--to", "b", "--json"]);
+    assert_eq!(copied.status.code(), Some(0), "{}", text(&copied.stderr));
+    let report = summary(&copied);
+    assert_eq!(report["records"], 4);
+    assert_eq!(
+        (&report["fromStore"], &report["toStore"]),
+        (&"redb".into(), &"sled".into())
+    );
+    let verify = |data: &str| summary(&ledger(dir, &["verify", "--data", data, "--json"]));
+    assert_eq!(verify("a"), verify("b"));
+    assert_eq!(verify("b")["chain"], report["chain"]);
+    let again = ledger(dir, &["copy", "--from", "a", "--to", "b"]);
+    assert_eq!(again.status.code(), Some(2));
+    assert!(
+        text(&again.stderr).contains("not empty"),
+        "{}",
+        text(&again.stderr)
+    );
+    let nowhere = ledger(dir, &["copy", "--from", "c", "--to", "d"]);
+    assert!(text(&nowhere.stderr).contains("[LEDGER_NOT_FOUND]"));
+}

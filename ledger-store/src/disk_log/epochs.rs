@@ -100,18 +100,21 @@ impl Epochs {
         Arc::clone(self.slots.read().last().expect("a log has an epoch"))
     }
 
-    /// The epochs from the one in which this record is, or would be.
+    /// The epoch in which this record is, or would be.
+    fn holding(&self, seq: u64) -> Arc<Slot> {
+        let slots = self.slots.read();
+        Arc::clone(&slots[place_of(seq, &slots)])
+    }
+
+    /// That epoch and those after it.
     pub(super) fn from(&self, seq: u64) -> Vec<Arc<Slot>> {
         let slots = self.slots.read();
-        let behind = slots.partition_point(|slot| slot.first_seq <= seq);
-        slots[behind.saturating_sub(1)..].to_vec()
+        slots[place_of(seq, &slots)..].to_vec()
     }
 
     /// The last block that does not begin after this record.
     pub(super) fn block_at(&self, seq: u64) -> Result<Option<Block>, StoreError> {
-        let Some(slot) = self.from(seq).into_iter().next() else {
-            return Ok(None);
-        };
+        let slot = self.holding(seq);
         loop {
             let epoch = self.open(&slot)?;
             match epoch.block_at(seq) {
@@ -128,11 +131,10 @@ impl Epochs {
             return Ok(true);
         }
         // What the manifest says of a full epoch is compared with its last block when it is opened.
-        let slots = self.from(head.last_seq);
-        if let Some(end) = slots.first().and_then(|slot| slot.end.get())
+        if let Some(end) = self.holding(head.last_seq).end()
             && end.last_seq == head.last_seq
         {
-            return Ok(*end == head);
+            return Ok(end == head);
         }
         let block = self.block_at(head.last_seq)?;
         Ok(block.is_some_and(|block| end_of(&block) == head))
@@ -229,6 +231,12 @@ impl Slot {
         let mut handle = self.handle.lock();
         handle.take().map_or(Ok(()), |epoch| epoch.end())
     }
+}
+
+/// The first epoch begins with the first record, so there is one for every record.
+fn place_of(seq: u64, slots: &[Arc<Slot>]) -> usize {
+    let behind = slots.partition_point(|slot| slot.first_seq <= seq);
+    behind.saturating_sub(1)
 }
 
 /// Where the log ends after this block.

@@ -1,29 +1,24 @@
 //! Opening a log: decide what was left behind, check it, let the store have it, check the records.
 
 use std::fs;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
-use std::thread;
 
 use parking_lot::Mutex;
 
-use super::epochs::{Epochs, Slot, end_of};
+use super::epochs::Epochs;
+use super::scan::{Scan, other_records, scan_in_thread};
 use super::{Appended, DiskLog, LogOptions, Shared};
 use crate::block::Block;
 use crate::data_dir::{self, DirLock};
 use crate::epoch::{Epoch, EpochFiles, LOG, StoreKind};
 use crate::error::StoreError;
 use crate::event_log::LogHead;
-use crate::guard::{self, SILENCE_MAX};
+use crate::guard;
 use crate::head::{HEAD, HeadFile, LastExit};
 use crate::manifest::{EpochEntry, FileSum, MANIFEST, Manifest, State};
 use crate::sled_log;
-
-/// Blocks read ahead of the visitor, so that reading and folding use two processors.
-const READ_AHEAD_BLOCKS: usize = 16;
 
 /// A log whose files are sound and whose last epoch is open, but whose records were not read.
 ///
@@ -205,6 +200,15 @@ fn sums(dir: &Path, names: Vec<String>) -> Result<Vec<FileSum>, StoreError> {
 }
 
 impl Opening {
+    /// Where `HEAD` says that the log at least ends.
+    #[must_use]
+    pub fn promised(&self) -> LogHead {
+        match &self.head_file {
+            Some((_, head)) => *head,
+            None => LogHead::EMPTY,
+        }
+    }
+
     /// Whether a block of the log ends exactly at this head. Reads that one block at most.
     ///
     /// Before the first block is always reached.
@@ -231,10 +235,7 @@ impl Opening {
         covered: LogHead,
         visit: &mut dyn FnMut(&Block) -> Result<(), StoreError>,
     ) -> Result<DiskLog, StoreError> {
-        let expected = match &self.head_file {
-            Some((_, head)) => *head,
-            None => LogHead::EMPTY,
-        };
+        let expected = self.promised();
         let met = expected.last_seq <= covered.last_seq;
         if met && !self.epochs.reaches(expected)? {
             return Err(other_records(&self.place(), expected));
@@ -300,155 +301,28 @@ impl std::fmt::Debug for Opening {
 }
 
 /// Removes an epoch that was prepared and never written to.
+///
+/// One that was written to is listed, always. If it is not, the manifest is of another time than the
+/// log, and nobody but its owner may decide which is right.
 fn remove_unlisted(dir: &Path, store: StoreKind, entries: &[EpochEntry]) -> Result<(), StoreError> {
     let next = EpochFiles::numbered(dir, store, entries.len() + 1);
-    if fs::exists(dir.join(next.name())).map_err(StoreError::io(dir))? {
-        next.remove()?;
+    if !fs::exists(dir.join(next.name())).map_err(StoreError::io(dir))? {
+        return Ok(());
     }
-    Ok(())
-}
-
-/// What the scanning thread tells.
-enum Progress {
-    Block(Block),
-    End(Result<LogHead, StoreError>),
-}
-
-/// Reads on a thread of its own, so that a store can panic or hang without harm.
-fn scan_in_thread(
-    place: &str,
-    scan: Scan,
-    visit: &mut dyn FnMut(&Block) -> Result<(), StoreError>,
-) -> Result<LogHead, StoreError> {
-    let (sender, receiver) = mpsc::sync_channel(READ_AHEAD_BLOCKS);
-    let thread_place = place.to_owned();
-    let scanning = thread::Builder::new()
-        .name("ledger-store-scan".to_owned())
-        .spawn(move || {
-            let end = guard::quietly(&thread_place, || scan.run(&sender));
-            // Nobody listens when the visitor failed.
-            drop(sender.send(Progress::End(end)));
-        })
-        .map_err(StoreError::io(place.as_ref()))?;
-    let outcome = receive(place, &receiver, visit);
-    drop(receiver);
-    if !matches!(outcome, Err(StoreError::OpenTimedOut { .. })) {
-        // Its result went through the channel, and its panics were caught.
-        let _ = scanning.join();
+    let files = next.clone();
+    let has_records = guard::on_thread(&next.place(), move || {
+        let epoch = files.open()?;
+        let last = epoch.block_at(u64::MAX)?;
+        epoch.end()?;
+        Ok(last.is_some())
+    });
+    match has_records {
+        Ok(true) => {
+            let what = format!("has records, yet {MANIFEST} does not list it");
+            Err(StoreError::damaged(next.name(), what))
+        }
+        // It was not even finished when the process ended.
+        Ok(false) | Err(StoreError::Damaged { .. }) => next.remove(),
+        Err(error) => Err(error),
     }
-    outcome
-}
-
-fn receive(
-    place: &str,
-    receiver: &Receiver<Progress>,
-    visit: &mut dyn FnMut(&Block) -> Result<(), StoreError>,
-) -> Result<LogHead, StoreError> {
-    loop {
-        match receiver.recv_timeout(SILENCE_MAX) {
-            Ok(Progress::Block(block)) => visit(&block)?,
-            Ok(Progress::End(end)) => return end,
-            Err(RecvTimeoutError::Timeout) => {
-                return Err(StoreError::OpenTimedOut {
-                    place: place.to_owned(),
-                    silence_s: SILENCE_MAX.as_secs(),
-                });
-            }
-            Err(RecvTimeoutError::Disconnected) => {
-                return Err(StoreError::damaged(
-                    place,
-                    "stopped the thread that read it",
-                ));
-            }
-        }
-    }
-}
-
-/// Reads every block after a head and checks that nothing is missing.
-struct Scan {
-    epochs: Arc<Epochs>,
-    /// Where the log ends as far as it was read.
-    head: LogHead,
-    /// What `HEAD` says.
-    expected: LogHead,
-    /// Whether the log has been seen to reach it.
-    met: bool,
-}
-
-impl Scan {
-    fn run(mut self, sender: &SyncSender<Progress>) -> Result<LogHead, StoreError> {
-        let slots = self.epochs.from(self.head.last_seq + 1);
-        let active = self.epochs.active().files.place();
-        for slot in slots {
-            if !self.read(&slot, sender)? {
-                // The visitor failed, and its error is reported; the store did nothing wrong.
-                return Ok(self.head);
-            }
-        }
-        if self.met {
-            return Ok(self.head);
-        }
-        if self.head.last_seq < self.expected.last_seq {
-            let what = format!(
-                "ends with record {}, yet HEAD has record {}",
-                self.head.last_seq, self.expected.last_seq
-            );
-            return Err(StoreError::damaged(active, what));
-        }
-        Err(other_records(&active, self.expected))
-    }
-
-    /// Reads an epoch to its end; tells whether anybody still wants to have it.
-    fn read(
-        &mut self,
-        slot: &Arc<Slot>,
-        sender: &SyncSender<Progress>,
-    ) -> Result<bool, StoreError> {
-        let place = slot.files.place();
-        let epoch = self.epochs.open(slot)?;
-        let mut outcome = Ok(true);
-        epoch.each_from(self.head.last_seq + 1, &mut |block| {
-            outcome = self
-                .check(&place, &block)
-                .map(|()| sender.send(Progress::Block(block)).is_ok());
-            match outcome {
-                Ok(true) => ControlFlow::Continue(()),
-                Ok(false) | Err(_) => ControlFlow::Break(()),
-            }
-        })?;
-        if let Some(end) = slot.end()
-            && matches!(outcome, Ok(true))
-            && self.head != end
-        {
-            let what = format!(
-                "ends with record {}, yet {MANIFEST} has record {}",
-                self.head.last_seq, end.last_seq
-            );
-            return Err(StoreError::damaged(place, what));
-        }
-        outcome
-    }
-
-    fn check(&mut self, place: &str, block: &Block) -> Result<(), StoreError> {
-        let next_seq = self.head.last_seq + 1;
-        if block.first_seq() != next_seq {
-            let what = format!(
-                "is missing from {place}, which goes on with record {}",
-                block.first_seq()
-            );
-            return Err(StoreError::damaged(format!("record {next_seq}"), what));
-        }
-        block.verify_chain(self.head.chain)?;
-        self.head = end_of(block);
-        self.met |= self.head == self.expected;
-        Ok(())
-    }
-}
-
-fn other_records(place: &str, expected: LogHead) -> StoreError {
-    let what = format!(
-        "has other records up to {} than HEAD says",
-        expected.last_seq
-    );
-    StoreError::damaged(place, what)
 }

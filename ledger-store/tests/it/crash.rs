@@ -10,7 +10,7 @@ use std::time::Duration;
 use ledger_store::{DiskLog, EventLog, LogHead, StoreKind};
 use tempfile::TempDir;
 
-use crate::records::{Random, block, in_epochs, open_and_check};
+use crate::records::{EPOCH_RECORDS, Random, block, in_epochs, open_and_check};
 
 const CHILD_DIR: &str = "LEDGER_STORE_TEST_CHILD_DIR";
 const CHILD_STORE: &str = "LEDGER_STORE_TEST_CHILD_STORE";
@@ -104,7 +104,11 @@ fn survive_being_killed(store: StoreKind) {
             Box::new(log).close().unwrap();
         }
     }
-    assert!(recovered > 0, "no child ever lived long enough to append");
+    // They were killed while they prepared epochs and went on in them, too.
+    assert!(
+        recovered > 5 * EPOCH_RECORDS,
+        "no child lived long enough: {recovered} records"
+    );
 }
 
 #[test]

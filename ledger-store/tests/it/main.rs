@@ -7,8 +7,10 @@
 
 mod commands;
 mod contract;
+mod copy;
 mod crash;
 mod damage;
+mod epochs;
 mod golden;
 mod power_loss;
 mod quiet;
