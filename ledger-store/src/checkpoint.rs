@@ -14,7 +14,7 @@ mod chunk;
 mod load;
 
 use std::fs::{File, OpenOptions};
-use std::io::Write as _;
+use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
 use ledger_core::event::Record;
@@ -51,11 +51,17 @@ impl Checkpointer {
 
     /// Goes on behind the first `bytes` of the file, which end with the chunk of that link.
     fn go_on(dir: &Path, bytes: u64, link: Link) -> Self {
-        let file = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(dir.join(CHECKPOINT))
-            .and_then(|file| file.set_len(bytes).map(|()| file));
+        let open = || {
+            let mut file = OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .open(dir.join(CHECKPOINT))?;
+            file.set_len(bytes)?;
+            file.seek(SeekFrom::Start(bytes))?;
+            Ok(file)
+        };
+        let file: io::Result<File> = open();
         Self {
             file: file.ok(),
             link,

@@ -29,7 +29,7 @@ fn child_appends_until_killed() {
         let mut head = log.head();
         let mut group = Vec::new();
         for _ in 0..=random.below(4) {
-            let block = block(head, 1 + random.below(300));
+            let block = block(head, 1 + random.below(256));
             head = LogHead {
                 last_seq: block.last_seq(),
                 chain: block.chain(),

@@ -7,7 +7,7 @@ use ledger_store::{
 };
 
 /// Sizes that blocks take in turn: single records, odd runs, nearly full blocks.
-const BLOCK_SIZES: [u64; 6] = [1, 7, 64, 333, 900, 20];
+const BLOCK_SIZES: [u64; 6] = [1, 7, 64, 233, 256, 20];
 
 /// Records of an epoch where a test wants many of them; less than the appends of [`fill`] in a row.
 pub(crate) const EPOCH_RECORDS: u64 = 1_500;
