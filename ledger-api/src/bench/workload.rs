@@ -9,8 +9,6 @@
 //! of its own, and what it reverses or repeats is of its own lane, earlier in it. The result is then
 //! the same however the lanes meet, and [`Prediction`] says what it is.
 
-use std::fmt::Write as _;
-
 use ledger_core::command::{
     AccountAction, AccountSelector, Command, ConfigureIssuer, DefineProduct, OnAccount,
     OpenAccount, OperationCode, OperationKind, PostDetail, PostFee, PostOperation, PostPayment,
@@ -51,8 +49,6 @@ pub struct Lane {
     count: u64,
     /// Which of the operations made were reversed already.
     reversed: Vec<bool>,
-    /// Keeps its memory from one reference to the next.
-    reference: String,
 }
 
 /// What the books must show once everything made so far is carried out.
@@ -207,7 +203,6 @@ impl Workload {
             made: 0,
             count,
             reversed: Vec::new(),
-            reference: String::new(),
         }
     }
 }
@@ -279,7 +274,7 @@ impl Lane {
     }
 
     /// The posting of this place; a function of the place alone, so that it can be sent again.
-    fn posting(&mut self, place: u64) -> Request {
+    fn posting(&self, place: u64) -> Request {
         let posting = self.mix.posting(place);
         let triplet = self.triplet(place, posting.kind);
         let words = &self.words;
@@ -325,7 +320,7 @@ impl Lane {
         self.on_account(place, posting.account, action)
     }
 
-    fn reversal(&mut self, place: u64, of: u64) -> Request {
+    fn reversal(&self, place: u64, of: u64) -> Request {
         let original = self.mix.posting(of);
         let matching = self.triplet(of, original.kind);
         let triplet = self.triplet(place, Kind::Fee);
@@ -356,10 +351,8 @@ impl Lane {
         self.words.request(correlation(self.number, place), command)
     }
 
-    fn triplet(&mut self, place: u64, kind: Kind) -> Triplet {
-        self.reference.clear();
-        write!(self.reference, "{}-{place:09}", self.number).expect("memory takes any text");
-        let reference = OperationReference::new(&self.reference);
+    fn triplet(&self, place: u64, kind: Kind) -> Triplet {
+        let reference = OperationReference::new(name_of(self.number, place, &mut [0; NAME_BYTES]));
         Triplet {
             date: Timestamp(FIRST_DATE.0 + i64::try_from(place).unwrap_or(0)),
             reference: reference.expect("the reference is short and printable"),
@@ -433,6 +426,20 @@ impl Words {
             command,
         }
     }
+}
+
+/// Letters of a reference: five name the lane, seven the place in it. One so short is never taken for a
+/// card number.
+const NAME_BYTES: usize = 12;
+
+/// The number of an operation at its poster.
+fn name_of(lane: u64, place: u64, letters: &mut [u8; NAME_BYTES]) -> &str {
+    let mut rest = lane << 35 | place;
+    for letter in letters.iter_mut().rev() {
+        *letter = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ"[index(rest % 32)];
+        rest /= 32;
+    }
+    std::str::from_utf8(letters).expect("the letters are of ASCII")
 }
 
 /// A lane that no client has.
