@@ -91,10 +91,11 @@ pub(super) fn run(args: &BenchArgs, json: bool, out: &mut impl Write) -> Result<
     let directory = Directory::take(args.data.as_deref())?;
     let dir = directory.path();
     let machine = Machine::of(dir).inspect_err(|_| directory.give_back())?;
-    let apart: apart::Apart = Process::start(args, Stage::Apart, dir)?.finish()?;
+    let start = |stage| Process::start(args, stage, dir, json);
+    let apart: apart::Apart = start(Stage::Apart)?.finish()?;
     directory.empty()?;
-    let together: together::Together = Process::start(args, Stage::Together, dir)?.kill()?;
-    let reopened: reopened::Reopened = Process::start(args, Stage::Reopened, dir)?.finish()?;
+    let together: together::Together = start(Stage::Together)?.kill()?;
+    let reopened: reopened::Reopened = start(Stage::Reopened)?.finish()?;
     let report = Report::new(plan, machine, &apart, &together, &reopened)?;
     let shown = Shown {
         report: &report,
@@ -129,8 +130,9 @@ impl BenchArgs {
         })
     }
 
-    /// The arguments that make another process run a stage of this plan.
-    fn of_stage(&self, stage: Stage, dir: &Path) -> Vec<OsString> {
+    /// The arguments that make another process run a stage of this plan; it always answers in JSON, and
+    /// with `json` also says in JSON what went wrong.
+    fn of_stage(&self, stage: Stage, dir: &Path, json: bool) -> Vec<OsString> {
         let Self {
             operations,
             accounts,
@@ -164,10 +166,12 @@ impl BenchArgs {
             .into_iter()
             .flat_map(|(flag, value)| [flag.into(), value.into()]);
         let data = ["--data".into(), dir.as_os_str().to_owned()];
+        let json = json.then(|| "--json".into());
         ["bench".into()]
             .into_iter()
             .chain(numbers)
             .chain(data)
+            .chain(json)
             .collect()
     }
 }
@@ -205,13 +209,13 @@ struct Process {
 }
 
 impl Process {
-    fn start(args: &BenchArgs, stage: Stage, dir: &Path) -> Result<Self, CliError> {
+    fn start(args: &BenchArgs, stage: Stage, dir: &Path, json: bool) -> Result<Self, CliError> {
         let path = std::env::current_exe().map_err(|source| CliError::File {
             path: PathBuf::from("/proc/self/exe"),
             source,
         })?;
         let mut child = Command::new(&path)
-            .args(args.of_stage(stage, dir))
+            .args(args.of_stage(stage, dir, json))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -275,9 +279,9 @@ impl Directory {
         let Some(path) = given else {
             // Not where temporary files usually go: that is often in memory, and what is measured is a
             // disk.
-            let made = tempfile::Builder::new()
-                .prefix("ledger-bench-")
-                .tempdir_in(".");
+            let mut builder = tempfile::Builder::new();
+            builder.prefix("ledger-bench-");
+            let made = std::env::current_dir().and_then(|here| builder.tempdir_in(here));
             let made = made.map_err(|source| CliError::File {
                 path: PathBuf::from("."),
                 source,
