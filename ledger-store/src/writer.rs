@@ -26,10 +26,10 @@ use parking_lot::{Condvar, Mutex};
 use thiserror::Error;
 use tokio::sync::oneshot;
 
-use crate::block::{Block, BlockBuilder, ChainHash};
 use crate::codec;
 use crate::error::StoreError;
 use crate::event_log::{EventLog, LogReader};
+use crate::framing::Framer;
 use crate::reader::Reader;
 
 /// Most requests in one submission.
@@ -138,11 +138,10 @@ impl Writer {
             failure: Arc::clone(&failure),
         };
         let appender = Appender {
-            chain: log.head().chain,
+            framer: Framer::continuing(log.head().chain),
             log,
             reader,
             failure: Arc::clone(&failure),
-            buffer: Vec::new(),
         };
         let threads = Threads {
             decider: spawn("ledger-decider", move || {
@@ -364,10 +363,9 @@ impl Drop for Decider {
 
 struct Appender {
     log: Box<dyn EventLog>,
-    chain: ChainHash,
+    framer: Framer,
     reader: Reader,
     failure: Arc<Failure>,
-    buffer: Vec<u8>,
 }
 
 impl Appender {
@@ -421,39 +419,12 @@ impl Appender {
     fn write(&mut self, group: &[Decided]) -> Result<(), StoreError> {
         let mut blocks = Vec::new();
         for decided in group {
-            self.seal(&decided.records, &mut blocks)?;
+            self.framer.frame(&decided.records, &mut blocks)?;
         }
         if blocks.is_empty() {
             return Ok(());
         }
         self.log.append(&blocks)
-    }
-
-    /// Frames one batch. A batch is recorded at one time, and so are the records of a block.
-    fn seal(&mut self, records: &[Record], blocks: &mut Vec<Block>) -> Result<(), StoreError> {
-        let mut builder: Option<BlockBuilder> = None;
-        for record in records {
-            codec::encode(&record.event, &mut self.buffer);
-            let fits = builder
-                .as_ref()
-                .is_some_and(|builder| builder.fits(self.buffer.len()));
-            if !fits && let Some(full) = builder.take() {
-                blocks.push(self.chained(full));
-            }
-            builder
-                .get_or_insert_with(|| BlockBuilder::new(record.seq.0, record.recorded_at.0))
-                .push(&self.buffer)?;
-        }
-        if let Some(last) = builder {
-            blocks.push(self.chained(last));
-        }
-        Ok(())
-    }
-
-    fn chained(&mut self, builder: BlockBuilder) -> Block {
-        let block = builder.seal(self.chain);
-        self.chain = block.chain();
-        block
     }
 }
 
