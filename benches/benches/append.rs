@@ -7,7 +7,7 @@ use std::time::Duration;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use ledger_benches::{Operations, blocks_of, decided, timed};
 use ledger_core::state::LedgerState;
-use ledger_store::{DiskLog, EventLog, LogOptions, StoreKind};
+use ledger_store::{DiskLog, EventLog, Framer, LogOptions, StoreKind};
 
 fn open(store: StoreKind) -> (DiskLog, tempfile::TempDir) {
     let dir = directory();
@@ -26,12 +26,12 @@ fn appending(criterion: &mut Criterion) {
             group.throughput(Throughput::Elements(records as u64));
             group.bench_function(BenchmarkId::new(store.name(), records), |bencher| {
                 let (mut log, _dir) = open(store);
-                let mut chain = log.head().chain;
+                let mut framer = Framer::continuing(log.head().chain);
                 let mut operations = Operations::on_accounts(1_000);
                 let mut state = LedgerState::default();
                 for requests in operations.scene() {
                     let opened = decided(&mut state, requests).records;
-                    let blocks = blocks_of(&opened, &mut chain);
+                    let blocks = blocks_of(&opened, &mut framer);
                     log.append(&blocks).expect("appended");
                 }
                 bencher.iter_custom(|rounds| {
@@ -39,7 +39,7 @@ fn appending(criterion: &mut Criterion) {
                         rounds,
                         |_| {
                             let batch = decided(&mut state, operations.next(records));
-                            blocks_of(&batch.records, &mut chain)
+                            blocks_of(&batch.records, &mut framer)
                         },
                         |blocks| log.append(&blocks).expect("appended"),
                     )

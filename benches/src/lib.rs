@@ -16,7 +16,7 @@ use ledger_core::ids::{AccountIndex, AccountReference, CorrelationId};
 use ledger_core::state::{LedgerState, Recalled};
 use ledger_core::text::IssuerId;
 use ledger_core::time::{BusinessDate, Timestamp};
-use ledger_store::{Block, BlockBuilder, ChainHash, StoreKind, codec};
+use ledger_store::{Block, Framer, StoreKind};
 
 /// When everything happens, unless a benchmark says otherwise: a day after the first operations were
 /// performed outside.
@@ -83,28 +83,10 @@ pub fn decided(state: &mut LedgerState, requests: Vec<Request>) -> Batch {
 
 /// Records framed as the engine frames a batch.
 #[must_use]
-pub fn blocks_of(records: &[Record], chain: &mut ChainHash) -> Vec<Block> {
+pub fn blocks_of(records: &[Record], framer: &mut Framer) -> Vec<Block> {
     let mut blocks = Vec::new();
-    let mut builder: Option<BlockBuilder> = None;
-    let mut buffer = Vec::new();
-    let mut seal = |builder: BlockBuilder, blocks: &mut Vec<Block>| {
-        let block = builder.seal(*chain);
-        *chain = block.chain();
-        blocks.push(block);
-    };
-    for record in records {
-        codec::encode(&record.event, &mut buffer);
-        if let Some(full) = builder.take_if(|builder| !builder.fits(buffer.len())) {
-            seal(full, &mut blocks);
-        }
-        builder
-            .get_or_insert_with(|| BlockBuilder::new(record.seq.0, record.recorded_at.0))
-            .push(&buffer)
-            .expect("a record fits into an empty block");
-    }
-    if let Some(last) = builder {
-        seal(last, &mut blocks);
-    }
+    let framed = framer.frame(records, &mut blocks);
+    framed.expect("every record fits into an empty block");
     blocks
 }
 

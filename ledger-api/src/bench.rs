@@ -112,7 +112,16 @@ fn check<T: PartialEq + std::fmt::Debug>(
 
 /// Processor time that all threads of this process have used.
 fn cpu_time() -> Duration {
-    let spent = rustix::time::clock_gettime(ClockId::ProcessCPUTime);
+    clock(ClockId::ProcessCPUTime)
+}
+
+/// Processor time that this thread has used.
+fn thread_cpu_time() -> Duration {
+    clock(ClockId::ThreadCPUTime)
+}
+
+fn clock(id: ClockId) -> Duration {
+    let spent = rustix::time::clock_gettime(id);
     Duration::new(
         u64::try_from(spent.tv_sec).unwrap_or(0),
         u32::try_from(spent.tv_nsec).unwrap_or(0),

@@ -1,4 +1,4 @@
-//! Framing: records to blocks, each chained to the one before.
+//! From records to blocks: what the appender does with a batch before the log gets it.
 
 use ledger_core::event::Record;
 
@@ -8,15 +8,15 @@ use crate::error::StoreError;
 
 /// Frames the records of one log, in order.
 #[derive(Debug)]
-pub struct Framing {
+pub struct Framer {
     chain: ChainHash,
     buffer: Vec<u8>,
 }
 
-impl Framing {
+impl Framer {
     /// Goes on behind the block with this hash.
     #[must_use]
-    pub fn after(chain: ChainHash) -> Self {
+    pub fn continuing(chain: ChainHash) -> Self {
         Self {
             chain,
             buffer: Vec::new(),
@@ -38,10 +38,8 @@ impl Framing {
         let mut builder: Option<BlockBuilder> = None;
         for record in records {
             codec::encode(&record.event, &mut self.buffer);
-            let fits = builder
-                .as_ref()
-                .is_some_and(|builder| builder.fits(self.buffer.len()));
-            if !fits && let Some(full) = builder.take() {
+            let length = self.buffer.len();
+            if let Some(full) = builder.take_if(|builder| !builder.fits(length)) {
                 blocks.push(self.chained(full));
             }
             builder

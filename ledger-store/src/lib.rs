@@ -35,5 +35,6 @@ pub use disk_log::{DiskLog, LogOptions, Opening};
 pub use epoch::{StoreKind, UnknownStore};
 pub use error::StoreError;
 pub use event_log::{EventLog, LogHead, LogReader, scan};
+pub use framing::Framer;
 pub use manifest::MANIFEST;
 pub use mem_log::MemLog;

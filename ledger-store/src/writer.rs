@@ -36,7 +36,7 @@ use crate::checkpoint::Checkpointer;
 use crate::deciding::Deciding;
 use crate::error::StoreError;
 use crate::event_log::{EventLog, LogHead};
-use crate::framing::Framing;
+use crate::framing::Framer;
 use crate::reader::Reader;
 
 /// Most requests in one submission.
@@ -166,7 +166,7 @@ impl Writer {
             retained: Arc::clone(&retained),
         };
         let appender = Appender {
-            framing: Framing::after(log.head().chain),
+            framer: Framer::continuing(log.head().chain),
             log,
             failure: Arc::clone(&failure),
         };
@@ -383,7 +383,7 @@ impl Drop for Decider {
 
 struct Appender {
     log: Box<dyn EventLog>,
-    framing: Framing,
+    framer: Framer,
     failure: Arc<Failure>,
 }
 
@@ -443,11 +443,11 @@ impl Appender {
     fn write(&mut self, group: &mut [Decided]) -> Result<(), StoreError> {
         let mut blocks = Vec::new();
         for decided in group {
-            self.framing.frame(&decided.records, &mut blocks)?;
+            self.framer.frame(&decided.records, &mut blocks)?;
             if let Some(last) = decided.records.last() {
                 decided.head = LogHead {
                     last_seq: last.seq.0,
-                    chain: self.framing.chain(),
+                    chain: self.framer.chain(),
                 };
             }
         }

@@ -15,7 +15,7 @@ use ledger_core::ids::Seq;
 use ledger_core::state::LedgerState;
 use ledger_store::EventLog;
 use ledger_store::deciding::Deciding;
-use ledger_store::framing::Framing;
+use ledger_store::framing::Framer;
 use ledger_store::writer::BATCH_REQUESTS_MAX;
 use serde::{Deserialize, Serialize};
 
@@ -52,7 +52,7 @@ pub fn run(plan: Plan, dir: &Path, progress: &dyn Fn(u64)) -> Result<Apart, Benc
     let log = open_log(plan.store, dir)?;
     let mut halves = Halves {
         deciding: Deciding::new(LedgerState::default(), log.reader()),
-        framing: Framing::after(log.head().chain),
+        framer: Framer::continuing(log.head().chain),
         log,
         took: Took::default(),
     };
@@ -135,7 +135,7 @@ fn round(
 
 struct Halves {
     deciding: Deciding,
-    framing: Framing,
+    framer: Framer,
     log: Box<dyn EventLog>,
     took: Took,
 }
@@ -167,7 +167,7 @@ impl Halves {
 
         let started = Instant::now();
         let mut blocks = Vec::new();
-        self.framing.frame(&records, &mut blocks)?;
+        self.framer.frame(&records, &mut blocks)?;
         self.took.frame += started.elapsed();
         self.took.block_bytes += blocks.iter().map(|b| b.bytes().len() as u64).sum::<u64>();
 

@@ -36,7 +36,7 @@ pub struct Report {
     pub disk_bytes_per_operation: f64,
     /// Kept in memory by the open ledger, accounts included.
     pub retained_bytes_per_operation: f64,
-    /// Processor time of the whole process while posting.
+    /// Processor time of the whole process while posting, less that of making the requests.
     pub cpu_seconds_per_million: f64,
     /// Opening after the process was killed, with the files in the kernel's cache.
     pub recovery_seconds: f64,

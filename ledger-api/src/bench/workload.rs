@@ -9,7 +9,8 @@
 //! of its own, and what it reverses or repeats is of its own lane, earlier in it. The result is then
 //! the same however the lanes meet, and [`Prediction`] says what it is.
 
-use std::fmt::Write as _;
+mod mix;
+mod words;
 
 use ledger_core::command::{
     AccountAction, AccountSelector, Command, ConfigureIssuer, DefineProduct, OnAccount,
@@ -17,14 +18,13 @@ use ledger_core::command::{
     PostTransaction, Request, ReversalValueDating, ReverseOperation, Triplet, WorkingMode,
 };
 use ledger_core::ids::{AccountIndex, AccountReference, CorrelationId};
-use ledger_core::money::{Amount, Currency};
-use ledger_core::text::{
-    FeeType, IssuerId, Label, OperationReference, ProductReference, ReasonCode, ServicePoster,
-    TextError,
-};
+use ledger_core::money::Amount;
+use ledger_core::text::OperationReference;
 use ledger_core::time::{TimeZone, Timestamp};
 
-use super::plan::{Plan, Share};
+use self::mix::{Class, Kind, Mix, below, scatter};
+use self::words::Words;
+use super::plan::Plan;
 
 /// When the first operation was performed outside: 2 January 2023, 15:00 in Berlin.
 pub const FIRST_DATE: Timestamp = Timestamp(1_672_668_000_000);
@@ -55,8 +55,6 @@ pub struct Lane {
     count: u64,
     /// Which of the operations made were reversed already.
     reversed: Vec<bool>,
-    /// Keeps its memory from one reference to the next.
-    reference: String,
 }
 
 /// What the books must show once everything made so far is carried out.
@@ -68,53 +66,6 @@ pub struct Prediction {
     pub accepted: u64,
     /// Operations sent again, which get their first answer once more.
     pub repeated: u64,
-}
-
-/// The texts that all operations share.
-#[derive(Debug, Clone)]
-struct Words {
-    issuer: IssuerId,
-    product: ProductReference,
-    fee_type: FeeType,
-    on_demand: ReasonCode,
-    channel: ReasonCode,
-    bank: ServicePoster,
-    clearing: ServicePoster,
-    acceptor: Label,
-    country: Label,
-    category: Label,
-    currency: Currency,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Mix {
-    key: u64,
-    accounts: u32,
-    reversals: Share,
-    duplicates: Share,
-    hot: Share,
-}
-
-/// What an operation is to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Class {
-    Posting,
-    Reversal,
-    Repetition,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Posting {
-    account: AccountIndex,
-    kind: Kind,
-    minor: i64,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Kind {
-    Purchase,
-    Payment,
-    Fee,
 }
 
 impl Workload {
@@ -211,7 +162,6 @@ impl Workload {
             made: 0,
             count,
             reversed: Vec::new(),
-            reference: String::new(),
         }
     }
 }
@@ -290,7 +240,7 @@ impl Lane {
     }
 
     /// The posting of this place; a function of the place alone, so that it can be sent again.
-    fn posting(&mut self, place: u64) -> Request {
+    fn posting(&self, place: u64) -> Request {
         let posting = self.mix.posting(place);
         let triplet = self.triplet(place, posting.kind);
         let words = &self.words;
@@ -336,7 +286,7 @@ impl Lane {
         self.on_account(place, posting.account, action)
     }
 
-    fn reversal(&mut self, place: u64, of: u64) -> Request {
+    fn reversal(&self, place: u64, of: u64) -> Request {
         let original = self.mix.posting(of);
         let matching = self.triplet(of, original.kind);
         let triplet = self.triplet(place, Kind::Fee);
@@ -367,10 +317,8 @@ impl Lane {
         self.words.request(correlation(self.number, place), command)
     }
 
-    fn triplet(&mut self, place: u64, kind: Kind) -> Triplet {
-        self.reference.clear();
-        write!(self.reference, "{}-{place:09}", self.number).expect("memory takes any text");
-        let reference = OperationReference::new(&self.reference);
+    fn triplet(&self, place: u64, kind: Kind) -> Triplet {
+        let reference = OperationReference::new(name_of(self.number, place, &mut [0; NAME_BYTES]));
         Triplet {
             date: Timestamp(FIRST_DATE.0 + i64::try_from(place).unwrap_or(0)),
             reference: reference.expect("the reference is short and printable"),
@@ -382,68 +330,18 @@ impl Lane {
     }
 }
 
-impl Mix {
-    fn class(&self, place: u64) -> Class {
-        let part = below(self.draw(place, 0), u64::from(Share::ALL.millionths()));
-        let reversals = u64::from(self.reversals.millionths());
-        match part {
-            part if part < reversals => Class::Reversal,
-            part if part < reversals + u64::from(self.duplicates.millionths()) => Class::Repetition,
-            _ => Class::Posting,
-        }
-    }
+/// Letters of a reference: five name the lane, seven the place in it. One so short is never taken for a
+/// card number.
+const NAME_BYTES: usize = 12;
 
-    fn posting(&self, place: u64) -> Posting {
-        let draw = scatter(self.draw(place, 0));
-        let all = u64::from(Share::ALL.millionths());
-        let account = if below(draw, all) < u64::from(self.hot.millionths()) {
-            0
-        } else {
-            below(scatter(draw), u64::from(self.accounts))
-        };
-        let cents = i64::try_from(draw % 20_000).unwrap_or(0) + 100;
-        let (kind, minor) = match draw / 20_000 % 4 {
-            0 | 1 => (Kind::Purchase, cents),
-            2 => (Kind::Payment, -2 * cents),
-            _ => (Kind::Fee, 150),
-        };
-        Posting {
-            account: AccountIndex(u32::try_from(account).unwrap_or(0)),
-            kind,
-            minor,
-        }
+/// The number of an operation at its poster.
+fn name_of(lane: u64, place: u64, letters: &mut [u8; NAME_BYTES]) -> &str {
+    let mut rest = lane << 35 | place;
+    for letter in letters.iter_mut().rev() {
+        *letter = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ"[index(rest % 32)];
+        rest /= 32;
     }
-
-    /// The random number number `draw` of a place.
-    fn draw(&self, place: u64, draw: u64) -> u64 {
-        scatter(self.key ^ (draw << 56) ^ place)
-    }
-}
-
-impl Words {
-    fn new() -> Result<Self, TextError> {
-        Ok(Self {
-            issuer: IssuerId::new("bench")?,
-            product: ProductReference::new("CLASSIC")?,
-            fee_type: FeeType::new("MANUAL_FEE")?,
-            on_demand: ReasonCode::new("REVERSAL_ON_DEMAND")?,
-            channel: ReasonCode::new("DIRECT_DEBIT")?,
-            bank: ServicePoster::new("BANK")?,
-            clearing: ServicePoster::new("CLEARING")?,
-            acceptor: Label::new("MARKTHALLE NORD")?,
-            country: Label::new("276")?,
-            category: Label::new("5411")?,
-            currency: Currency::from_code("EUR").expect("a currency"),
-        })
-    }
-
-    fn request(&self, correlation: CorrelationId, command: Command) -> Request {
-        Request {
-            issuer: self.issuer.clone(),
-            correlation,
-            command,
-        }
-    }
+    std::str::from_utf8(letters).expect("the letters are of ASCII")
 }
 
 /// A lane that no client has.
@@ -456,22 +354,8 @@ fn correlation(lane: u64, place: u64) -> CorrelationId {
     CorrelationId(halves.to_le_bytes())
 }
 
-/// A number below `bound` from a random one, as often as any other.
-fn below(random: u64, bound: u64) -> u64 {
-    let scaled = (u128::from(random) * u128::from(bound)) >> 64;
-    u64::try_from(scaled).unwrap_or(0)
-}
-
 fn index(place: u64) -> usize {
     usize::try_from(place).expect("what was made fits in memory")
-}
-
-/// A number without pattern for each number (the finalizer of `SplitMix64`).
-fn scatter(n: u64) -> u64 {
-    let n = n.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let n = (n ^ (n >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let n = (n ^ (n >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    n ^ (n >> 31)
 }
 
 #[cfg(test)]

@@ -4,11 +4,13 @@
 //! the one that posts is killed, as by `kill -9`, once everything is answered, so that opening finds
 //! what a crash leaves.
 
+mod directory;
+mod process;
+mod shown;
+
 use std::ffi::OsString;
-use std::fs;
-use std::io::{self, BufRead as _, BufReader, Read as _, Write};
+use std::io::{self, Read as _, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
 
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -18,10 +20,10 @@ use ledger_api::bench::report::Report;
 use ledger_api::bench::{apart, reopened, together};
 use ledger_store::StoreKind;
 use ledger_store::writer::SUBMISSION_REQUESTS_MAX;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
-use super::table::{Columns, write as write_table};
+use self::directory::Directory;
+use self::process::Process;
+use self::shown::Shown;
 use super::{CliError, Ended, write_json};
 
 /// Arguments of `bench`.
@@ -71,14 +73,6 @@ enum Stage {
     Reopened,
 }
 
-/// The report with how to get it again.
-#[derive(Debug, Serialize)]
-struct Shown<'a> {
-    #[serde(flatten)]
-    report: &'a Report,
-    command: String,
-}
-
 pub(super) fn run(args: &BenchArgs, json: bool, out: &mut impl Write) -> Result<Ended, CliError> {
     let plan = args.plan()?;
     if let (Some(stage), Some(dir)) = (args.stage, &args.data) {
@@ -87,10 +81,11 @@ pub(super) fn run(args: &BenchArgs, json: bool, out: &mut impl Write) -> Result<
     let directory = Directory::take(args.data.as_deref())?;
     let dir = directory.path();
     let machine = Machine::of(dir).inspect_err(|_| directory.give_back())?;
-    let apart: apart::Apart = Process::start(args, Stage::Apart, dir)?.finish()?;
+    let start = |stage| Process::start(args.of_stage(stage, dir, json));
+    let apart: apart::Apart = start(Stage::Apart)?.finish()?;
     directory.empty()?;
-    let together: together::Together = Process::start(args, Stage::Together, dir)?.kill()?;
-    let reopened: reopened::Reopened = Process::start(args, Stage::Reopened, dir)?.finish()?;
+    let together: together::Together = start(Stage::Together)?.kill()?;
+    let reopened: reopened::Reopened = start(Stage::Reopened)?.finish()?;
     let report = Report::new(plan, machine, &apart, &together, &reopened)?;
     let shown = Shown {
         report: &report,
@@ -99,7 +94,7 @@ pub(super) fn run(args: &BenchArgs, json: bool, out: &mut impl Write) -> Result<
     if json {
         write_json(out, &shown)?;
     } else {
-        describe(&shown, &directory, out)?;
+        shown.describe(&directory, out)?;
     }
     Ok(Ended::Well)
 }
@@ -123,8 +118,9 @@ impl BenchArgs {
         })
     }
 
-    /// The arguments that make another process run a stage of this plan.
-    fn of_stage(&self, stage: Stage, dir: &Path) -> Vec<OsString> {
+    /// The arguments that make another process run a stage of this plan; it always answers in JSON, and
+    /// with `json` also says in JSON what went wrong.
+    fn of_stage(&self, stage: Stage, dir: &Path, json: bool) -> Vec<OsString> {
         let Self {
             operations,
             accounts,
@@ -158,10 +154,12 @@ impl BenchArgs {
             .into_iter()
             .flat_map(|(flag, value)| [flag.into(), value.into()]);
         let data = ["--data".into(), dir.as_os_str().to_owned()];
+        let json = json.then(|| "--json".into());
         ["bench".into()]
             .into_iter()
             .chain(numbers)
             .chain(data)
+            .chain(json)
             .collect()
     }
 }
@@ -192,145 +190,6 @@ fn run_stage(
     Ok(Ended::Well)
 }
 
-/// A process that runs a stage.
-struct Process {
-    child: Child,
-    answer: BufReader<ChildStdout>,
-}
-
-impl Process {
-    fn start(args: &BenchArgs, stage: Stage, dir: &Path) -> Result<Self, CliError> {
-        let path = std::env::current_exe().map_err(|source| CliError::File {
-            path: PathBuf::from("/proc/self/exe"),
-            source,
-        })?;
-        let mut child = Command::new(&path)
-            .args(args.of_stage(stage, dir))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(|source| CliError::File { path, source })?;
-        let answer = child.stdout.take().expect("its standard output is a pipe");
-        Ok(Self {
-            child,
-            answer: BufReader::new(answer),
-        })
-    }
-
-    /// The result, and the end of the process by itself.
-    fn finish<T: DeserializeOwned>(mut self) -> Result<T, CliError> {
-        let line = self.line()?;
-        let ended = self.child.wait();
-        if !ended.is_ok_and(|status| status.success()) {
-            return Err(CliError::Stage);
-        }
-        parse(&line)
-    }
-
-    /// The result, and then the end of the process wherever it stands.
-    fn kill<T: DeserializeOwned>(mut self) -> Result<T, CliError> {
-        let line = self.line()?;
-        let killed = self.child.kill().and_then(|()| self.child.wait());
-        killed.map_err(|_| CliError::Stage)?;
-        parse(&line)
-    }
-
-    fn line(&mut self) -> Result<String, CliError> {
-        let mut line = String::new();
-        let read = self.answer.read_line(&mut line);
-        read.map_err(|_| CliError::Stage)?;
-        Ok(line)
-    }
-}
-
-impl Drop for Process {
-    /// Leaves nothing running, however this one ends.
-    fn drop(&mut self) {
-        // It has ended already, unless something went wrong.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn parse<T: DeserializeOwned>(line: &str) -> Result<T, CliError> {
-    serde_json::from_str(line).map_err(|_| CliError::Stage)
-}
-
-/// Where the ledger is while it is measured.
-enum Directory {
-    /// The user's; what is in it afterwards stays.
-    Given { path: PathBuf, is_new: bool },
-    /// Made for the run, and removed when dropped.
-    Made(tempfile::TempDir),
-}
-
-impl Directory {
-    fn take(given: Option<&Path>) -> Result<Self, CliError> {
-        let Some(path) = given else {
-            // Not where temporary files usually go: that is often in memory, and what is measured is a
-            // disk.
-            let made = tempfile::Builder::new()
-                .prefix("ledger-bench-")
-                .tempdir_in(".");
-            let made = made.map_err(|source| CliError::File {
-                path: PathBuf::from("."),
-                source,
-            })?;
-            return Ok(Self::Made(made));
-        };
-        let failed = |source| CliError::File {
-            path: path.to_owned(),
-            source,
-        };
-        let is_new = !path.exists();
-        fs::create_dir_all(path).map_err(failed)?;
-        if fs::read_dir(path).map_err(failed)?.next().is_some() {
-            let problem = format!(
-                "{}: is not empty; --data names a new directory",
-                path.display()
-            );
-            return Err(CliError::Usage(problem));
-        }
-        Ok(Self::Given {
-            path: path.to_owned(),
-            is_new,
-        })
-    }
-
-    fn path(&self) -> &Path {
-        match self {
-            Self::Given { path, .. } => path,
-            Self::Made(made) => made.path(),
-        }
-    }
-
-    /// Leaves things as they were, when nothing was run.
-    fn give_back(&self) {
-        if let Self::Given { path, is_new: true } = self {
-            // An empty directory that stays does no harm.
-            let _ = fs::remove_dir(path);
-        }
-    }
-
-    /// Removes what a stage left. The directory itself may be where a disk is mounted, so it stays.
-    fn empty(&self) -> Result<(), CliError> {
-        let failed = |source| CliError::File {
-            path: self.path().to_owned(),
-            source,
-        };
-        for entry in fs::read_dir(self.path()).map_err(failed)? {
-            let path = entry.map_err(failed)?.path();
-            let removed = if path.is_dir() {
-                fs::remove_dir_all(&path)
-            } else {
-                fs::remove_file(&path)
-            };
-            removed.map_err(failed)?;
-        }
-        Ok(())
-    }
-}
-
 /// What the user typed.
 fn command_line() -> String {
     let words: Vec<_> = std::env::args().skip(1).collect();
@@ -344,85 +203,4 @@ fn progress_bar(label: &'static str, operations: u64) -> ProgressBar {
     ProgressBar::new(operations)
         .with_style(style)
         .with_prefix(label)
-}
-
-fn describe(shown: &Shown<'_>, directory: &Directory, out: &mut impl Write) -> io::Result<()> {
-    let Shown { report, command } = shown;
-    let plan = &report.plan;
-    let machine = &report.machine;
-    writeln!(
-        out,
-        "{}, {} cpus, {} MiB; {}; {}; load average before {:.2}",
-        machine.cpu,
-        machine.cpus,
-        machine.memory_bytes >> 20,
-        machine.kernel,
-        machine.file_system,
-        machine.load_before,
-    )?;
-    writeln!(out, "ledger {}: {command}", report.version)?;
-    writeln!(
-        out,
-        "{} operations on {} accounts ({} of them on one): {} accepted, {} sent again; \
-         {} clients, {} at a time, each waiting for its answers",
-        plan.operations,
-        plan.accounts,
-        plan.hot,
-        report.accepted,
-        report.repeated,
-        plan.clients,
-        plan.batch,
-    )?;
-    writeln!(out, "{}: {}", plan.store, report.durability)?;
-    match directory {
-        Directory::Given { path, .. } => writeln!(out, "the ledger is in {}\n", path.display())?,
-        Directory::Made(made) => {
-            writeln!(out, "the ledger was in {}\n", made.path().display())?;
-        }
-    }
-    let columns = Columns {
-        headings: &["what", "", "unit"],
-        numbers: &[1],
-    };
-    write_table(out, &columns, rows(report))?;
-    writeln!(
-        out,
-        "\nAlone means on one thread; appending alone includes encoding and framing. Every answer, \
-         every balance\nand the recovered ledger were as predicted."
-    )
-}
-
-fn rows(report: &Report) -> Vec<Vec<String>> {
-    let latency = &report.batch_latency_micros;
-    let (balance, last) = (&report.balance_micros, &report.last50_operations_micros);
-    let row =
-        |what: &str, figure: String, unit: &str| vec![what.to_owned(), figure, unit.to_owned()];
-    let per_second = |what, figure: u64| row(what, figure.to_string(), "operations a second");
-    let micros = |what, figure: f64| row(what, format!("{figure:.1}"), "µs");
-    let bytes = |what, figure: f64| row(what, format!("{figure:.0}"), "bytes an operation");
-    vec![
-        per_second("deciding alone, in memory", report.decide_only_per_second),
-        per_second("appending the same alone", report.append_only_per_second),
-        per_second("both, durable and answered", report.durable_per_second),
-        micros("a batch, p50", latency.p50),
-        micros("a batch, p99", latency.p99),
-        micros("a batch, p99.9", latency.p999),
-        row(
-            "processor time, all threads",
-            format!("{:.2}", report.cpu_seconds_per_million),
-            "s a million operations",
-        ),
-        bytes("on disk", report.disk_bytes_per_operation),
-        bytes("in memory", report.retained_bytes_per_operation),
-        row(
-            "opening after kill -9",
-            format!("{:.2}", report.recovery_seconds),
-            "s",
-        ),
-        row("checkpoints", report.checkpoint_bytes.to_string(), "bytes"),
-        micros("balance, p50", balance.p50),
-        micros("balance, p99", balance.p99),
-        micros("last 50 operations, p50", last.p50),
-        micros("last 50 operations, p99", last.p99),
-    ]
 }
