@@ -21,7 +21,6 @@ fn deciding(criterion: &mut Criterion) {
                     rounds,
                     |_| operations.next(batch),
                     |requests| {
-                        black_box(state.recall_list(&requests));
                         black_box(decided(&mut state, requests));
                     },
                 )

@@ -10,12 +10,13 @@ use ledger_api::Ledger;
 use ledger_api::bench::plan::{Plan, Share};
 use ledger_api::bench::workload::{FIRST_DATE, Lane, Prediction, Workload};
 use ledger_core::command::{AccountSelector, AdvanceBusinessDate, Command, Request};
-use ledger_core::decide::{Batch, decide};
-use ledger_core::event::Record;
-use ledger_core::ids::{AccountIndex, AccountReference, CorrelationId};
-use ledger_core::state::{LedgerState, Recalled};
+use ledger_core::decide::{Batch, decide_prepared};
+use ledger_core::event::{Event, EventBody, Record};
+use ledger_core::ids::{AccountIndex, AccountReference, CorrelationId, IssuerIndex, Seq};
+use ledger_core::state::{LedgerState, Prepared, Recalled};
 use ledger_core::text::IssuerId;
 use ledger_core::time::{BusinessDate, Timestamp};
+use ledger_store::deciding::GO_REQUESTS_MAX;
 use ledger_store::{Block, Framer, StoreKind};
 
 /// When everything happens, unless a benchmark says otherwise: a day after the first operations were
@@ -76,9 +77,36 @@ pub fn state_of(operations: &Operations) -> LedgerState {
     state
 }
 
-/// Decides requests that name nothing earlier.
+/// Decides requests that name nothing earlier, in goes of as many as the engine takes.
 pub fn decided(state: &mut LedgerState, requests: Vec<Request>) -> Batch {
-    decide(state, requests, NOW, &Recalled::default())
+    let mut batch = Batch::default();
+    let mut prepared = Prepared::default();
+    let mut requests = requests.into_iter();
+    while requests.len() > 0 {
+        let go = requests.len().min(GO_REQUESTS_MAX);
+        state.prepare(&requests.as_slice()[..go], &mut prepared);
+        // Nothing is named again, so what is looked at is looked at in vain.
+        let seen = prepared.recall_list().iter();
+        let recalled = Recalled::new(seen.map(|seq| Arc::new(unrelated(*seq))));
+        let requests = requests.by_ref().take(go);
+        decide_prepared(state, requests, &prepared, NOW, &recalled, &mut batch);
+    }
+    batch
+}
+
+/// A record under keys that no operation has.
+fn unrelated(seq: Seq) -> Record {
+    Record {
+        seq,
+        recorded_at: NOW,
+        event: Event {
+            issuer: IssuerIndex(u32::MAX),
+            correlation: CorrelationId([0; 16]),
+            body: EventBody::BusinessDateAdvanced(AdvanceBusinessDate {
+                business_date: business_date(0),
+            }),
+        },
+    }
 }
 
 /// Records framed as the engine frames a batch.

@@ -16,7 +16,7 @@ use crate::error::StoreError;
 use crate::event_log::LogReader;
 
 /// Requests decided in one go: what they touch fits the second-level cache of a processor.
-const GO_REQUESTS_MAX: usize = 256;
+pub const GO_REQUESTS_MAX: usize = 256;
 
 /// Records kept as they were decided, at least, for commands that come again and for reversals, most
 /// of which follow soon after what they are about.
