@@ -119,7 +119,12 @@ pub fn decide_prepared(
     batch: &mut Batch,
 ) {
     let now = now.max(state.last_recorded_at);
-    for (request, keys) in requests.into_iter().zip(&prepared.keys) {
+    let mut requests = requests.into_iter();
+    for keys in &prepared.keys {
+        // Not zipped, which would move each request once more.
+        let Some(request) = requests.next() else {
+            break;
+        };
         let keys = keys.or_known_now(state, &request);
         let lookup = Lookup {
             keys,
@@ -238,7 +243,9 @@ fn judge(
 }
 
 impl Ruling {
-    /// The event of what happened to the command, or of its refusal.
+    /// The event of what happened to the command, or of its refusal. In line, so that the command is not
+    /// copied on the way.
+    #[inline(always)]
     fn into_body(self, command: Command) -> EventBody {
         let (account, outcome) = match self {
             Self::Reference(body) => return *body,

@@ -187,22 +187,25 @@ impl LedgerState {
                 .and_then(|issuer| self.account_named(issuer, &request.command));
         }
         let mut touched = 0;
+        for keys in keys.iter() {
+            touched ^= i128::from(self.correlations.touch(keys.correlation));
+        }
+        for key in keys.iter().filter_map(|keys| keys.triplet) {
+            touched ^= i128::from(self.triplets.touch(key));
+        }
         for account in keys.iter().filter_map(|keys| keys.account) {
             touched ^= self.portfolio.account(account).balance_minor;
         }
         black_box(touched);
         for keys in keys.iter().filter(|keys| keys.issuer.is_some()) {
-            list.extend(self.correlations.candidates(keys.correlation));
-        }
-        for keys in keys.iter().filter(|keys| keys.issuer.is_some()) {
-            list.extend(
-                keys.triplet
-                    .iter()
-                    .flat_map(|key| self.triplets.candidates(*key)),
-            );
-        }
-        for key in keys.iter().filter_map(|keys| keys.matching) {
-            list.extend(self.triplets.candidates(key));
+            for seq in self.correlations.candidates(keys.correlation) {
+                list.push(seq);
+            }
+            for key in [keys.triplet, keys.matching].into_iter().flatten() {
+                for seq in self.triplets.candidates(key) {
+                    list.push(seq);
+                }
+            }
         }
         list.sort_unstable();
         list.dedup();

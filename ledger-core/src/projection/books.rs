@@ -125,7 +125,9 @@ impl Books {
         };
         let mut touched = 0;
         for index in known() {
-            touched ^= self.portfolio.account(index).balance_minor;
+            // Its sums and what it is lie on two lines.
+            let account = self.portfolio.account(index);
+            touched ^= account.balance_minor ^ i128::from(account.root.0);
         }
         for index in known() {
             touched ^= i128::from(self.history(index).last_minor());
