@@ -11,6 +11,7 @@
 //! goes on without.
 
 mod chunk;
+mod column;
 mod load;
 
 use std::fs::{File, OpenOptions};

@@ -20,7 +20,7 @@ pub const GO_REQUESTS_MAX: usize = 256;
 
 /// Records kept as they were decided, at least, for commands that come again and for reversals, most
 /// of which follow soon after what they are about.
-const RECENT_RECORDS: usize = 65_536;
+const RECENT_RECORDS: usize = 16_384;
 
 /// Decides batches on a state, reading records back where a command looks at earlier ones.
 ///

@@ -60,8 +60,10 @@ pub const EPOCH_RECORDS_MAX: u64 = 2_000_000;
 /// small log stays small on disk.
 const PREPARE_AFTER_RECORDS: u64 = 65_536;
 
-/// Blocks kept decoded for readers, at most; 64 of 96 KiB are 6 MiB.
-const RECENT_BLOCKS_MAX: usize = 64;
+/// Blocks kept decoded for readers, at most; 256 of 96 KiB are 24 MiB, of the usual size 6 MiB.
+const RECENT_BLOCKS_MAX: usize = 256;
+/// Blocks read back from the store that are kept decoded, at most.
+const READ_BLOCKS_MAX: usize = 64;
 
 /// How a log is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,7 +119,10 @@ struct Shared {
     epochs: Arc<Epochs>,
     /// Readers see nothing beyond this record.
     durable_seq: AtomicU64,
+    /// The blocks appended last, in order.
     recent: Mutex<VecDeque<Block>>,
+    /// The blocks read back last, since what is read together often lies together.
+    read: Mutex<VecDeque<Block>>,
 }
 
 impl DiskLog {
@@ -308,9 +313,15 @@ impl Shared {
 
     fn recall(&self, seq: u64) -> Option<Block> {
         let recent = self.recent.lock();
-        recent
-            .iter()
-            .rev()
+        let after = recent.partition_point(|block| block.first_seq() <= seq);
+        let block = recent.get(after.checked_sub(1)?)?;
+        block.record(seq).map(|_| block.clone())
+    }
+
+    fn recall_read(&self, seq: u64) -> Option<Block> {
+        let read = self.read.lock();
+        let mut latest_first = read.iter().rev();
+        latest_first
             .find(|block| block.record(seq).is_some())
             .cloned()
     }
@@ -321,7 +332,7 @@ impl LogReader for Shared {
         if seq == 0 || seq > self.durable_seq.load(Ordering::Acquire) {
             return Ok(None);
         }
-        if let Some(block) = self.recall(seq) {
+        if let Some(block) = self.recall(seq).or_else(|| self.recall_read(seq)) {
             return Ok(Some(block));
         }
         let found = self.epochs.block_at(seq)?;
@@ -329,7 +340,10 @@ impl LogReader for Shared {
             let place = format!("record {seq}");
             return Err(StoreError::damaged(place, "is missing from the log"));
         };
-        self.remember(std::slice::from_ref(&block));
+        let mut read = self.read.lock();
+        read.push_back(block.clone());
+        let surplus = read.len().saturating_sub(READ_BLOCKS_MAX);
+        read.drain(..surplus);
         Ok(Some(block))
     }
 }

@@ -6,14 +6,18 @@
 //! and rewrite each of them.
 
 use std::fs::File;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::fs::OFlags;
 
 use crate::error::StoreError;
 
 /// How much is written or read at a time.
 const CHUNK_BYTES: usize = 1 << 20;
+/// What places and lengths of direct writes are multiples of, on every file system that has them.
+const ALIGNMENT: usize = 4096;
 /// How much is written before it is synced. It bounds how long whoever stops the extension waits.
 const SYNC_BYTES: u64 = 8 << 20;
 
@@ -27,20 +31,62 @@ pub(crate) fn extend(path: &Path, length: u64, stop: &AtomicBool) -> Result<(), 
         .open(path)
         .map_err(StoreError::io(path))?;
     let mut at = file.metadata().map_err(StoreError::io(path))?.len();
+    let zeros = Zeros::of(path);
     let mut unsynced = 0;
-    let zeros = vec![0; CHUNK_BYTES];
     while at < length && !stop.load(Ordering::Relaxed) {
-        let left = usize::try_from(length - at).unwrap_or(CHUNK_BYTES);
-        let chunk = &zeros[..left.min(CHUNK_BYTES)];
-        file.write_all_at(chunk, at).map_err(StoreError::io(path))?;
-        at += chunk.len() as u64;
-        unsynced += chunk.len() as u64;
+        let written = zeros.write(&file, at, length - at);
+        let written = written.map_err(StoreError::io(path))?;
+        at += written;
+        unsynced += written;
         if unsynced >= SYNC_BYTES {
             file.sync_data().map_err(StoreError::io(path))?;
             unsynced = 0;
         }
     }
     file.sync_all().map_err(StoreError::io(path))
+}
+
+/// Zeros to write to a file: past the kernel's cache where the file system allows it, since taking pages
+/// for hundreds of megabytes of zeros costs more than writing them.
+struct Zeros {
+    /// A chunk, and what it takes to begin it on a boundary.
+    bytes: Vec<u8>,
+    aligned: usize,
+    direct: Option<File>,
+}
+
+impl Zeros {
+    fn of(path: &Path) -> Self {
+        let bytes = vec![0; CHUNK_BYTES + ALIGNMENT];
+        let aligned = bytes.as_ptr().addr().next_multiple_of(ALIGNMENT) - bytes.as_ptr().addr();
+        let flags = i32::try_from(OFlags::DIRECT.bits()).unwrap_or(0);
+        let direct = File::options().write(true).custom_flags(flags).open(path);
+        Self {
+            bytes,
+            aligned,
+            direct: direct.ok(),
+        }
+    }
+
+    /// Writes zeros at a place, at most so many; gives how many.
+    fn write(&self, file: &File, at: u64, most: u64) -> std::io::Result<u64> {
+        let alignment = ALIGNMENT as u64;
+        // Up to the next boundary first, and what is left behind the last one at the end.
+        let part = match at % alignment {
+            0 if most >= alignment => most.min(CHUNK_BYTES as u64) / alignment * alignment,
+            0 => most,
+            behind => most.min(alignment - behind),
+        };
+        let length = usize::try_from(part).unwrap_or(CHUNK_BYTES);
+        let zeros = &self.bytes[self.aligned..][..length];
+        let whole = at.is_multiple_of(alignment) && part.is_multiple_of(alignment);
+        match self.direct.as_ref().filter(|_| whole) {
+            Some(direct) if direct.write_all_at(zeros, at).is_ok() => {}
+            // What a direct write that failed has left is written again.
+            Some(_) | None => file.write_all_at(zeros, at)?,
+        }
+        Ok(part)
+    }
 }
 
 /// Cuts zeros off the end of the file, durably, down to a whole multiple of `unit` bytes.

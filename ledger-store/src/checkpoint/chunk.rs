@@ -15,6 +15,9 @@
 //! | 40 | 32 bytes | hash of the log's block that ends with the last record |
 //! | 72 | 32 bytes | link: blake3 of (link of the chunk before, zeros before the first; bytes 0 to 71) |
 //! | 104 | | body: columns with an item a record; the records needed whole; the totals |
+//!
+//! A column of hashes has the first 40 bits of each, which is all that an index keeps. A column of numbers
+//! (see `column.rs`) has the difference of each from the least. The flags are a byte each.
 
 use ledger_core::event::Record;
 use ledger_core::fingerprint::Fingerprint;
@@ -25,6 +28,7 @@ use ledger_core::projection::history::Entry;
 use ledger_core::state::RecordKeys;
 use ledger_core::time::{BusinessDate, Timestamp};
 
+use super::column;
 use crate::block::ChainHash;
 use crate::codec;
 use crate::event_log::LogHead;
@@ -43,7 +47,7 @@ pub(super) struct Link([u8; 32]);
 pub(super) struct Chunk {
     first_seq: u64,
     recorded_at: i64,
-    columns: Columns<Vec<u8>>,
+    columns: Columns,
     /// Records needed whole: place in the chunk (u32), length (u32), event.
     whole: Vec<u8>,
     event: Vec<u8>,
@@ -51,19 +55,16 @@ pub(super) struct Chunk {
 }
 
 /// One item a record each.
-#[derive(Debug, Default, Clone, Copy)]
-struct Columns<Bytes> {
-    correlations: Bytes,
-    triplets: Bytes,
-    minors: Bytes,
-    posted_at: Bytes,
-    accounts: Bytes,
-    value_dates: Bytes,
-    flags: Bytes,
+#[derive(Debug, Default)]
+struct Columns {
+    correlations: Vec<u64>,
+    triplets: Vec<u64>,
+    minors: Vec<i64>,
+    posted_at: Vec<i64>,
+    accounts: Vec<i64>,
+    value_dates: Vec<i64>,
+    flags: Vec<u8>,
 }
-
-/// Bytes of a record in all columns.
-const ROW_BYTES: usize = 8 + 8 + 8 + 8 + 4 + 4 + 1;
 
 // What a record's gist is, in its flags; none of these: other.
 const PLAIN: u8 = 1;
@@ -95,7 +96,7 @@ impl Chunk {
     }
 
     pub(super) fn clear(&mut self) {
-        self.columns.each_mut().into_iter().for_each(Vec::clear);
+        self.columns.clear();
         self.whole.clear();
     }
 
@@ -109,9 +110,7 @@ impl Chunk {
         let bytes = &mut self.sealed;
         bytes.clear();
         bytes.resize(HEADER_BYTES, 0);
-        for column in self.columns.each_mut() {
-            bytes.extend_from_slice(column);
-        }
+        self.columns.write(bytes);
         let records = self.columns.flags.len();
         bytes.extend_from_slice(&small(self.whole.len()).to_le_bytes());
         bytes.extend_from_slice(&self.whole);
@@ -133,47 +132,42 @@ impl Chunk {
     }
 }
 
-impl Columns<Vec<u8>> {
+impl Columns {
     fn add(&mut self, gist: Gist, keys: &RecordKeys) {
-        let nothing = Entry {
-            posted_at: Timestamp(0),
-            seq: Seq(0),
-            value_date: BusinessDate(0),
-            minor: 0,
-        };
         let (account, entry, mut flags) = match gist {
             Gist::Plain {
                 account,
                 entry,
                 payment,
-            } => (
-                account,
-                entry,
-                if payment { PLAIN | PAYMENT } else { PLAIN },
-            ),
-            Gist::Operation { account, entry } => (account, entry, OPERATION),
-            Gist::Refused { account, .. } => (account, nothing, REFUSED),
-            Gist::Other => (AccountIndex(0), nothing, 0),
+            } => {
+                let flags = if payment { PLAIN | PAYMENT } else { PLAIN };
+                (account, Some(entry), flags)
+            }
+            Gist::Operation { account, entry } => (account, Some(entry), OPERATION),
+            Gist::Refused { account, .. } => (account, None, REFUSED),
+            Gist::Other => (AccountIndex(0), None, 0),
         };
         if keys.triplet.is_some() {
             flags |= TRIPLET;
         }
-        let triplet = keys.triplet.map_or(0, Fingerprint::to_bits);
-        let correlation = keys.correlation.to_bits();
-        self.correlations
-            .extend_from_slice(&correlation.to_le_bytes());
-        self.triplets.extend_from_slice(&triplet.to_le_bytes());
-        self.minors.extend_from_slice(&entry.minor.to_le_bytes());
-        self.posted_at
-            .extend_from_slice(&entry.posted_at.0.to_le_bytes());
-        self.accounts.extend_from_slice(&account.0.to_le_bytes());
-        self.value_dates
-            .extend_from_slice(&entry.value_date.0.to_le_bytes());
+        self.correlations.push(keys.correlation.to_bits());
+        self.triplets
+            .push(keys.triplet.map_or(0, Fingerprint::to_bits));
+        // What a record does not have is as in the one before, so that it widens no column.
+        let given = |value: Option<i64>, column: &[i64]| {
+            value.unwrap_or_else(|| column.last().copied().unwrap_or(0))
+        };
+        let minor = given(entry.map(|e| e.minor), &self.minors);
+        let posted_at = given(entry.map(|e| e.posted_at.0), &self.posted_at);
+        let value_date = given(entry.map(|e| e.value_date.0.into()), &self.value_dates);
+        self.minors.push(minor);
+        self.posted_at.push(posted_at);
+        self.accounts.push(account.0.into());
+        self.value_dates.push(value_date);
         self.flags.push(flags);
     }
 
-    /// The columns in the order of the file.
-    fn each_mut(&mut self) -> [&mut Vec<u8>; 7] {
+    fn clear(&mut self) {
         let Self {
             correlations,
             triplets,
@@ -183,15 +177,50 @@ impl Columns<Vec<u8>> {
             value_dates,
             flags,
         } = self;
-        [
+        for hashes in [correlations, triplets] {
+            hashes.clear();
+        }
+        for numbers in [minors, posted_at, accounts, value_dates] {
+            numbers.clear();
+        }
+        flags.clear();
+    }
+
+    fn write(&self, bytes: &mut Vec<u8>) {
+        for hashes in [&self.correlations, &self.triplets] {
+            column::write_hashes(hashes, bytes);
+        }
+        let numbers = [
+            &self.minors,
+            &self.posted_at,
+            &self.accounts,
+            &self.value_dates,
+        ];
+        for numbers in numbers {
+            column::write_numbers(numbers, bytes);
+        }
+        bytes.extend_from_slice(&self.flags);
+    }
+
+    /// Reads the columns of so many records, and gives what is behind them.
+    fn read(bytes: &[u8], records: usize) -> Option<(Self, &[u8])> {
+        let (correlations, rest) = column::read_hashes(bytes, records)?;
+        let (triplets, rest) = column::read_hashes(rest, records)?;
+        let (minors, rest) = column::read_numbers(rest, records)?;
+        let (posted_at, rest) = column::read_numbers(rest, records)?;
+        let (accounts, rest) = column::read_numbers(rest, records)?;
+        let (value_dates, rest) = column::read_numbers(rest, records)?;
+        let (flags, rest) = rest.split_at_checked(records)?;
+        let columns = Self {
             correlations,
             triplets,
             minors,
             posted_at,
             accounts,
             value_dates,
-            flags,
-        ]
+            flags: flags.to_vec(),
+        };
+        Some((columns, rest))
     }
 }
 
@@ -208,9 +237,14 @@ pub(super) struct Sealed {
     pub(super) link: Link,
     pub(super) head: LogHead,
     pub(super) recorded_at: Timestamp,
+    /// Its length in the file.
+    pub(super) bytes: u64,
     first_seq: u64,
-    records: usize,
-    body: Vec<u8>,
+    columns: Columns,
+    /// Records needed whole.
+    pub(super) whole: Vec<Record>,
+    /// Totals of double entry at its end.
+    pub(super) totals: Vec<Total>,
 }
 
 /// The header of a chunk that continues the one before.
@@ -255,110 +289,30 @@ impl Header {
     }
 
     /// The chunk with this body, if it is the one the header is of.
-    pub(super) fn with(self, body: Vec<u8>) -> Option<Sealed> {
-        let sound = crc32c::crc32c(&body) == self.body_checksum
-            && self.records.checked_mul(ROW_BYTES)? <= body.len();
-        sound.then_some(Sealed {
+    pub(super) fn with(self, body: &[u8]) -> Option<Sealed> {
+        if crc32c::crc32c(body) != self.body_checksum {
+            return None;
+        }
+        let (columns, rest) = Columns::read(body, self.records)?;
+        let (length, rest) = rest.split_first_chunk()?;
+        let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
+        let (whole, totals) = rest.split_at_checked(length)?;
+        Some(Sealed {
             link: self.link,
             head: self.head,
             recorded_at: self.recorded_at,
+            bytes: large(HEADER_BYTES + body.len()),
             first_seq: self.first_seq,
-            records: self.records,
-            body,
+            columns,
+            whole: self.records_in(whole)?,
+            totals: codec::decode_totals(totals)?,
         })
     }
-}
 
-impl Sealed {
-    /// Its length in the file, in bytes.
-    pub(super) fn bytes(&self) -> u64 {
-        large(HEADER_BYTES + self.body.len())
-    }
-
-    fn columns(&self) -> Columns<&[u8]> {
-        let mut rest = &self.body[..];
-        let mut column = |width: usize| {
-            let (column, behind) = rest.split_at(width * self.records);
-            rest = behind;
-            column
-        };
-        Columns {
-            correlations: column(8),
-            triplets: column(8),
-            minors: column(8),
-            posted_at: column(8),
-            accounts: column(4),
-            value_dates: column(4),
-            flags: column(1),
-        }
-    }
-
-    fn seqs(&self) -> impl Iterator<Item = Seq> + Clone + use<> {
-        (self.first_seq..).map(Seq)
-    }
-
-    /// The keys of correlation ids, with the places of their records.
-    pub(super) fn correlations(&self) -> impl Iterator<Item = (Fingerprint, Seq)> + Clone {
-        let bits = numbers(self.columns().correlations).map(u64::from_le_bytes);
-        bits.map(Fingerprint::from_bits).zip(self.seqs())
-    }
-
-    /// The keys of triplets, with the places of their records.
-    pub(super) fn triplets(&self) -> impl Iterator<Item = (Fingerprint, Seq)> + Clone {
-        let Columns {
-            triplets, flags, ..
-        } = self.columns();
-        let bits = numbers(triplets).map(u64::from_le_bytes);
-        bits.map(Fingerprint::from_bits)
-            .zip(self.seqs())
-            .zip(flags)
-            .filter(|(_, flags)| **flags & TRIPLET != 0)
-            .map(|(key, _)| key)
-    }
-
-    /// The gists of its records.
-    pub(super) fn gists(&self) -> Vec<Gist> {
-        let columns = self.columns();
-        let minors = numbers(columns.minors).map(i64::from_le_bytes);
-        let posted_at = numbers(columns.posted_at).map(i64::from_le_bytes);
-        let accounts = numbers(columns.accounts).map(u32::from_le_bytes);
-        let value_dates = numbers(columns.value_dates).map(i32::from_le_bytes);
-        let rows = minors.zip(posted_at).zip(accounts).zip(value_dates);
-        rows.zip(columns.flags)
-            .zip(self.seqs())
-            .map(
-                |(((((minor, posted_at), account), value_date), flags), seq)| {
-                    let account = AccountIndex(account);
-                    let entry = Entry {
-                        posted_at: Timestamp(posted_at),
-                        seq,
-                        value_date: BusinessDate(value_date),
-                        minor,
-                    };
-                    match flags & !TRIPLET {
-                        0 => Gist::Other,
-                        OPERATION => Gist::Operation { account, entry },
-                        REFUSED => Gist::Refused { account, seq },
-                        plain => Gist::Plain {
-                            account,
-                            entry,
-                            payment: plain & PAYMENT != 0,
-                        },
-                    }
-                },
-            )
-            .collect()
-    }
-
-    /// The records needed whole, and the totals; nothing when they cannot be read.
-    pub(super) fn whole_and_totals(&self) -> Option<(Vec<Record>, Vec<Total>)> {
-        let rest = self.body.get(self.records * ROW_BYTES..)?;
-        let (length, rest) = rest.split_first_chunk()?;
-        let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
-        let (mut whole, totals) = rest.split_at_checked(length)?;
+    fn records_in(&self, mut bytes: &[u8]) -> Option<Vec<Record>> {
         let mut records = Vec::new();
-        while !whole.is_empty() {
-            let (place, rest) = whole.split_first_chunk()?;
+        while !bytes.is_empty() {
+            let (place, rest) = bytes.split_first_chunk()?;
             let (length, rest) = rest.split_first_chunk()?;
             let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
             let (event, rest) = rest.split_at_checked(length)?;
@@ -368,15 +322,69 @@ impl Sealed {
                 recorded_at: self.recorded_at,
                 event: codec::decode_event(event)?,
             });
-            whole = rest;
+            bytes = rest;
         }
-        Some((records, codec::decode_totals(totals)?))
+        Some(records)
     }
 }
 
-fn numbers<const WIDTH: usize>(column: &[u8]) -> impl Iterator<Item = [u8; WIDTH]> + Clone {
-    let (numbers, _) = column.as_chunks::<WIDTH>();
-    numbers.iter().copied()
+impl Sealed {
+    fn seqs(&self) -> impl Iterator<Item = Seq> + Clone + use<> {
+        (self.first_seq..).map(Seq)
+    }
+
+    /// The keys of correlation ids, with the places of their records.
+    pub(super) fn correlations(&self) -> impl Iterator<Item = (Fingerprint, Seq)> + Clone {
+        let bits = self.columns.correlations.iter();
+        bits.map(|bits| Fingerprint::from_bits(*bits))
+            .zip(self.seqs())
+    }
+
+    /// The keys of triplets, with the places of their records.
+    pub(super) fn triplets(&self) -> impl Iterator<Item = (Fingerprint, Seq)> + Clone {
+        let bits = self.columns.triplets.iter();
+        bits.map(|bits| Fingerprint::from_bits(*bits))
+            .zip(self.seqs())
+            .zip(&self.columns.flags)
+            .filter(|(_, flags)| **flags & TRIPLET != 0)
+            .map(|(key, _)| key)
+    }
+
+    /// The gists of its records; nothing when they make no sense.
+    pub(super) fn gists(&self) -> Option<Vec<Gist>> {
+        let Columns {
+            minors,
+            posted_at,
+            accounts,
+            value_dates,
+            flags,
+            ..
+        } = &self.columns;
+        let numbers = minors.iter().zip(posted_at).zip(accounts).zip(value_dates);
+        let rows = numbers.zip(flags).zip(self.seqs());
+        rows.map(
+            |(((((minor, posted_at), account), value_date), flags), seq)| {
+                let account = AccountIndex(u32::try_from(*account).ok()?);
+                let entry = Entry {
+                    posted_at: Timestamp(*posted_at),
+                    seq,
+                    value_date: BusinessDate(i32::try_from(*value_date).ok()?),
+                    minor: *minor,
+                };
+                Some(match flags & !TRIPLET {
+                    0 => Gist::Other,
+                    OPERATION => Gist::Operation { account, entry },
+                    REFUSED => Gist::Refused { account, seq },
+                    plain => Gist::Plain {
+                        account,
+                        entry,
+                        payment: plain & PAYMENT != 0,
+                    },
+                })
+            },
+        )
+        .collect()
+    }
 }
 
 fn array<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {

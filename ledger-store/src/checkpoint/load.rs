@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
 use ledger_core::fingerprint::FingerprintIndex;
@@ -38,10 +40,10 @@ impl Restored {
 
 /// Restores what the checkpoint of a data directory has; nothing when it has nothing sound.
 pub(crate) fn load(dir: &Path) -> Option<Parts> {
-    let chunks = read(&dir.join(CHECKPOINT));
-    chunks.last()?;
     // A chunk can be sound and yet not make sense, when a defect of this program wrote it.
-    guard::catch(|| restore(chunks)).ok().flatten()
+    guard::catch(|| restore(&dir.join(CHECKPOINT)))
+        .ok()
+        .flatten()
 }
 
 /// What a checkpoint says, not yet compared with the log.
@@ -65,8 +67,49 @@ impl Parts {
     }
 }
 
-/// Reads chunks up to the end or to the first that is not sound.
-fn read(path: &Path) -> Vec<Sealed> {
+/// The two folds share nothing but the portfolio. So the books follow the chunks as they are read, on a
+/// thread of their own, and the indexes of keys are filled meanwhile.
+fn restore(path: &Path) -> Option<Parts> {
+    let (sender, chunks) = mpsc::channel::<Arc<Sealed>>();
+    thread::scope(|scope| {
+        let books = scope.spawn(|| guard::catch(|| restore_books(chunks)));
+        let chunks = read(path, &sender);
+        drop(sender);
+        let correlations = FingerprintIndex::of(chunks.iter().flat_map(|c| c.correlations()));
+        let triplets = FingerprintIndex::of(chunks.iter().flat_map(|c| c.triplets()));
+        let books = books.join().and_then(|books| books).ok()??;
+        let last = chunks.last()?;
+        let state = LedgerState::restored(
+            books.portfolio().clone(),
+            correlations,
+            triplets,
+            Seq(last.head.last_seq),
+            last.recorded_at,
+        );
+        Some(Parts {
+            head: last.head,
+            state,
+            books,
+            bytes: chunks.iter().map(|chunk| chunk.bytes).sum(),
+            link: last.link,
+        })
+    })
+}
+
+fn restore_books(chunks: Receiver<Arc<Sealed>>) -> Option<Books> {
+    let mut books = Books::default();
+    let mut totals = None;
+    for chunk in chunks {
+        let last_seq = Seq(chunk.head.last_seq);
+        books.restore(chunk.whole.iter(), &chunk.gists()?, last_seq);
+        totals = Some(chunk.totals.clone());
+    }
+    books.restore_totals(totals?);
+    Some(books)
+}
+
+/// Reads chunks up to the end or to the first that is not sound, and hands each on.
+fn read(path: &Path, to: &Sender<Arc<Sealed>>) -> Vec<Arc<Sealed>> {
     let mut chunks = Vec::new();
     let Ok(file) = File::open(path) else {
         return chunks;
@@ -74,9 +117,12 @@ fn read(path: &Path) -> Vec<Sealed> {
     let mut left = file.metadata().map_or(0, |metadata| metadata.len());
     let mut file = BufReader::with_capacity(READ_BYTES, file);
     let (mut link, mut last_seq) = (Link::default(), 0);
-    while let Some(chunk) = next(&mut file, &mut left, link, last_seq) {
+    while let Some(chunk) = next(&mut file, &mut left, link, last_seq).map(Arc::new) {
         (link, last_seq) = (chunk.link, chunk.head.last_seq);
-        chunks.push(chunk);
+        chunks.push(Arc::clone(&chunk));
+        if to.send(chunk).is_err() {
+            break;
+        }
     }
     chunks
 }
@@ -94,53 +140,5 @@ fn next(file: &mut impl Read, left: &mut u64, link: Link, last_seq: u64) -> Opti
     let length = usize::try_from(header.body_bytes).ok()?;
     let mut body = Vec::with_capacity(length);
     file.take(header.body_bytes).read_to_end(&mut body).ok()?;
-    header.with(body)
-}
-
-fn restore(chunks: Vec<Sealed>) -> Option<Parts> {
-    let last = chunks.last()?;
-    let (head, link, recorded_at) = (last.head, last.link, last.recorded_at);
-    let bytes = chunks.iter().map(Sealed::bytes).sum();
-    // The two folds share nothing but the portfolio, so they are restored side by side.
-    let (books, (correlations, triplets)) = thread::scope(|scope| {
-        let keys = scope.spawn(|| {
-            guard::catch(|| {
-                let correlations = chunks.iter().flat_map(Sealed::correlations);
-                let triplets = chunks.iter().flat_map(Sealed::triplets);
-                (
-                    FingerprintIndex::of(correlations),
-                    FingerprintIndex::of(triplets),
-                )
-            })
-        });
-        let books = restore_books(&chunks);
-        let keys = keys.join().and_then(|keys| keys).ok()?;
-        Some((books, keys))
-    })?;
-    let books = books?;
-    let state = LedgerState::restored(
-        books.portfolio().clone(),
-        correlations,
-        triplets,
-        Seq(head.last_seq),
-        recorded_at,
-    );
-    Some(Parts {
-        head,
-        state,
-        books,
-        bytes,
-        link,
-    })
-}
-
-fn restore_books(chunks: &[Sealed]) -> Option<Books> {
-    let mut books = Books::default();
-    for chunk in chunks {
-        let (whole, totals) = chunk.whole_and_totals()?;
-        let last_seq = Seq(chunk.head.last_seq);
-        books.restore(whole.iter(), &chunk.gists(), last_seq);
-        books.restore_totals(totals);
-    }
-    Some(books)
+    header.with(&body)
 }

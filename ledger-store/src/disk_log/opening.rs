@@ -274,6 +274,7 @@ impl Opening {
                 epochs: self.epochs,
                 durable_seq: AtomicU64::new(head.last_seq),
                 recent: Mutex::default(),
+                read: Mutex::default(),
             }),
             active: self.active,
             constant: self.constant,
