@@ -14,14 +14,15 @@ mod chunk;
 mod column;
 mod load;
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Seek as _, SeekFrom, Write as _};
+use std::fs::File;
+use std::io;
 use std::path::Path;
 
 use ledger_core::event::Record;
 use ledger_core::projection::general_ledger::Total;
 use ledger_core::state::RecordKeys;
 
+use crate::direct::DirectFile;
 use crate::event_log::LogHead;
 
 use self::chunk::{Chunk, Link};
@@ -39,7 +40,9 @@ const CHUNK_RECORDS: usize = 65_536;
 #[derive(Debug)]
 pub struct Checkpointer {
     /// Nothing after a failure.
-    file: Option<File>,
+    file: Option<DirectFile>,
+    /// Length of the file, in bytes.
+    bytes: u64,
     link: Link,
     pending: Chunk,
 }
@@ -52,19 +55,19 @@ impl Checkpointer {
 
     /// Goes on behind the first `bytes` of the file, which end with the chunk of that link.
     fn go_on(dir: &Path, bytes: u64, link: Link) -> Self {
-        let open = || {
-            let mut file = OpenOptions::new()
+        let path = dir.join(CHECKPOINT);
+        let open = || -> io::Result<DirectFile> {
+            let file = File::options()
                 .write(true)
                 .create(true)
                 .truncate(false)
-                .open(dir.join(CHECKPOINT))?;
+                .open(&path)?;
             file.set_len(bytes)?;
-            file.seek(SeekFrom::Start(bytes))?;
-            Ok(file)
+            DirectFile::open(&path)
         };
-        let file: io::Result<File> = open();
         Self {
-            file: file.ok(),
+            file: open().ok(),
+            bytes,
             link,
             pending: Chunk::default(),
         }
@@ -92,8 +95,11 @@ impl Checkpointer {
             return;
         }
         let (bytes, link) = self.pending.seal(head, totals, self.link);
-        match file.write_all(bytes) {
-            Ok(()) => self.link = link,
+        match file.write_all_at(bytes, self.bytes) {
+            Ok(()) => {
+                self.link = link;
+                self.bytes += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+            }
             // What was written of it is cut off at the next opening.
             Err(_) => self.file = None,
         }

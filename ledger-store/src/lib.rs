@@ -13,6 +13,7 @@ pub mod codec;
 pub mod copy;
 mod data_dir;
 pub mod deciding;
+mod direct;
 pub mod disk_log;
 mod epoch;
 pub mod error;

@@ -6,18 +6,17 @@
 //! and rewrite each of them.
 
 use std::fs::File;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustix::fs::OFlags;
-
+use crate::direct::DirectFile;
 use crate::error::StoreError;
 
-/// How much is written or read at a time.
+/// How much of a unit must not be zeros; sled's header of a segment has 20 bytes.
+const BEGINNING_BYTES: usize = 20;
+/// How much is written at a time.
 const CHUNK_BYTES: usize = 1 << 20;
-/// What places and lengths of direct writes are multiples of, on every file system that has them.
-const ALIGNMENT: usize = 4096;
 /// How much is written before it is synced. It bounds how long whoever stops the extension waits.
 const SYNC_BYTES: u64 = 8 << 20;
 
@@ -26,72 +25,35 @@ const SYNC_BYTES: u64 = 8 << 20;
 /// Nothing else may write to the file meanwhile, or the zeros could replace what it wrote. There must
 /// be no hole before them either, so they begin exactly where the file ends.
 pub(crate) fn extend(path: &Path, length: u64, stop: &AtomicBool) -> Result<(), StoreError> {
-    let file = File::options()
-        .write(true)
-        .open(path)
-        .map_err(StoreError::io(path))?;
-    let mut at = file.metadata().map_err(StoreError::io(path))?.len();
-    let zeros = Zeros::of(path);
+    let mut file = DirectFile::open(path).map_err(StoreError::io(path))?;
+    let length_now = file.file().metadata().map_err(StoreError::io(path))?.len();
+    let zeros = vec![0; CHUNK_BYTES];
+    let mut at = length_now;
     let mut unsynced = 0;
     while at < length && !stop.load(Ordering::Relaxed) {
-        let written = zeros.write(&file, at, length - at);
-        let written = written.map_err(StoreError::io(path))?;
-        at += written;
-        unsynced += written;
+        // Up to the next boundary first, then whole chunks.
+        let most = match at % CHUNK_BYTES as u64 {
+            0 => CHUNK_BYTES as u64,
+            behind => CHUNK_BYTES as u64 - behind,
+        };
+        let part = usize::try_from(most.min(length - at)).unwrap_or(CHUNK_BYTES);
+        file.write_all_at(&zeros[..part], at)
+            .map_err(StoreError::io(path))?;
+        at += part as u64;
+        unsynced += part as u64;
         if unsynced >= SYNC_BYTES {
-            file.sync_data().map_err(StoreError::io(path))?;
+            file.file().sync_data().map_err(StoreError::io(path))?;
             unsynced = 0;
         }
     }
-    file.sync_all().map_err(StoreError::io(path))
+    file.file().sync_all().map_err(StoreError::io(path))
 }
 
-/// Zeros to write to a file: past the kernel's cache where the file system allows it, since taking pages
-/// for hundreds of megabytes of zeros costs more than writing them.
-struct Zeros {
-    /// A chunk, and what it takes to begin it on a boundary.
-    bytes: Vec<u8>,
-    aligned: usize,
-    direct: Option<File>,
-}
-
-impl Zeros {
-    fn of(path: &Path) -> Self {
-        let bytes = vec![0; CHUNK_BYTES + ALIGNMENT];
-        let aligned = bytes.as_ptr().addr().next_multiple_of(ALIGNMENT) - bytes.as_ptr().addr();
-        let flags = i32::try_from(OFlags::DIRECT.bits()).unwrap_or(0);
-        let direct = File::options().write(true).custom_flags(flags).open(path);
-        Self {
-            bytes,
-            aligned,
-            direct: direct.ok(),
-        }
-    }
-
-    /// Writes zeros at a place, at most so many; gives how many.
-    fn write(&self, file: &File, at: u64, most: u64) -> std::io::Result<u64> {
-        let alignment = ALIGNMENT as u64;
-        // Up to the next boundary first, and what is left behind the last one at the end.
-        let part = match at % alignment {
-            0 if most >= alignment => most.min(CHUNK_BYTES as u64) / alignment * alignment,
-            0 => most,
-            behind => most.min(alignment - behind),
-        };
-        let length = usize::try_from(part).unwrap_or(CHUNK_BYTES);
-        let zeros = &self.bytes[self.aligned..][..length];
-        let whole = at.is_multiple_of(alignment) && part.is_multiple_of(alignment);
-        match self.direct.as_ref().filter(|_| whole) {
-            Some(direct) if direct.write_all_at(zeros, at).is_ok() => {}
-            // What a direct write that failed has left is written again.
-            Some(_) | None => file.write_all_at(zeros, at)?,
-        }
-        Ok(part)
-    }
-}
-
-/// Cuts zeros off the end of the file, durably, down to a whole multiple of `unit` bytes.
+/// Cuts units of zeros off the end of the file, durably.
 ///
-/// The multiple keeps zeros that belong to what was written last. Nothing else may use the file.
+/// Whoever uses a unit begins it with bytes that are not all zero, as sled does every segment. So only
+/// beginnings are looked at: what was written past the cache would have to be read from the disk. Nothing
+/// else may use the file.
 pub(crate) fn trim(path: &Path, unit: u64) -> Result<(), StoreError> {
     let file = File::options()
         .read(true)
@@ -99,9 +61,7 @@ pub(crate) fn trim(path: &Path, unit: u64) -> Result<(), StoreError> {
         .open(path)
         .map_err(StoreError::io(path))?;
     let length = file.metadata().map_err(StoreError::io(path))?.len();
-    let kept = end_of_data(&file, length)
-        .map_err(StoreError::io(path))?
-        .next_multiple_of(unit);
+    let kept = end_of_data(&file, length, unit).map_err(StoreError::io(path))?;
     if kept >= length {
         return Ok(());
     }
@@ -109,23 +69,18 @@ pub(crate) fn trim(path: &Path, unit: u64) -> Result<(), StoreError> {
     file.sync_all().map_err(StoreError::io(path))
 }
 
-/// Where the last byte that is not zero ends.
-fn end_of_data(file: &File, length: u64) -> std::io::Result<u64> {
-    let zeros = vec![0; CHUNK_BYTES];
-    let mut chunk = vec![0; CHUNK_BYTES];
-    let mut end = length;
-    while end > 0 {
-        let begin = end.saturating_sub(CHUNK_BYTES as u64);
-        let part = usize::try_from(end - begin).unwrap_or(CHUNK_BYTES);
-        let part = &mut chunk[..part];
-        file.read_exact_at(part, begin)?;
-        // Comparing whole chunks is many times faster than looking at each byte.
-        if *part != zeros[..part.len()]
-            && let Some(last) = part.iter().rposition(|byte| *byte != 0)
-        {
-            return Ok(begin + last as u64 + 1);
+/// Where the last unit ends that does not begin with zeros.
+fn end_of_data(file: &File, length: u64, unit: u64) -> std::io::Result<u64> {
+    let mut beginning = [0; BEGINNING_BYTES];
+    for begin in (0..length.div_ceil(unit)).rev().map(|place| place * unit) {
+        let part = unit.min(length - begin);
+        let part = usize::try_from(part)
+            .unwrap_or(usize::MAX)
+            .min(BEGINNING_BYTES);
+        file.read_exact_at(&mut beginning[..part], begin)?;
+        if beginning[..part].iter().any(|byte| *byte != 0) {
+            return Ok(begin + unit);
         }
-        end = begin;
     }
     Ok(0)
 }

@@ -15,6 +15,7 @@
 //! | 40 | 32 bytes | hash of the log's block that ends with the last record |
 //! | 72 | 32 bytes | link: blake3 of (link of the chunk before, zeros before the first; bytes 0 to 71) |
 //! | 104 | | body: columns with an item a record; the records needed whole; the totals |
+//! | | | zeros up to a multiple of 4,096 bytes |
 //!
 //! A column of hashes has the first 40 bits of each, which is all that an index keeps. A column of numbers
 //! (see `column.rs`) has the difference of each from the least. The flags are a byte each.
@@ -31,6 +32,7 @@ use ledger_core::time::{BusinessDate, Timestamp};
 use super::column;
 use crate::block::ChainHash;
 use crate::codec;
+use crate::direct::ALIGNMENT;
 use crate::event_log::LogHead;
 
 const MAGIC: [u8; 4] = *b"LGCP";
@@ -128,6 +130,7 @@ impl Chunk {
         header[40..72].copy_from_slice(head.chain.as_bytes());
         let link = previous.to(&header[..LINKED_BYTES]);
         header[LINKED_BYTES..].copy_from_slice(&link.0);
+        bytes.resize(bytes.len().next_multiple_of(ALIGNMENT), 0);
         (bytes, link)
     }
 }
@@ -301,7 +304,7 @@ impl Header {
             link: self.link,
             head: self.head,
             recorded_at: self.recorded_at,
-            bytes: large(HEADER_BYTES + body.len()),
+            bytes: large((HEADER_BYTES + body.len()).next_multiple_of(ALIGNMENT)),
             first_seq: self.first_seq,
             columns,
             whole: self.records_in(whole)?,

@@ -14,6 +14,7 @@ use ledger_core::state::LedgerState;
 
 use super::chunk::{HEADER_BYTES, Header, Link, Sealed};
 use super::{CHECKPOINT, Checkpointer};
+use crate::direct::ALIGNMENT;
 use crate::event_log::LogHead;
 use crate::guard;
 
@@ -134,11 +135,16 @@ fn next(file: &mut impl Read, left: &mut u64, link: Link, last_seq: u64) -> Opti
     let mut header = [0; HEADER_BYTES];
     file.read_exact(&mut header).ok()?;
     let header = Header::decode(&header, link, last_seq)?;
-    let behind = left.checked_sub(u64::try_from(HEADER_BYTES).ok()?)?;
+    let length = u64::try_from(HEADER_BYTES)
+        .ok()?
+        .checked_add(header.body_bytes)?;
+    let padding = length.checked_next_multiple_of(u64::try_from(ALIGNMENT).ok()?)? - length;
     // A length that is not the file's is not asked memory for.
-    *left = behind.checked_sub(header.body_bytes)?;
-    let length = usize::try_from(header.body_bytes).ok()?;
-    let mut body = Vec::with_capacity(length);
+    *left = left.checked_sub(length.checked_add(padding)?)?;
+    let mut body = Vec::with_capacity(usize::try_from(header.body_bytes).ok()?);
     file.take(header.body_bytes).read_to_end(&mut body).ok()?;
+    let mut zeros = Vec::new();
+    file.take(padding).read_to_end(&mut zeros).ok()?;
+    // Nothing is said by the padding, so nothing is asked of it.
     header.with(&body)
 }
