@@ -17,7 +17,7 @@ use crate::manifest::{EpochEntry, MANIFEST};
 
 /// Epochs that are open at a time, the one that is written to included. Each holds file descriptors,
 /// a cache and, in sled, threads.
-const EPOCHS_OPEN_MAX: usize = 4;
+const EPOCHS_OPEN_MAX: usize = 16;
 
 /// Every epoch in order, opened when it is first read. The last one stays open.
 pub(super) struct Epochs {
