@@ -45,6 +45,8 @@ pub struct Checkpointer {
     bytes: u64,
     link: Link,
     pending: Chunk,
+    /// Where the log ends after what is pending.
+    head: LogHead,
 }
 
 impl Checkpointer {
@@ -70,12 +72,14 @@ impl Checkpointer {
             bytes,
             link,
             pending: Chunk::default(),
+            head: LogHead::EMPTY,
         }
     }
 
-    /// Takes in records that follow those taken in before.
-    pub(crate) fn add(&mut self, records: &[Record], keys: &[RecordKeys]) {
+    /// Takes in records that follow those taken in before. `head` is where the log ends with them.
+    pub(crate) fn add(&mut self, records: &[Record], keys: &[RecordKeys], head: LogHead) {
         if self.file.is_some() {
+            self.head = head;
             for (record, keys) in records.iter().zip(keys) {
                 self.pending.add(record, keys);
             }
@@ -87,14 +91,13 @@ impl Checkpointer {
         self.pending.len() >= CHUNK_RECORDS
     }
 
-    /// Writes what was taken in since the last time, if anything. `head` is where the log ends after it,
-    /// `totals` those of the books at that place.
-    pub(crate) fn write(&mut self, head: LogHead, totals: &[Total]) {
+    /// Writes what was taken in since the last time, if anything. `totals` are those of the books after it.
+    pub(crate) fn write(&mut self, totals: &[Total]) {
         let Some(file) = &mut self.file else { return };
         if self.pending.len() == 0 {
             return;
         }
-        let (bytes, link) = self.pending.seal(head, totals, self.link);
+        let (bytes, link) = self.pending.seal(self.head, totals, self.link);
         match file.write_all_at(bytes, self.bytes) {
             Ok(()) => {
                 self.link = link;

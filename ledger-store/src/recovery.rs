@@ -29,6 +29,8 @@ pub struct Recovered {
     pub books: Books,
     /// The checkpoint, standing where the log ends.
     pub checkpointer: Checkpointer,
+    /// Where the checkpoint ended that was believed; nothing of the log before it was read.
+    pub covered: LogHead,
 }
 
 /// Opens the log under a data directory, creating it if there is none.
@@ -56,7 +58,8 @@ pub fn recover_with(dir: &Path, options: LogOptions) -> Result<Recovered, StoreE
         Some(parts) if opening.reaches(parts.head)? => parts.accept(dir),
         Some(_) | None => Restored::nothing(dir),
     };
-    let log = opening.finish(folds.head, &mut |block: &Block| folds.follow(block))?;
+    let covered = folds.head;
+    let log = opening.finish(covered, &mut |block: &Block| folds.follow(block))?;
     let Restored {
         state,
         books,
@@ -68,6 +71,7 @@ pub fn recover_with(dir: &Path, options: LogOptions) -> Result<Recovered, StoreE
         state,
         books,
         checkpointer,
+        covered,
     })
 }
 
@@ -81,6 +85,7 @@ impl Recovered {
             state,
             books,
             checkpointer,
+            ..
         } = self;
         let reader = Reader::new(books, log.reader());
         let shown = reader.clone();
@@ -102,10 +107,10 @@ impl Restored {
             last_seq: block.last_seq(),
             chain: block.chain(),
         };
-        self.checkpointer.add(&records, &keys);
+        self.checkpointer.add(&records, &keys, self.head);
         if self.checkpointer.is_due() {
-            let totals = self.books.general_ledger().totals();
-            self.checkpointer.write(self.head, totals);
+            self.checkpointer
+                .write(self.books.general_ledger().totals());
         }
         Ok(())
     }

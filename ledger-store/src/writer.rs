@@ -460,7 +460,6 @@ impl Appender {
 
 /// Shows readers what became durable, and only then answers; after that the checkpoint takes it in.
 fn publish(reader: &Reader, mut checkpointer: Option<Checkpointer>, durable: &Receiver<Decided>) {
-    let mut head = LogHead::EMPTY;
     for decided in durable {
         for records in decided.records.chunks(PUBLISH_RECORDS_MAX) {
             reader.publish(records);
@@ -472,15 +471,14 @@ fn publish(reader: &Reader, mut checkpointer: Option<Checkpointer>, durable: &Re
         if let Some(checkpointer) = &mut checkpointer
             && !decided.records.is_empty()
         {
-            head = decided.head;
-            checkpointer.add(&decided.records, &decided.keys);
+            checkpointer.add(&decided.records, &decided.keys, decided.head);
             if checkpointer.is_due() {
-                checkpointer.write(head, reader.books().general_ledger().totals());
+                checkpointer.write(reader.books().general_ledger().totals());
             }
         }
     }
     if let Some(checkpointer) = &mut checkpointer {
-        checkpointer.write(head, reader.books().general_ledger().totals());
+        checkpointer.write(reader.books().general_ledger().totals());
     }
 }
 

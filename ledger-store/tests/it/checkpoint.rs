@@ -1,0 +1,151 @@
+//! The checkpoint spares reading the log, and is never more than that.
+
+use std::fs;
+use std::path::Path;
+
+use ledger_core::projection::books::Books;
+use ledger_store::checkpoint::CHECKPOINT;
+use ledger_store::recovery::{Recovered, recover_with};
+use ledger_store::writer::Writer;
+use ledger_store::{EventLog, LogHead, LogOptions, StoreKind};
+use tempfile::TempDir;
+
+use crate::commands::{NOW, fee, setup};
+use crate::records::Random;
+
+/// Fees in a batch.
+const BATCH: u64 = 100;
+
+fn open(dir: &Path, store: StoreKind) -> Recovered {
+    let options = LogOptions {
+        store: Some(store),
+        ..LogOptions::default()
+    };
+    recover_with(dir, options).unwrap()
+}
+
+/// Posts fees, numbered from `first` on, in so many batches.
+fn post(writer: &Writer, first: u64, batches: u64) {
+    if first == 0 {
+        writer.submit(setup()).unwrap().wait().unwrap();
+    }
+    for batch in 0..batches {
+        let first = first + batch * BATCH;
+        let fees = (first..first + BATCH).map(fee).collect();
+        writer.submit(fees).unwrap().wait().unwrap();
+    }
+}
+
+/// A closed log of three sessions.
+fn three_sessions(store: StoreKind) -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for session in 0..3 {
+        let (writer, _) = open(dir.path(), store).start(|| NOW);
+        post(&writer, session * 3 * BATCH, 3);
+        writer.close().unwrap();
+    }
+    dir
+}
+
+/// What the whole log adds up to, with the head.
+fn from_the_log(dir: &Path, store: StoreKind) -> (Books, LogHead) {
+    let bare = tempfile::tempdir().unwrap();
+    copy(dir, bare.path());
+    fs::remove_file(bare.path().join(CHECKPOINT)).unwrap();
+    let recovered = open(bare.path(), store);
+    assert_eq!(recovered.covered, LogHead::EMPTY);
+    (recovered.books, recovered.log.head())
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), to).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_closed_log_opens_from_its_checkpoint_alone() {
+    for store in StoreKind::ALL {
+        let dir = three_sessions(store);
+        let (books, head) = from_the_log(dir.path(), store);
+        // Opened and closed without a record in between, as every query does.
+        for _ in 0..2 {
+            let recovered = open(dir.path(), store);
+            assert_eq!(recovered.covered, head, "{store}");
+            assert!(recovered.books == books);
+            assert_eq!(recovered.state.portfolio(), books.portfolio());
+            recovered.start(|| NOW).0.close().unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_checkpoint_goes_on_where_a_lost_part_was_read_from_the_log() {
+    for store in StoreKind::ALL {
+        let dir = three_sessions(store);
+        let (books, head) = from_the_log(dir.path(), store);
+        let path = dir.path().join(CHECKPOINT);
+        let bytes = fs::read(&path).unwrap();
+        // The last chunk is cut, as by a power cut; then the whole is read and closed.
+        fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+        let recovered = open(dir.path(), store);
+        assert!(recovered.covered.last_seq > 0 && recovered.covered.last_seq < head.last_seq);
+        assert!(recovered.books == books);
+        recovered.start(|| NOW).0.close().unwrap();
+        assert_eq!(open(dir.path(), store).covered, head, "{store}");
+    }
+}
+
+#[test]
+fn a_wrong_checkpoint_costs_time_and_nothing_else() {
+    let store = StoreKind::Redb;
+    let dir = three_sessions(store);
+    let (books, head) = from_the_log(dir.path(), store);
+    let path = dir.path().join(CHECKPOINT);
+    let bytes = fs::read(&path).unwrap();
+    let mut random = Random::new(7);
+    let mut believed = 0;
+    for case in 0..300 {
+        let mut damaged = bytes.clone();
+        let at = usize::try_from(random.below(bytes.len() as u64)).unwrap();
+        match case % 3 {
+            0 => damaged[at] ^= 1 << random.below(8),
+            1 => damaged.truncate(at),
+            _ => damaged[at..].fill(0),
+        }
+        fs::write(&path, damaged).unwrap();
+        let recovered = open(dir.path(), store);
+        assert!(recovered.books == books, "case {case} at {at}");
+        assert_eq!(recovered.state.portfolio(), books.portfolio());
+        assert_eq!(recovered.log.head(), head);
+        believed += u32::from(recovered.covered == head);
+    }
+    // Most bytes of these chunks are padding.
+    assert!(believed < 200, "{believed} of 300 were taken as they are");
+}
+
+#[test]
+fn the_checkpoint_of_another_log_is_not_believed() {
+    for store in StoreKind::ALL {
+        let dir = three_sessions(store);
+        let other = tempfile::tempdir().unwrap();
+        let (writer, _) = open(other.path(), store).start(|| NOW);
+        // The same number of records, but others.
+        post(&writer, 0, 2);
+        post(&writer, 10_000, 7);
+        writer.close().unwrap();
+        let (books, head) = from_the_log(dir.path(), store);
+        fs::copy(other.path().join(CHECKPOINT), dir.path().join(CHECKPOINT)).unwrap();
+        let recovered = open(dir.path(), store);
+        assert_eq!(recovered.covered, LogHead::EMPTY, "{store}");
+        assert!(recovered.books == books);
+        assert_eq!(recovered.log.head(), head);
+    }
+}
