@@ -5,3 +5,4 @@ pub mod books;
 pub mod general_ledger;
 pub mod gist;
 pub mod history;
+pub mod restoration;

@@ -6,8 +6,10 @@ use ledger_core::command::Request;
 use ledger_core::decide::{Answer, decide};
 use ledger_core::event::Record;
 use ledger_core::fingerprint::FingerprintIndex;
+use ledger_core::portfolio::Portfolio;
 use ledger_core::projection::books::Books;
 use ledger_core::projection::gist::Gist;
+use ledger_core::projection::restoration::RestoredHistories;
 use ledger_core::state::{LedgerState, Recalled, RecordKeys};
 use ledger_core::time::Timestamp;
 
@@ -62,18 +64,28 @@ impl Engine {
     pub fn restored(self, chunk: usize, end: usize) -> Self {
         let log = self.log;
         let (before, after) = log.split_at(end);
-        let mut books = Books::default();
+        let mut portfolio = Portfolio::default();
+        let mut counts = Vec::new();
+        for account in before.iter().filter_map(|record| record.account()) {
+            let place = usize::try_from(account.0).expect("a place fits the address space");
+            counts.resize(counts.len().max(place + 1), 0);
+            counts[place] += 1;
+        }
+        let mut histories = RestoredHistories::with_room(&counts);
         let mut folded = Books::default();
         for records in before.chunks(chunk) {
-            let gists: Vec<_> = records.iter().map(|record| Gist::of(record)).collect();
-            let whole = records.iter().map(AsRef::as_ref);
-            let whole = whole.zip(&gists).filter(|(_, gist)| gist.needs_record());
-            let last_seq = records.last().expect("a chunk has records").seq;
-            books.restore(whole.map(|(record, _)| record), &gists, last_seq);
-            // A checkpoint has the totals as they were at the end of the chunk.
+            let gists = records.iter().map(|record| Gist::of(record));
+            let whole = records.iter().map(AsRef::as_ref).zip(gists.clone());
+            let whole = whole.filter(|(_, gist)| gist.needs_record());
+            portfolio.restore(whole.map(|(record, _)| record), gists.clone());
+            histories.restore(gists);
             records.iter().for_each(|record| folded.apply(record));
-            books.restore_totals(folded.general_ledger().totals().to_vec());
         }
+        // A checkpoint has the totals as they were at its end.
+        let totals = folded.general_ledger().totals().to_vec();
+        let mut books = before.last().map_or_else(Books::default, |last| {
+            Books::restored(portfolio, histories, totals, last.seq)
+        });
         let keys = before.iter().map(|r| (RecordKeys::of(r), r.seq));
         let triplets = keys.clone();
         let mut state = before.last().map_or_else(LedgerState::default, |last| {

@@ -8,12 +8,13 @@ use crate::event::{EventBody, Record};
 use crate::ids::{AccountIndex, Seq};
 use crate::portfolio::{Portfolio, usize_of};
 use crate::projection::general_ledger::{GeneralLedger, Total};
-use crate::projection::gist::{Gist, entry_of};
+use crate::projection::gist::entry_of;
 use crate::projection::history::History;
+use crate::projection::restoration::RestoredHistories;
 use crate::time::{BusinessDate, Timestamp};
 
 /// Records whose accounts are touched before any of them is applied.
-const TOUCHED_RECORDS_MAX: usize = 256;
+pub(crate) const TOUCHED_RECORDS_MAX: usize = 256;
 
 /// Everything queries are answered from, as of one record.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -69,51 +70,26 @@ impl Books {
         }
     }
 
-    /// Takes up where earlier books stood, from what was kept of their records: the records that are
-    /// needed whole, then the gists of all, in order. Both continue these books.
-    ///
-    /// # Panics
-    /// When the records or the gists contradict those before them.
-    pub fn restore<'a>(
-        &mut self,
-        whole: impl Iterator<Item = &'a Record>,
-        gists: &[Gist],
+    /// The books of which these are the parts, as of the record at `last_seq`.
+    #[must_use]
+    pub fn restored(
+        portfolio: Portfolio,
+        histories: RestoredHistories,
+        totals: Vec<Total>,
         last_seq: Seq,
-    ) {
-        for record in whole {
-            self.portfolio.apply(record, &mut |_, _| {});
-            if matches!(record.event.body, EventBody::AccountOpened { .. }) {
-                self.histories.push(History::default());
-            }
+    ) -> Self {
+        let RestoredHistories {
+            mut histories,
+            refused,
+        } = histories;
+        histories.resize_with(portfolio.accounts.len(), History::default);
+        Self {
+            portfolio,
+            histories,
+            refused,
+            general_ledger: GeneralLedger::restored(totals),
+            last_seq: Some(last_seq),
         }
-        for gists in gists.chunks(TOUCHED_RECORDS_MAX) {
-            self.touch(gists.iter().filter_map(Gist::account));
-            for gist in gists {
-                match *gist {
-                    Gist::Plain {
-                        account,
-                        entry,
-                        payment,
-                    } => {
-                        self.portfolio.restore_plain(account, entry.minor, payment);
-                        self.histories[usize_of(account.0)].add(entry);
-                    }
-                    Gist::Operation { account, entry } => {
-                        self.histories[usize_of(account.0)].add(entry);
-                    }
-                    Gist::Refused { account, seq } => {
-                        self.refused.entry(account).or_default().push(seq);
-                    }
-                    Gist::Other => {}
-                }
-            }
-        }
-        self.last_seq = Some(last_seq);
-    }
-
-    /// Ends restoring: the totals of double entry as they were then.
-    pub fn restore_totals(&mut self, totals: Vec<Total>) {
-        self.general_ledger = GeneralLedger::restored(totals);
     }
 
     /// Brings what is about to change into the processor's cache. The loops are so short that the

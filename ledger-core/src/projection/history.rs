@@ -67,6 +67,15 @@ const FAN: usize = 16;
 const ROOM_MIN: usize = 4;
 
 impl History {
+    /// An empty history with room for so many operations.
+    pub(crate) fn with_room(operations: usize) -> Self {
+        let room = operations.min(RUN).next_multiple_of(ROOM_MIN);
+        Self {
+            tail: Vec::with_capacity(room),
+            long: None,
+        }
+    }
+
     /// Adds an operation.
     pub fn add(&mut self, entry: Entry) {
         let packed = Packed::of(entry);

@@ -353,8 +353,24 @@ impl Sealed {
             .map(|(key, _)| key)
     }
 
-    /// The gists of its records; nothing when they make no sense.
-    pub(super) fn gists(&self) -> Option<Vec<Gist>> {
+    /// Counts the operations of each account; nothing when there cannot be such an account.
+    pub(super) fn count(&self, counts: &mut Vec<u32>) -> Option<()> {
+        for (account, flags) in self.columns.accounts.iter().zip(&self.columns.flags) {
+            if flags & (PLAIN | OPERATION) != 0 {
+                // An account has an opening of its own, so there are fewer than records.
+                let known = u64::try_from(*account).is_ok_and(|place| place < self.head.last_seq);
+                let place = usize::try_from(*account).ok().filter(|_| known)?;
+                if place >= counts.len() {
+                    counts.resize(place + 1, 0);
+                }
+                counts[place] += 1;
+            }
+        }
+        Some(())
+    }
+
+    /// The gists of its records.
+    pub(super) fn gists(&self) -> impl Iterator<Item = Gist> {
         let Columns {
             minors,
             posted_at,
@@ -367,14 +383,15 @@ impl Sealed {
         let rows = numbers.zip(flags).zip(self.seqs());
         rows.map(
             |(((((minor, posted_at), account), value_date), flags), seq)| {
-                let account = AccountIndex(u32::try_from(*account).ok()?);
+                let account = u32::try_from(*account).expect("an account's place");
+                let account = AccountIndex(account);
                 let entry = Entry {
                     posted_at: Timestamp(*posted_at),
                     seq,
-                    value_date: BusinessDate(i32::try_from(*value_date).ok()?),
+                    value_date: BusinessDate(i32::try_from(*value_date).expect("a day")),
                     minor: *minor,
                 };
-                Some(match flags & !TRIPLET {
+                match flags & !TRIPLET {
                     0 => Gist::Other,
                     OPERATION => Gist::Operation { account, entry },
                     REFUSED => Gist::Refused { account, seq },
@@ -383,10 +400,9 @@ impl Sealed {
                         entry,
                         payment: plain & PAYMENT != 0,
                     },
-                })
+                }
             },
         )
-        .collect()
     }
 }
 

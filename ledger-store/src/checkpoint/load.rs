@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufReader, Read};
+use std::num::NonZero;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -9,8 +10,11 @@ use std::thread;
 
 use ledger_core::fingerprint::FingerprintIndex;
 use ledger_core::ids::Seq;
+use ledger_core::portfolio::Portfolio;
 use ledger_core::projection::books::Books;
+use ledger_core::projection::restoration::RestoredHistories;
 use ledger_core::state::LedgerState;
+use rustix::fs::{Advice, fadvise};
 
 use super::chunk::{HEADER_BYTES, Header, Link, Sealed};
 use super::{CHECKPOINT, Checkpointer};
@@ -68,45 +72,51 @@ impl Parts {
     }
 }
 
-/// The two folds share nothing but the portfolio. So the books follow the chunks as they are read, on a
-/// thread of their own, and the indexes of keys are filled meanwhile.
+/// The portfolio, the histories and the keys share nothing, so they are restored side by side: the
+/// portfolio while the chunks are read, the others once it is known how many there are.
 fn restore(path: &Path) -> Option<Parts> {
     let (sender, chunks) = mpsc::channel::<Arc<Sealed>>();
     thread::scope(|scope| {
-        let books = scope.spawn(|| guard::catch(|| restore_books(chunks)));
+        let portfolio = scope.spawn(|| guard::catch(|| restore_portfolio(chunks)));
         let chunks = read(path, &sender);
         drop(sender);
+        let last = chunks.last()?;
+        let shared = chunks.clone();
+        let histories = scope.spawn(move || guard::catch(|| restore_histories(&shared)));
         let correlations = FingerprintIndex::of(chunks.iter().flat_map(|c| c.correlations()));
         let triplets = FingerprintIndex::of(chunks.iter().flat_map(|c| c.triplets()));
-        let books = books.join().and_then(|books| books).ok()??;
-        let last = chunks.last()?;
-        let state = LedgerState::restored(
-            books.portfolio().clone(),
-            correlations,
-            triplets,
-            Seq(last.head.last_seq),
-            last.recorded_at,
-        );
+        let (portfolio, copy) = portfolio.join().and_then(|caught| caught).ok()?;
+        let histories = histories.join().and_then(|caught| caught).ok()??;
+        let last_seq = Seq(last.head.last_seq);
         Some(Parts {
             head: last.head,
-            state,
-            books,
+            state: LedgerState::restored(copy, correlations, triplets, last_seq, last.recorded_at),
+            books: Books::restored(portfolio, histories, last.totals.clone(), last_seq),
             bytes: chunks.iter().map(|chunk| chunk.bytes).sum(),
             link: last.link,
         })
     })
 }
 
-fn restore_books(chunks: Receiver<Arc<Sealed>>) -> Option<Books> {
-    let mut books = Books::default();
-    let mut totals = None;
+/// The portfolio, twice: the two folds share no memory.
+fn restore_portfolio(chunks: Receiver<Arc<Sealed>>) -> (Portfolio, Portfolio) {
+    let mut portfolio = Portfolio::default();
     for chunk in chunks {
-        let last_seq = Seq(chunk.head.last_seq);
-        books.restore(chunk.whole.iter(), &chunk.gists()?, last_seq);
-        totals = Some(chunk.totals.clone());
+        portfolio.restore(chunk.whole.iter(), chunk.gists());
     }
-    books.restore_totals(totals?);
-    Some(books)
+    (portfolio.clone(), portfolio)
+}
+
+fn restore_histories(chunks: &[Arc<Sealed>]) -> Option<RestoredHistories> {
+    let mut counts = Vec::new();
+    for chunk in chunks {
+        chunk.count(&mut counts)?;
+    }
+    let mut histories = RestoredHistories::with_room(&counts);
+    for chunk in chunks {
+        histories.restore(chunk.gists());
+    }
+    Some(histories)
 }
 
 /// Reads chunks up to the end or to the first that is not sound, and hands each on.
@@ -116,6 +126,8 @@ fn read(path: &Path, to: &Sender<Arc<Sealed>>) -> Vec<Arc<Sealed>> {
         return chunks;
     };
     let mut left = file.metadata().map_or(0, |metadata| metadata.len());
+    // It was written past the cache, so it comes from the disk; only asking for all at once is fast.
+    let _ = fadvise(&file, 0, NonZero::new(left), Advice::WillNeed);
     let mut file = BufReader::with_capacity(READ_BYTES, file);
     let (mut link, mut last_seq) = (Link::default(), 0);
     while let Some(chunk) = next(&mut file, &mut left, link, last_seq).map(Arc::new) {
