@@ -60,8 +60,9 @@ pub const EPOCH_RECORDS_MAX: u64 = 2_000_000;
 /// small log stays small on disk.
 const PREPARE_AFTER_RECORDS: u64 = 65_536;
 
-/// Blocks kept decoded for readers, at most; 256 of 96 KiB are 24 MiB, of the usual size 6 MiB.
-const RECENT_BLOCKS_MAX: usize = 256;
+/// Length of the blocks kept for readers, at most. Some six hundred thousand operations: most of what is
+/// reversed or asked for is younger, and reading it back from the store takes a hundred times longer.
+const RECENT_BYTES_MAX: usize = 64 << 20;
 /// Blocks read back from the store that are kept decoded, at most.
 const READ_BLOCKS_MAX: usize = 64;
 
@@ -120,9 +121,17 @@ struct Shared {
     /// Readers see nothing beyond this record.
     durable_seq: AtomicU64,
     /// The blocks appended last, in order.
-    recent: Mutex<VecDeque<Block>>,
+    recent: Mutex<Recent>,
     /// The blocks read back last, since what is read together often lies together.
     read: Mutex<VecDeque<Block>>,
+}
+
+/// Consecutive blocks up to the last.
+#[derive(Default)]
+struct Recent {
+    blocks: VecDeque<Block>,
+    /// Their length together.
+    bytes: usize,
 }
 
 impl DiskLog {
@@ -306,15 +315,21 @@ impl std::fmt::Debug for DiskLog {
 impl Shared {
     fn remember(&self, blocks: &[Block]) {
         let mut recent = self.recent.lock();
-        recent.extend(blocks.iter().cloned());
-        let surplus = recent.len().saturating_sub(RECENT_BLOCKS_MAX);
-        recent.drain(..surplus);
+        for block in blocks {
+            recent.bytes += block.bytes().len();
+            recent.blocks.push_back(block.clone());
+        }
+        while recent.bytes > RECENT_BYTES_MAX
+            && let Some(oldest) = recent.blocks.pop_front()
+        {
+            recent.bytes -= oldest.bytes().len();
+        }
     }
 
     fn recall(&self, seq: u64) -> Option<Block> {
-        let recent = self.recent.lock();
-        let after = recent.partition_point(|block| block.first_seq() <= seq);
-        let block = recent.get(after.checked_sub(1)?)?;
+        let blocks = &self.recent.lock().blocks;
+        let after = blocks.partition_point(|block| block.first_seq() <= seq);
+        let block = blocks.get(after.checked_sub(1)?)?;
         block.record(seq).map(|_| block.clone())
     }
 
