@@ -111,9 +111,9 @@ pub enum ReplayError {
     Ledger(#[from] ApiError),
 }
 
-/// Chunks on their way at a time, some fifteen thousand usual lines: the more wait, the more share one
-/// sync, and they stay well below what the queue holds.
-const CHUNKS_IN_FLIGHT: usize = 16;
+/// Chunks on their way at a time, some forty thousand usual lines: a batch for each thread of the writer,
+/// and some that wait. The queue holds more.
+const CHUNKS_IN_FLIGHT: usize = 40;
 
 /// Where a replay's input comes from, which decides when it may wait for more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
