@@ -93,20 +93,22 @@ impl Portfolio {
         }
     }
 
-    /// Adds a posting of money that counted at once, of which nothing else is known any more.
-    pub(crate) fn restore_plain(&mut self, index: AccountIndex, value: i64, payment: bool) {
-        self.account_mut(index).operations += 1;
-        let quantity = Quantity {
-            value,
-            unit: Unit::Money,
-        };
-        // Open-to-buy counts all kinds but payments alike.
-        let kind = if payment {
-            OperationKind::Payment
-        } else {
-            OperationKind::Transaction
-        };
-        self.add(index, quantity, kind);
+    /// Adds postings of money that counted at once, of which nothing is known any more but the sums of
+    /// payments and of all others.
+    pub(crate) fn restore_plain(
+        &mut self,
+        index: AccountIndex,
+        operations: u64,
+        accepted_minor: i128,
+        payments_minor: i128,
+    ) {
+        let account = self.account_mut(index);
+        account.operations += operations;
+        account.balance_minor += accepted_minor + payments_minor;
+        self.for_each_notified(index, |account| {
+            account.accepted_minor += accepted_minor;
+            account.payments_minor -= payments_minor;
+        });
     }
 
     fn open(&mut self, index: AccountIndex, record: &Record) {

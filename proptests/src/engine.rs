@@ -9,7 +9,7 @@ use ledger_core::fingerprint::FingerprintIndex;
 use ledger_core::portfolio::Portfolio;
 use ledger_core::projection::books::Books;
 use ledger_core::projection::gist::Gist;
-use ledger_core::projection::restoration::RestoredHistories;
+use ledger_core::projection::restoration::{PlainSums, RestoredHistories};
 use ledger_core::state::{LedgerState, Recalled, RecordKeys};
 use ledger_core::time::Timestamp;
 
@@ -65,6 +65,7 @@ impl Engine {
         let log = self.log;
         let (before, after) = log.split_at(end);
         let mut portfolio = Portfolio::default();
+        let mut sums = PlainSums::default();
         let mut counts = Vec::new();
         for account in before.iter().filter_map(|record| record.account()) {
             let place = usize::try_from(account.0).expect("a place fits the address space");
@@ -77,10 +78,12 @@ impl Engine {
             let gists = records.iter().map(|record| Gist::of(record));
             let whole = records.iter().map(AsRef::as_ref).zip(gists.clone());
             let whole = whole.filter(|(_, gist)| gist.needs_record());
-            portfolio.restore(whole.map(|(record, _)| record), gists.clone());
+            portfolio.restore(whole.map(|(record, _)| record));
+            sums.add(gists.clone());
             histories.restore(gists);
             records.iter().for_each(|record| folded.apply(record));
         }
+        portfolio.restore_sums(&sums);
         // A checkpoint has the totals as they were at its end.
         let totals = folded.general_ledger().totals().to_vec();
         let mut books = before.last().map_or_else(Books::default, |last| {

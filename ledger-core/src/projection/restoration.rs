@@ -11,38 +11,73 @@ use crate::projection::books::TOUCHED_RECORDS_MAX;
 use crate::projection::gist::Gist;
 use crate::projection::history::History;
 
-impl Portfolio {
-    /// Takes in the next records, of which some are needed whole and the gists are there of all.
-    ///
-    /// # Panics
-    /// When the records or the gists contradict those before them.
-    pub fn restore<'a>(
-        &mut self,
-        whole: impl Iterator<Item = &'a Record>,
-        gists: impl Iterator<Item = Gist>,
-    ) {
-        for record in whole {
-            self.apply(record, &mut |_, _| {});
-        }
-        let plain = gists.filter_map(|gist| match gist {
-            Gist::Plain {
+/// What plain postings add up to, by account. They are added up on their own first: that touches a fraction of
+/// the memory of whole accounts.
+#[derive(Debug, Default)]
+pub struct PlainSums(Vec<PlainSum>);
+
+#[derive(Debug, Clone, Copy, Default)]
+struct PlainSum {
+    /// Of all but payments.
+    accepted_minor: i128,
+    /// Of payments.
+    payments_minor: i128,
+    operations: u64,
+}
+
+impl PlainSums {
+    /// Takes in the gists of the next records.
+    pub fn add(&mut self, gists: impl Iterator<Item = Gist>) {
+        for gist in gists {
+            let Gist::Plain {
                 account,
                 entry,
                 payment,
-            } => Some((account, entry.minor, payment)),
-            Gist::Operation { .. } | Gist::Refused { .. } | Gist::Other => None,
-        });
-        in_goes(plain, |postings| {
-            let mut touched = 0;
-            for (account, ..) in postings {
-                let account = self.account(*account);
-                touched ^= account.balance_minor ^ i128::from(account.root.0);
+            } = gist
+            else {
+                continue;
+            };
+            let place = usize_of(account.0);
+            if place >= self.0.len() {
+                self.0.resize(place + 1, PlainSum::default());
             }
-            black_box(touched);
-            for (account, minor, payment) in postings {
-                self.restore_plain(*account, *minor, *payment);
+            let sum = &mut self.0[place];
+            sum.operations += 1;
+            if payment {
+                sum.payments_minor += i128::from(entry.minor);
+            } else {
+                sum.accepted_minor += i128::from(entry.minor);
             }
-        });
+        }
+    }
+}
+
+impl Portfolio {
+    /// Takes in the next of the records that are needed whole.
+    ///
+    /// # Panics
+    /// When they contradict those before them.
+    pub fn restore<'a>(&mut self, whole: impl Iterator<Item = &'a Record>) {
+        for record in whole {
+            self.apply(record, &mut |_, _| {});
+        }
+    }
+
+    /// Takes in what all other postings add up to.
+    ///
+    /// # Panics
+    /// When they are on accounts that do not exist.
+    pub fn restore_sums(&mut self, sums: &PlainSums) {
+        for (index, sum) in (0_u32..).map(AccountIndex).zip(&sums.0) {
+            if sum.operations > 0 {
+                self.restore_plain(
+                    index,
+                    sum.operations,
+                    sum.accepted_minor,
+                    sum.payments_minor,
+                );
+            }
+        }
     }
 }
 

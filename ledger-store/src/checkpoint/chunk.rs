@@ -297,6 +297,15 @@ impl Header {
             return None;
         }
         let (columns, rest) = Columns::read(body, self.records)?;
+        // An account has an opening of its own, so there are fewer than records: no sum or history is made
+        // room for that cannot be.
+        let accounts_known = columns.accounts.iter().all(|place| {
+            u32::try_from(*place).is_ok_and(|place| u64::from(place) < self.head.last_seq)
+        });
+        let are_days = |day: &i64| i32::try_from(*day).is_ok();
+        if !accounts_known || !columns.value_dates.iter().all(are_days) {
+            return None;
+        }
         let (length, rest) = rest.split_first_chunk()?;
         let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
         let (whole, totals) = rest.split_at_checked(length)?;
@@ -353,20 +362,18 @@ impl Sealed {
             .map(|(key, _)| key)
     }
 
-    /// Counts the operations of each account; nothing when there cannot be such an account.
-    pub(super) fn count(&self, counts: &mut Vec<u32>) -> Option<()> {
-        for (account, flags) in self.columns.accounts.iter().zip(&self.columns.flags) {
-            if flags & (PLAIN | OPERATION) != 0 {
-                // An account has an opening of its own, so there are fewer than records.
-                let known = u64::try_from(*account).is_ok_and(|place| place < self.head.last_seq);
-                let place = usize::try_from(*account).ok().filter(|_| known)?;
-                if place >= counts.len() {
-                    counts.resize(place + 1, 0);
-                }
-                counts[place] += 1;
+    /// Counts the operations of each account.
+    pub(super) fn count(&self, counts: &mut Vec<u32>) {
+        for gist in self.gists() {
+            let (Gist::Plain { account, .. } | Gist::Operation { account, .. }) = gist else {
+                continue;
+            };
+            let place = usize::try_from(account.0).expect("a place in memory");
+            if place >= counts.len() {
+                counts.resize(place + 1, 0);
             }
+            counts[place] += 1;
         }
-        Some(())
     }
 
     /// The gists of its records.

@@ -12,7 +12,7 @@ use ledger_core::fingerprint::FingerprintIndex;
 use ledger_core::ids::Seq;
 use ledger_core::portfolio::Portfolio;
 use ledger_core::projection::books::Books;
-use ledger_core::projection::restoration::RestoredHistories;
+use ledger_core::projection::restoration::{PlainSums, RestoredHistories};
 use ledger_core::state::LedgerState;
 use rustix::fs::{Advice, fadvise};
 
@@ -86,7 +86,7 @@ fn restore(path: &Path) -> Option<Parts> {
         let correlations = FingerprintIndex::of(chunks.iter().flat_map(|c| c.correlations()));
         let triplets = FingerprintIndex::of(chunks.iter().flat_map(|c| c.triplets()));
         let (portfolio, copy) = portfolio.join().and_then(|caught| caught).ok()?;
-        let histories = histories.join().and_then(|caught| caught).ok()??;
+        let histories = histories.join().and_then(|caught| caught).ok()?;
         let last_seq = Seq(last.head.last_seq);
         Some(Parts {
             head: last.head,
@@ -101,22 +101,25 @@ fn restore(path: &Path) -> Option<Parts> {
 /// The portfolio, twice: the two folds share no memory.
 fn restore_portfolio(chunks: Receiver<Arc<Sealed>>) -> (Portfolio, Portfolio) {
     let mut portfolio = Portfolio::default();
+    let mut sums = PlainSums::default();
     for chunk in chunks {
-        portfolio.restore(chunk.whole.iter(), chunk.gists());
+        portfolio.restore(chunk.whole.iter());
+        sums.add(chunk.gists());
     }
+    portfolio.restore_sums(&sums);
     (portfolio.clone(), portfolio)
 }
 
-fn restore_histories(chunks: &[Arc<Sealed>]) -> Option<RestoredHistories> {
+fn restore_histories(chunks: &[Arc<Sealed>]) -> RestoredHistories {
     let mut counts = Vec::new();
     for chunk in chunks {
-        chunk.count(&mut counts)?;
+        chunk.count(&mut counts);
     }
     let mut histories = RestoredHistories::with_room(&counts);
     for chunk in chunks {
         histories.restore(chunk.gists());
     }
-    Some(histories)
+    histories
 }
 
 /// Reads chunks up to the end or to the first that is not sound, and hands each on.
