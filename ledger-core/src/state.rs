@@ -38,6 +38,8 @@ pub struct Prepared {
 pub(crate) struct RequestKeys {
     pub(crate) issuer: Option<IssuerIndex>,
     pub(crate) account: Option<AccountIndex>,
+    /// Whether the records under these keys were put on the recall list.
+    looked_up: bool,
     correlation: Fingerprint,
     /// The triplet it would take.
     triplet: Option<Fingerprint>,
@@ -255,6 +257,7 @@ impl RequestKeys {
         Self {
             issuer,
             account: None,
+            looked_up: issuer.is_some(),
             correlation: Fingerprint::of_correlation(index, request.correlation),
             triplet: own.map(fingerprint),
             matching: matching.filter(|_| issuer.is_some()).map(fingerprint),
@@ -265,7 +268,10 @@ impl RequestKeys {
     pub(crate) fn or_known_now(&self, state: &LedgerState, request: &Request) -> Self {
         let mut keys = *self;
         if keys.issuer.is_none() {
-            keys = Self::of(request, state.portfolio.issuer_index(&request.issuer));
+            keys = Self {
+                looked_up: false,
+                ..Self::of(request, state.portfolio.issuer_index(&request.issuer))
+            };
         }
         if keys.account.is_none() {
             let issuer = keys.issuer;
@@ -321,17 +327,21 @@ pub(crate) struct Lookup<'a> {
 }
 
 impl<'a> Lookup<'a> {
-    fn record(&self, seq: Seq) -> &'a Record {
+    /// A record that a key suggests. Nothing when it lies before the batch and the key's issuer came into
+    /// being in this go: then it is another issuer's, whose key only has the same hash.
+    fn record(&self, seq: Seq) -> Option<&'a Record> {
         if let Some(first) = self.batch.first()
             && seq >= first.seq
         {
             let place = usize::try_from(seq.0 - first.seq.0).expect("a batch fits in memory");
-            return &self.batch[place];
+            return Some(&self.batch[place]);
         }
-        self.recalled
-            .records
-            .get(&seq)
-            .expect("the recall list named every record needed")
+        let recalled = self.recalled.records.get(&seq).map(AsRef::as_ref);
+        assert!(
+            recalled.is_some() || !self.keys.looked_up,
+            "the recall list named every record needed"
+        );
+        recalled
     }
 
     /// The record of an issuer's correlation id.
@@ -344,7 +354,7 @@ impl<'a> Lookup<'a> {
         state
             .correlations
             .candidates(self.keys.correlation)
-            .map(|seq| self.record(seq))
+            .filter_map(|seq| self.record(seq))
             .find(|record| record.event.issuer == issuer && record.event.correlation == correlation)
     }
 
@@ -378,7 +388,7 @@ impl<'a> Lookup<'a> {
         state
             .triplets
             .candidates(key)
-            .map(|seq| self.record(seq))
+            .filter_map(|seq| self.record(seq))
             .find(|record| {
                 record.event.issuer == issuer
                     && record
@@ -397,7 +407,7 @@ impl<'a> Lookup<'a> {
         if id.seq() > state.last_seq || id.seq() == Seq(0) {
             return None;
         }
-        let record = self.record(id.seq());
+        let record = self.record(id.seq())?;
         let operation = record.operation()?;
         (record.event.issuer == issuer).then_some(operation.decided.account)
     }
@@ -443,4 +453,62 @@ fn rewarded_id(action: &AccountAction) -> Option<OperationId> {
         return None;
     };
     bonus.rewarded_operation
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::command::{ConfigureIssuer, DefineBonusProgram, ReversalValueDating};
+    use crate::decide::decide;
+    use crate::text::BonusProgramReference;
+    use crate::time::TimeZone;
+
+    use super::*;
+
+    fn configure(issuer: &str, correlation: u64) -> Request {
+        let configuration = ConfigureIssuer {
+            time_zone: TimeZone::from_name("Europe/Berlin").expect("a zone"),
+            business_date: None,
+            reversal_value_dating: ReversalValueDating::BusinessDate,
+            accounting_script: Vec::new(),
+            balance_adjustment_reasons: Vec::new(),
+            value_date_ahead_days_max: None,
+            value_date_back_days_max: None,
+        };
+        request(issuer, correlation, Command::ConfigureIssuer(configuration))
+    }
+
+    fn program(issuer: &str, correlation: u64) -> Request {
+        let program = DefineBonusProgram {
+            reference: BonusProgramReference::new("BP").expect("a name"),
+            monetary: true,
+            loyalty_units: Vec::new(),
+        };
+        request(issuer, correlation, Command::DefineBonusProgram(program))
+    }
+
+    fn request(issuer: &str, correlation: u64, command: Command) -> Request {
+        Request {
+            issuer: IssuerId::new(issuer).expect("a name"),
+            correlation: CorrelationId((u128::from(correlation)).to_le_bytes()),
+            command,
+        }
+    }
+
+    /// The two ids, of the first issuer and of the second, agree in all bits that an index keeps.
+    #[test]
+    fn a_hash_of_another_issuer_is_no_key_of_one_that_just_came_into_being() {
+        const OF_FIRST: u64 = 430_563;
+        const OF_SECOND: u64 = 65_030;
+        let mut state = LedgerState::default();
+        let nothing = Recalled::default();
+        let first = vec![configure("first", 1), program("first", OF_FIRST)];
+        decide(&mut state, first, Timestamp(0), &nothing);
+        let second = vec![configure("second", 1), program("second", OF_SECOND)];
+        assert_eq!(state.recall_list(&second), []);
+        let batch = decide(&mut state, second, Timestamp(0), &nothing);
+        assert!(batch.answers.iter().all(|answer| answer.outcome.is_ok()));
+        // And once it exists, the record is named, to be looked at in vain.
+        let again = [program("second", OF_SECOND)];
+        assert_eq!(state.recall_list(&again), [Seq(2), Seq(4)]);
+    }
 }

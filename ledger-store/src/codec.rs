@@ -78,8 +78,13 @@ pub(crate) fn decode_totals(bytes: &[u8]) -> Option<Vec<Total>> {
     whole(bytes)
 }
 
+/// Far more than the totals of any general ledger take.
+const DECODED_BYTES_MAX: usize = 64 << 20;
+
 fn whole<'a, T: BorrowDecode<'a, ()>>(bytes: &'a [u8]) -> Option<T> {
-    let decoded = bincode::borrow_decode_from_slice(bytes, bincode::config::standard()).ok();
+    // The bound is on what lengths in the bytes may ask memory for.
+    let config = bincode::config::standard().with_limit::<DECODED_BYTES_MAX>();
+    let decoded = bincode::borrow_decode_from_slice(bytes, config).ok();
     decoded
         .filter(|(_, length)| *length == bytes.len())
         .map(|(value, _)| value)

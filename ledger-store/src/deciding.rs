@@ -139,26 +139,24 @@ struct Recent {
 }
 
 impl Recent {
-    /// An empty vector, with the room of a batch that is not needed any more if there is one.
+    /// An empty vector. Lets go of the batches that are not needed any more, and uses the room of the
+    /// largest again.
     fn spare_room(&mut self, durable: Seq) -> Vec<Record> {
-        let oldest = self
-            .batches
-            .front()
-            .and_then(|batch| Some((batch.len(), batch.last()?.seq)));
-        let Some((count, _)) = oldest
-            .filter(|(count, last)| *last <= durable && self.records - count >= RECENT_RECORDS)
-        else {
-            return Vec::new();
-        };
-        self.records -= count;
-        // Another thread may just be letting go of it; then it is freed there.
-        let mut records = self
-            .batches
-            .pop_front()
-            .and_then(Arc::into_inner)
-            .unwrap_or_default();
-        records.clear();
-        records
+        let mut spare = Vec::new();
+        while let Some(oldest) = self.batches.front()
+            && oldest.last().is_none_or(|record| record.seq <= durable)
+            && self.records - oldest.len() >= RECENT_RECORDS
+        {
+            self.records -= oldest.len();
+            // Another thread may just be letting go of it; then it is freed there.
+            let records = self.batches.pop_front().and_then(Arc::into_inner);
+            let records = records.unwrap_or_default();
+            if records.capacity() > spare.capacity() {
+                spare = records;
+            }
+        }
+        spare.clear();
+        spare
     }
 
     fn keep(&mut self, records: Vec<Record>) -> Arc<Vec<Record>> {
@@ -174,5 +172,57 @@ impl Recent {
         let after = self.batches.partition_point(|batch| batch[0].seq <= seq);
         let batch = self.batches.get(after.checked_sub(1)?)?;
         batch.get(usize::try_from(seq.0 - batch[0].seq.0).ok()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ledger_core::command::AdvanceBusinessDate;
+    use ledger_core::event::{Event, EventBody};
+    use ledger_core::ids::{CorrelationId, IssuerIndex};
+    use ledger_core::time::BusinessDate;
+
+    use super::*;
+
+    fn batch(first: u64, count: u64) -> Vec<Record> {
+        let record = |seq| Record {
+            seq: Seq(seq),
+            recorded_at: Timestamp(0),
+            event: Event {
+                issuer: IssuerIndex(0),
+                correlation: CorrelationId([0; 16]),
+                body: EventBody::BusinessDateAdvanced(AdvanceBusinessDate {
+                    business_date: BusinessDate(0),
+                }),
+            },
+        };
+        (first..first + count).map(record).collect()
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded_whatever_the_batches() {
+        let mut recent = Recent::default();
+        let mut next = 1_u64;
+        for (batches, records) in [(20_000, 1), (40, 4_096), (2_000, 1)] {
+            for _ in 0..batches {
+                // All but the last batch are durable.
+                drop(recent.spare_room(Seq(next.saturating_sub(records + 1))));
+                drop(recent.keep(batch(next, records)));
+                next += records;
+                let kept: usize = recent.batches.iter().map(|batch| batch.len()).sum();
+                assert_eq!(kept, recent.records);
+                assert!(
+                    kept <= RECENT_RECORDS + 3 * 4_096,
+                    "{kept} records are kept"
+                );
+                assert_eq!(
+                    recent.record(Seq(next - 1)).map(|r| r.seq),
+                    Some(Seq(next - 1))
+                );
+            }
+        }
+        let oldest = Seq(next - RECENT_RECORDS as u64);
+        assert_eq!(recent.record(oldest).map(|record| record.seq), Some(oldest));
+        assert_eq!(recent.record(Seq(next)), None);
     }
 }

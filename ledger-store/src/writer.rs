@@ -170,6 +170,7 @@ impl Writer {
             log,
             failure: Arc::clone(&failure),
         };
+        let witnessed = Arc::clone(&failure);
         let threads = Threads {
             decider: spawn("ledger-decider", move || {
                 decider.run(now, &waiting, &decided)
@@ -178,6 +179,7 @@ impl Writer {
                 appender.run(&to_append, &durable)
             }),
             publisher: spawn("ledger-publisher", move || {
+                let _witness = Witness(witnessed);
                 publish(&reader, checkpointer, &to_publish);
             }),
         };
@@ -245,6 +247,11 @@ impl Writer {
 
     fn send(&self, requests: Vec<Request>) -> Result<Ticket, SubmitError> {
         let (reply, answers) = oneshot::channel();
+        if requests.is_empty() {
+            // Nothing to wait for, and nothing that would count in the queue.
+            let _ = reply.send(Ok(Vec::new()));
+            return Ok(Ticket { answers });
+        }
         let stopped = || SubmitError::Stopped {
             reason: self.failure.reason(),
         };
@@ -310,6 +317,7 @@ impl Decider {
         waiting: &Receiver<Job>,
         decided: &Sender<Decided>,
     ) {
+        let _witness = Witness(Arc::clone(&self.failure));
         while let Ok(first) = waiting.recv() {
             let mut count = first.requests.len();
             let mut jobs = vec![first];
@@ -374,9 +382,6 @@ impl Decider {
 impl Drop for Decider {
     /// However the thread ends, even by a panic, nobody is left waiting for room.
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.failure.set(StoreError::WriterDied);
-        }
         self.gate.close();
     }
 }
@@ -387,12 +392,24 @@ struct Appender {
     failure: Arc<Failure>,
 }
 
+/// Says so when the thread that holds it ends by a panic.
+struct Witness(Arc<Failure>);
+
+impl Drop for Witness {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.set(StoreError::WriterDied);
+        }
+    }
+}
+
 impl Appender {
     fn run(
         mut self,
         to_append: &Receiver<Decided>,
         durable: &Sender<Decided>,
     ) -> Box<dyn EventLog> {
+        let _witness = Witness(Arc::clone(&self.failure));
         while let Some(first) = self.next(to_append) {
             let mut group = vec![first];
             group.extend(to_append.try_iter().take(BATCHES_WAITING_MAX));
