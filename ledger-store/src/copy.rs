@@ -16,7 +16,7 @@ use crate::event_log::{EventLog, LogHead};
 const PARTIAL_SUFFIX: &str = ".copying";
 
 /// Blocks appended with one sync.
-const BLOCKS_AT_ONCE: usize = 128;
+const BLOCKS_AT_ONCE: usize = 32;
 
 /// What was copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -233,7 +233,7 @@ impl DiskLog {
         if let Some(next) = self.next.take() {
             next.discard()?;
         }
-        self.shared.epochs.end()?;
+        self.shared.end()?;
         self.head_file.sync()?;
         let mut files = vec![FileSum::take(&self.dir, HEAD)?];
         files.extend(self.constant.iter().cloned());
@@ -297,7 +297,7 @@ impl Drop for DiskLog {
         if let Some(next) = self.next.take() {
             let _ = next.discard();
         }
-        let _ = self.shared.epochs.end();
+        let _ = self.shared.end();
     }
 }
 
@@ -313,6 +313,13 @@ impl std::fmt::Debug for DiskLog {
 }
 
 impl Shared {
+    /// Lets go of the epochs; readers get no block any more, not even one that is in memory.
+    fn end(&self) -> Result<(), StoreError> {
+        *self.recent.lock() = Recent::default();
+        self.read.lock().clear();
+        self.epochs.end()
+    }
+
     fn remember(&self, blocks: &[Block]) {
         let mut recent = self.recent.lock();
         for block in blocks {
