@@ -6,7 +6,7 @@
 //!
 //! # Layout
 //!
-//! The top [`SHARD_BITS`] of a hash choose one of 1 024 shards, the next [`TAG_BITS`] are kept as the
+//! The top ten bits of a hash choose one of 1 024 shards, the next thirty are kept as the
 //! key's tag, beside the record's place, in one word. A shard is a row of words in the order of their
 //! tags, with gaps: a tag's proportion of the largest tag gives the word to begin looking at (ordered
 //! linear probing). So a look reads one or two cache lines, and a shard grows by half in one pass
