@@ -2,8 +2,6 @@
 //!
 //! Blocks are framed beforehand; what is timed is the log alone, with its sync.
 
-use std::time::Duration;
-
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use ledger_benches::{Operations, blocks_of, decided, timed};
 use ledger_core::state::LedgerState;
@@ -57,10 +55,7 @@ fn directory() -> tempfile::TempDir {
 
 criterion_group! {
     name = benches;
-    config = Criterion::default()
-        .sample_size(10)
-        .warm_up_time(Duration::from_secs(1))
-        .measurement_time(Duration::from_secs(2));
+    config = ledger_benches::short();
     targets = appending
 }
 criterion_main!(benches);

@@ -1,8 +1,6 @@
 //! What does a balance by value date and knowledge cost, on an account with few and with very many
 //! operations?
 
-use std::time::Duration;
-
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use ledger_benches::{DAYS, NOW, business_date, the_account, year_on_one_account};
 
@@ -36,10 +34,7 @@ fn asking(criterion: &mut Criterion) {
 
 criterion_group! {
     name = benches;
-    config = Criterion::default()
-        .sample_size(10)
-        .warm_up_time(Duration::from_secs(1))
-        .measurement_time(Duration::from_secs(2));
+    config = ledger_benches::short();
     targets = asking
 }
 criterion_main!(benches);

@@ -2,14 +2,12 @@
 //!
 //! By operations in the log. Without a checkpoint every record is read and folded, and a new one made.
 
-use std::fs;
-use std::path::Path;
-use std::time::Duration;
-
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use ledger_api::Ledger;
 use ledger_benches::{NOW, Operations};
 use ledger_store::checkpoint::CHECKPOINT;
+use std::fs;
+use std::path::Path;
 
 const ACCOUNTS: u32 = 100_000;
 
@@ -43,10 +41,7 @@ fn post(dir: &Path, count: usize) {
 
 criterion_group! {
     name = benches;
-    config = Criterion::default()
-        .sample_size(10)
-        .warm_up_time(Duration::from_secs(1))
-        .measurement_time(Duration::from_secs(2));
+    config = ledger_benches::short();
     targets = opening
 }
 criterion_main!(benches);

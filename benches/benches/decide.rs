@@ -3,11 +3,9 @@
 //! By operations decided at a time: the batch is the unit of work, and the pass over it that looks for
 //! what was used before brings into the processor's cache what deciding needs.
 
-use std::hint::black_box;
-use std::time::Duration;
-
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use ledger_benches::{Operations, decided, state_of, timed};
+use std::hint::black_box;
 
 fn deciding(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("decide");
@@ -32,10 +30,7 @@ fn deciding(criterion: &mut Criterion) {
 
 criterion_group! {
     name = benches;
-    config = Criterion::default()
-        .sample_size(10)
-        .warm_up_time(Duration::from_secs(1))
-        .measurement_time(Duration::from_secs(2));
+    config = ledger_benches::short();
     targets = deciding
 }
 criterion_main!(benches);

@@ -1,13 +1,11 @@
 //! What does it cost to turn an event into bytes and back, and to frame and check a block of them?
 
-use std::hint::black_box;
-use std::time::Duration;
-
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use ledger_benches::{Operations, blocks_of, decided, state_of};
 use ledger_core::command::OperationKind;
 use ledger_core::event::Record;
 use ledger_store::{Block, ChainHash, Framer, codec};
+use std::hint::black_box;
 
 /// Operations as they come from the engine, about half of them purchases.
 fn records(count: usize) -> Vec<Record> {
@@ -90,10 +88,7 @@ fn one_of_each(records: &[Record]) -> Vec<(&'static str, &Record)> {
 
 criterion_group! {
     name = benches;
-    config = Criterion::default()
-        .sample_size(10)
-        .warm_up_time(Duration::from_secs(1))
-        .measurement_time(Duration::from_secs(2));
+    config = ledger_benches::short();
     targets = encoding, decoding, blocks
 }
 criterion_main!(benches);

@@ -1,8 +1,6 @@
 //! How fast is a history folded again: by the writer's state, by the readers' books, and from the disk
 //! by opening a ledger that was left as by a crash?
 
-use std::time::Duration;
-
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use ledger_api::Ledger;
 use ledger_benches::{NOW, Operations, decided};
@@ -63,10 +61,7 @@ fn ledger_in(dir: &std::path::Path) -> Ledger {
 
 criterion_group! {
     name = benches;
-    config = Criterion::default()
-        .sample_size(10)
-        .warm_up_time(Duration::from_secs(1))
-        .measurement_time(Duration::from_secs(2));
+    config = ledger_benches::short();
     targets = folding
 }
 criterion_main!(benches);

@@ -1,8 +1,6 @@
 //! What do the last 50 operations of an account cost, read from the log, when it has few and when it
 //! has very many?
 
-use std::time::Duration;
-
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use ledger_api::queries::OperationFilter;
 use ledger_benches::{the_account, year_on_one_account};
@@ -36,10 +34,7 @@ fn reading(criterion: &mut Criterion) {
 
 criterion_group! {
     name = benches;
-    config = Criterion::default()
-        .sample_size(10)
-        .warm_up_time(Duration::from_secs(1))
-        .measurement_time(Duration::from_secs(2));
+    config = ledger_benches::short();
     targets = reading
 }
 criterion_main!(benches);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
+use criterion::Criterion;
 use ledger_api::Ledger;
 use ledger_api::bench::plan::{Plan, Share};
 use ledger_api::bench::workload::{FIRST_DATE, Lane, Prediction, Workload};
@@ -116,6 +117,15 @@ pub fn blocks_of(records: &[Record], framer: &mut Framer) -> Vec<Block> {
     let framed = framer.frame(records, &mut blocks);
     framed.expect("every record fits into an empty block");
     blocks
+}
+
+/// How long each benchmark runs: long enough to tell twice from once, short enough to run them all.
+#[must_use]
+pub fn short() -> Criterion {
+    Criterion::default()
+        .sample_size(10)
+        .warm_up_time(Duration::from_secs(1))
+        .measurement_time(Duration::from_secs(2))
 }
 
 /// Time of `work` over so many inputs, which are all made beforehand: made in between, they would give

@@ -175,24 +175,6 @@ pub struct OperationView<'a> {
     pub partial: bool,
 }
 
-impl Event {
-    /// Whether it posts an operation, be it a reversal.
-    #[must_use]
-    pub fn posts_operation(&self) -> bool {
-        match &self.body {
-            EventBody::OperationPosted { .. } | EventBody::OperationReversed { .. } => true,
-            EventBody::IssuerConfigured { .. }
-            | EventBody::ProductDefined(_)
-            | EventBody::BonusProgramDefined(_)
-            | EventBody::BusinessDateAdvanced(_)
-            | EventBody::AccountOpened { .. }
-            | EventBody::CreditLimitSet { .. }
-            | EventBody::AccountClosed { .. }
-            | EventBody::OperationRejected { .. } => false,
-        }
-    }
-}
-
 impl Record {
     /// The operation this record posted, if it posted one.
     #[must_use]

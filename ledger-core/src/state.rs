@@ -85,7 +85,10 @@ impl LedgerState {
     }
 
     /// Folds one record in whose keys are at hand.
-    pub(crate) fn apply_keyed(&mut self, record: &Record, keys: RecordKeys) {
+    ///
+    /// # Panics
+    /// As [`Self::apply`].
+    pub fn apply_keyed(&mut self, record: &Record, keys: RecordKeys) {
         assert_eq!(
             record.seq,
             self.last_seq.next(),
@@ -288,7 +291,7 @@ impl RequestKeys {
         }
         RecordKeys {
             correlation: self.correlation,
-            triplet: self.triplet.filter(|_| record.event.posts_operation()),
+            triplet: self.triplet.filter(|_| record.operation().is_some()),
         }
     }
 }

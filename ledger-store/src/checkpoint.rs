@@ -1,8 +1,9 @@
 //! The checkpoint: the gist of the log so far, so that opening need not read the log again.
 //!
-//! The file `CHECKPOINT` grows by a chunk every 65,536 records, and at closing. A chunk holds
-//! what the folds keep of its records ([`ledger_core::projection::gist::Gist`]), the few records that are needed whole, and the totals
-//! of double entry at its end. Opening restores the folds from the chunks and reads the log from there.
+//! The file `CHECKPOINT` grows by a chunk every 65,536 records, and at closing. A chunk holds what the
+//! folds keep of its records ([`ledger_core::projection::gist::Gist`]), the few records that are needed
+//! whole, and the totals of double entry at its end. Opening restores the folds from the chunks and
+//! reads the log from there.
 //!
 //! It is only a cache. It is written beside the writer, after the records are durable, and never synced.
 //! Each chunk has a checksum and is chained to the chunk before; the last names the place and the hash

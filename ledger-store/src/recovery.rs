@@ -98,10 +98,9 @@ impl Restored {
     /// Takes in the block that comes next.
     fn follow(&mut self, block: &Block) -> Result<(), StoreError> {
         let records: Vec<Record> = codec::decode_all(block).collect::<Result<_, _>>()?;
-        let mut keys = Vec::with_capacity(records.len());
-        for record in &records {
-            keys.push(RecordKeys::of(record));
-            self.fold(record)?;
+        let keys: Vec<_> = records.iter().map(RecordKeys::of).collect();
+        for (record, keys) in records.iter().zip(&keys) {
+            self.fold(record, *keys)?;
         }
         self.head = LogHead {
             last_seq: block.last_seq(),
@@ -116,9 +115,9 @@ impl Restored {
     }
 
     /// Folds a record in; a record that breaks a promise of the core is named as damage.
-    fn fold(&mut self, record: &Record) -> Result<(), StoreError> {
+    fn fold(&mut self, record: &Record, keys: RecordKeys) -> Result<(), StoreError> {
         let apply = || {
-            self.state.apply(record);
+            self.state.apply_keyed(record, keys);
             self.books.apply(record);
         };
         guard::catch(apply).map_err(|_| StoreError::Damaged {

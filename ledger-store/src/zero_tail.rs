@@ -26,9 +26,8 @@ const SYNC_BYTES: u64 = 8 << 20;
 /// be no hole before them either, so they begin exactly where the file ends.
 pub(crate) fn extend(path: &Path, length: u64, stop: &AtomicBool) -> Result<(), StoreError> {
     let mut file = DirectFile::open(path).map_err(StoreError::io(path))?;
-    let length_now = file.file().metadata().map_err(StoreError::io(path))?.len();
+    let mut at = file.file().metadata().map_err(StoreError::io(path))?.len();
     let zeros = vec![0; CHUNK_BYTES];
-    let mut at = length_now;
     let mut unsynced = 0;
     while at < length && !stop.load(Ordering::Relaxed) {
         // Up to the next boundary first, then whole chunks.
