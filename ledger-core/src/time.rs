@@ -312,6 +312,22 @@ mod tests {
         }
     }
 
+    /// At a minute past midnight on 2 November 2008 the clock went back into 1 November.
+    #[test]
+    fn a_day_that_comes_back_is_not_taken_for_the_next() {
+        let zone = TimeZone::from_name("America/St_Johns").expect("a zone");
+        let memory = DayMemory::default();
+        for (at, day) in [
+            ("2008-11-02T02:29:00Z", "2008-11-01"),
+            ("2008-11-02T02:30:30Z", "2008-11-02"),
+            ("2008-11-02T02:31:30Z", "2008-11-01"),
+            ("2008-11-02T03:30:00Z", "2008-11-02"),
+        ] {
+            assert_eq!(zone.day_of(instant(at)).to_string(), day, "{at}");
+            assert_eq!(memory.day_of(zone, instant(at)).to_string(), day, "{at}");
+        }
+    }
+
     #[test]
     fn a_skipped_midnight_starts_the_day_late() {
         let havana = TimeZone::from_name("America/Havana").expect("a zone");
