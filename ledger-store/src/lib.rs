@@ -14,6 +14,7 @@ pub mod copy;
 mod data_dir;
 pub mod deciding;
 mod direct;
+pub mod disk;
 pub mod disk_log;
 mod epoch;
 pub mod error;

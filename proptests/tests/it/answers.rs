@@ -5,10 +5,10 @@ use ledger_core::decide::{Accepted, Answer, Refusal};
 use ledger_core::ids::AccountIndex;
 use ledger_core::portfolio::{AccountStatus, Portfolio};
 use ledger_core::rejection::Rejection;
-use ledger_proptests::engine::Engine;
-use ledger_proptests::model::{Expected, Model};
-use ledger_proptests::strategy;
 use proptest::prelude::*;
+use proptests::engine::Engine;
+use proptests::model::{Expected, Model};
+use proptests::strategy;
 
 use crate::{config, regressions};
 

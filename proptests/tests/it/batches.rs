@@ -2,10 +2,10 @@
 
 use ledger_core::decide::{Answer, Standing};
 use ledger_core::event::Record;
-use ledger_proptests::engine::Engine;
-use ledger_proptests::strategy::{self, FIRST_NOON};
 use proptest::prelude::*;
 use proptest::sample::Index;
+use proptests::engine::Engine;
+use proptests::strategy::{self, FIRST_NOON};
 
 use crate::{config, regressions, run};
 

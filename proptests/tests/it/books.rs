@@ -6,10 +6,10 @@ use ledger_core::portfolio::Portfolio;
 use ledger_core::projection::books::Books;
 use ledger_core::projection::general_ledger::{LedgerUnit, Total};
 use ledger_core::time::{BusinessDate, Timestamp};
-use ledger_proptests::engine::Engine;
-use ledger_proptests::model::{LedgerLine, Model};
-use ledger_proptests::strategy::{self, FIRST_DAY, FIRST_NOON, Step};
 use proptest::prelude::*;
+use proptests::engine::Engine;
+use proptests::model::{LedgerLine, Model};
+use proptests::strategy::{self, FIRST_DAY, FIRST_NOON, Step};
 
 use crate::{config, regressions};
 

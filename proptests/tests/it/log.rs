@@ -4,8 +4,8 @@ use bincode::config::standard;
 use ledger_core::event::Event;
 use ledger_core::projection::books::Books;
 use ledger_core::state::LedgerState;
-use ledger_proptests::strategy;
 use proptest::prelude::*;
+use proptests::strategy;
 
 use crate::{config, regressions, run};
 

@@ -11,9 +11,9 @@ mod reversals;
 mod shares;
 
 use ledger_core::decide::Answer;
-use ledger_proptests::engine::Engine;
-use ledger_proptests::strategy::Step;
 use proptest::test_runner::{Config, FileFailurePersistence};
+use proptests::engine::Engine;
+use proptests::strategy::Step;
 
 /// Configuration of a law: its usual number of cases, unless `PROPTEST_CASES` gives another, and its
 /// file below `proptest-regressions/`, which is given in full.

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use ledger_core::event::EventBody;
 use ledger_core::ids::OperationId;
-use ledger_proptests::strategy;
 use proptest::prelude::*;
+use proptests::strategy;
 
 use crate::{config, regressions, run};
 

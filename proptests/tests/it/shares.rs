@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use ledger_core::command::{AccountAction, Command};
 use ledger_core::event::EventBody;
-use ledger_proptests::strategy;
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::TestRunner;
+use proptests::strategy;
 
 use crate::run;
 
