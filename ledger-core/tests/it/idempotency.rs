@@ -132,6 +132,8 @@ fn a_fee_under_a_used_id_names_the_field_that_differs() {
         pay A1 5.00 key=k ref=F -> IDEMPOTENCY_PAYLOAD_MISMATCH command
         reverse-fee A1 F key=k  -> IDEMPOTENCY_PAYLOAD_MISMATCH command
         close A1 key=k          -> IDEMPOTENCY_PAYLOAD_MISMATCH command
+        # Which command comes before what it is about.
+        pay A2 5.00 key=k ref=F -> IDEMPOTENCY_PAYLOAD_MISMATCH command
         advance 2023-01-03 key=k -> IDEMPOTENCY_PAYLOAD_MISMATCH command
         # Even a command that would be malformed.
         fee A1 0.00 MANUAL_FEE key=k ref=F -> IDEMPOTENCY_PAYLOAD_MISMATCH referenceAmount
