@@ -15,15 +15,14 @@ mod chunk;
 mod column;
 mod load;
 
-use std::fs::File;
 use std::io;
-use std::path::Path;
 
 use ledger_core::event::Record;
 use ledger_core::projection::general_ledger::Total;
 use ledger_core::state::RecordKeys;
 
-use crate::direct::DirectFile;
+use crate::data_dir::DataDir;
+use crate::disk::{Access, DiskFile};
 use crate::event_log::LogHead;
 
 use self::chunk::{Chunk, Link};
@@ -41,7 +40,7 @@ const CHUNK_RECORDS: usize = 65_536;
 #[derive(Debug)]
 pub struct Checkpointer {
     /// Nothing after a failure.
-    file: Option<DirectFile>,
+    file: Option<Box<dyn DiskFile>>,
     /// Length of the file, in bytes.
     bytes: u64,
     link: Link,
@@ -52,21 +51,16 @@ pub struct Checkpointer {
 
 impl Checkpointer {
     /// Begins anew, in place of whatever is there.
-    pub(crate) fn begin(dir: &Path) -> Self {
+    pub(crate) fn begin(dir: &DataDir) -> Self {
         Self::go_on(dir, 0, Link::default())
     }
 
     /// Goes on behind the first `bytes` of the file, which end with the chunk of that link.
-    fn go_on(dir: &Path, bytes: u64, link: Link) -> Self {
+    fn go_on(dir: &DataDir, bytes: u64, link: Link) -> Self {
         let path = dir.join(CHECKPOINT);
-        let open = || -> io::Result<DirectFile> {
-            let file = File::options()
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .open(&path)?;
-            file.set_len(bytes)?;
-            DirectFile::open(&path)
+        let open = || -> io::Result<Box<dyn DiskFile>> {
+            dir.disk().open(&path, Access::Create)?.set_len(bytes)?;
+            dir.disk().open(&path, Access::WriteDirect)
         };
         Self {
             file: open().ok(),
