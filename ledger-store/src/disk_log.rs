@@ -44,6 +44,7 @@ pub use self::opening::Opening;
 use self::epochs::Epochs;
 use self::preparation::Preparation;
 use crate::block::Block;
+use crate::checkpoint::CHUNK_RECORDS;
 use crate::data_dir::{DataDir, DirLock};
 use crate::epoch::{Epoch, StoreKind};
 use crate::error::StoreError;
@@ -73,6 +74,8 @@ pub struct LogOptions {
     pub store: Option<StoreKind>,
     /// Records after which the next epoch begins; one append is never divided.
     pub epoch_records_max: u64,
+    /// Records after which the checkpoint gets another chunk, where there is a checkpoint.
+    pub checkpoint_records: u64,
 }
 
 impl Default for LogOptions {
@@ -80,6 +83,7 @@ impl Default for LogOptions {
         Self {
             store: None,
             epoch_records_max: EPOCH_RECORDS_MAX,
+            checkpoint_records: CHUNK_RECORDS,
         }
     }
 }

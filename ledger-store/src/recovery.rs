@@ -54,10 +54,11 @@ pub fn recover_with(dir: impl Into<DataDir>, options: LogOptions) -> Result<Reco
         (opening, loading.join().unwrap_or(None))
     });
     let mut opening = opening?;
+    let chunk_records = options.checkpoint_records;
     let mut folds = match parts {
         // The log alone says whether the checkpoint is one of it.
-        Some(parts) if opening.reaches(parts.head)? => parts.accept(dir),
-        Some(_) | None => Restored::nothing(dir),
+        Some(parts) if opening.reaches(parts.head)? => parts.accept(dir, chunk_records),
+        Some(_) | None => Restored::nothing(dir, chunk_records),
     };
     let covered = folds.head;
     let log = opening.finish(covered, &mut |block: &Block| folds.follow(block))?;
