@@ -1,6 +1,5 @@
 //! Opening: restores what the checkpoint has, and reads the rest of the log.
 
-use std::path::Path;
 use std::thread;
 
 use ledger_core::event::Record;
@@ -11,6 +10,7 @@ use ledger_core::time::Timestamp;
 use crate::block::Block;
 use crate::checkpoint::{self, Checkpointer, Restored};
 use crate::codec;
+use crate::data_dir::DataDir;
 use crate::disk_log::{DiskLog, LogOptions};
 use crate::error::StoreError;
 use crate::event_log::{EventLog, LogHead};
@@ -38,7 +38,7 @@ pub struct Recovered {
 /// # Errors
 /// Whatever the log's own checks find, or a record that is intact and yet not one that could follow
 /// the ones before it.
-pub fn recover(dir: &Path) -> Result<Recovered, StoreError> {
+pub fn recover(dir: impl Into<DataDir>) -> Result<Recovered, StoreError> {
     recover_with(dir, LogOptions::default())
 }
 
@@ -46,17 +46,19 @@ pub fn recover(dir: &Path) -> Result<Recovered, StoreError> {
 ///
 /// # Errors
 /// As [`recover`].
-pub fn recover_with(dir: &Path, options: LogOptions) -> Result<Recovered, StoreError> {
+pub fn recover_with(dir: impl Into<DataDir>, options: LogOptions) -> Result<Recovered, StoreError> {
+    let dir = &dir.into();
     let (opening, parts) = thread::scope(|scope| {
         let loading = scope.spawn(|| checkpoint::load(dir));
         let opening = DiskLog::begin(dir, options);
         (opening, loading.join().unwrap_or(None))
     });
     let mut opening = opening?;
+    let chunk_records = options.checkpoint_records;
     let mut folds = match parts {
         // The log alone says whether the checkpoint is one of it.
-        Some(parts) if opening.reaches(parts.head)? => parts.accept(dir),
-        Some(_) | None => Restored::nothing(dir),
+        Some(parts) if opening.reaches(parts.head)? => parts.accept(dir, chunk_records),
+        Some(_) | None => Restored::nothing(dir, chunk_records),
     };
     let covered = folds.head;
     let log = opening.finish(covered, &mut |block: &Block| folds.follow(block))?;

@@ -1,7 +1,6 @@
 //! The epochs of a log: which record is in which, and which of them are open.
 
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
@@ -9,6 +8,7 @@ use std::thread::{self, JoinHandle};
 use parking_lot::{Mutex, RwLock};
 
 use crate::block::Block;
+use crate::data_dir::DataDir;
 use crate::epoch::{Epoch, EpochFiles, StoreKind};
 use crate::error::StoreError;
 use crate::event_log::LogHead;
@@ -21,7 +21,7 @@ const EPOCHS_OPEN_MAX: usize = 16;
 
 /// Every epoch in order, opened when it is first read. The last one stays open.
 pub(super) struct Epochs {
-    dir: PathBuf,
+    dir: DataDir,
     store: StoreKind,
     slots: RwLock<Vec<Arc<Slot>>>,
     /// Those of the full epochs that are open, or just being closed.
@@ -44,7 +44,7 @@ pub(super) struct Slot {
 }
 
 impl Epochs {
-    pub(super) fn new(dir: &Path, store: StoreKind, entries: &[EpochEntry]) -> Self {
+    pub(super) fn new(dir: &DataDir, store: StoreKind, entries: &[EpochEntry]) -> Self {
         let slots = entries
             .iter()
             .map(|entry| {
@@ -53,7 +53,7 @@ impl Epochs {
             })
             .collect();
         Self {
-            dir: dir.to_owned(),
+            dir: dir.clone(),
             store,
             slots: RwLock::new(slots),
             open: Mutex::default(),

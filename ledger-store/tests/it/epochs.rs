@@ -416,6 +416,7 @@ fn a_log_of_version_1_opens_and_goes_on() {
             LogOptions {
                 store: None,
                 epoch_records_max: 5_000,
+                ..LogOptions::default()
             },
         )
         .unwrap();
