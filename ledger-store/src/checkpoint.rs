@@ -34,7 +34,7 @@ pub const CHECKPOINT: &str = "CHECKPOINT";
 
 /// Records after which a chunk is written: what a crash leaves to be read from the log takes a few
 /// hundredths of a second.
-const CHUNK_RECORDS: usize = 65_536;
+pub const CHUNK_RECORDS: usize = 65_536;
 
 /// Writes the checkpoint of one log.
 #[derive(Debug)]
@@ -45,18 +45,20 @@ pub struct Checkpointer {
     bytes: u64,
     link: Link,
     pending: Chunk,
+    /// Records after which a chunk is due.
+    chunk_records: usize,
     /// Where the log ends after what is pending.
     head: LogHead,
 }
 
 impl Checkpointer {
     /// Begins anew, in place of whatever is there.
-    pub(crate) fn begin(dir: &DataDir) -> Self {
-        Self::go_on(dir, 0, Link::default())
+    pub(crate) fn begin(dir: &DataDir, chunk_records: usize) -> Self {
+        Self::go_on(dir, 0, Link::default(), chunk_records)
     }
 
     /// Goes on behind the first `bytes` of the file, which end with the chunk of that link.
-    fn go_on(dir: &DataDir, bytes: u64, link: Link) -> Self {
+    fn go_on(dir: &DataDir, bytes: u64, link: Link, chunk_records: usize) -> Self {
         let path = dir.join(CHECKPOINT);
         let open = || -> io::Result<Box<dyn DiskFile>> {
             dir.disk().open(&path, Access::Create)?.set_len(bytes)?;
@@ -67,6 +69,7 @@ impl Checkpointer {
             bytes,
             link,
             pending: Chunk::default(),
+            chunk_records,
             head: LogHead::EMPTY,
         }
     }
@@ -83,7 +86,7 @@ impl Checkpointer {
 
     /// Whether it is time to [`Self::write`].
     pub(crate) fn is_due(&self) -> bool {
-        self.pending.len() >= CHUNK_RECORDS
+        self.pending.len() >= self.chunk_records
     }
 
     /// Writes what was taken in since the last time, if anything. `totals` are those of the books after it.

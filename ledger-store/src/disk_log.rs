@@ -44,6 +44,7 @@ pub use self::opening::Opening;
 use self::epochs::Epochs;
 use self::preparation::Preparation;
 use crate::block::Block;
+use crate::checkpoint::CHUNK_RECORDS;
 use crate::data_dir::{DataDir, DirLock};
 use crate::epoch::{Epoch, StoreKind};
 use crate::error::StoreError;
@@ -73,6 +74,12 @@ pub struct LogOptions {
     pub store: Option<StoreKind>,
     /// Records after which the next epoch begins; one append is never divided.
     pub epoch_records_max: u64,
+    /// Records after which the checkpoint grows by a chunk.
+    pub chunk_records: usize,
+    /// Whether work that nobody waits for goes on in the background: reading ahead, preparing the next
+    /// epoch, closing an old one. Without, the caller does it when its turn comes, so that the disk sees the
+    /// same calls in the same order every time.
+    pub background: bool,
 }
 
 impl Default for LogOptions {
@@ -80,6 +87,8 @@ impl Default for LogOptions {
         Self {
             store: None,
             epoch_records_max: EPOCH_RECORDS_MAX,
+            chunk_records: CHUNK_RECORDS,
+            background: true,
         }
     }
 }
@@ -226,7 +235,8 @@ impl DiskLog {
         let record_bytes = self.appended.block_bytes / self.appended.records.max(1);
         let block_bytes = max.saturating_mul(record_bytes);
         // If not even a thread can be had, the epoch is created when it is needed.
-        self.next = Preparation::begin(self.shared.epochs.next_files(), block_bytes).ok();
+        let files = self.shared.epochs.next_files();
+        self.next = Preparation::begin(files, block_bytes, self.options.background).ok();
     }
 
     fn close_or_fail(&mut self) -> Result<(), StoreError> {

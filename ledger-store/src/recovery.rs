@@ -16,7 +16,7 @@ use crate::error::StoreError;
 use crate::event_log::{EventLog, LogHead};
 use crate::guard;
 use crate::reader::Reader;
-use crate::writer::Writer;
+use crate::writer::{Stepper, Writer};
 
 /// A log with the two folds of it.
 #[derive(Debug)]
@@ -48,16 +48,20 @@ pub fn recover(dir: impl Into<DataDir>) -> Result<Recovered, StoreError> {
 /// As [`recover`].
 pub fn recover_with(dir: impl Into<DataDir>, options: LogOptions) -> Result<Recovered, StoreError> {
     let dir = &dir.into();
-    let (opening, parts) = thread::scope(|scope| {
-        let loading = scope.spawn(|| checkpoint::load(dir));
-        let opening = DiskLog::begin(dir, options);
-        (opening, loading.join().unwrap_or(None))
-    });
+    let (opening, parts) = if options.background {
+        thread::scope(|scope| {
+            let loading = scope.spawn(|| checkpoint::load(dir));
+            let opening = DiskLog::begin(dir, options);
+            (opening, loading.join().unwrap_or(None))
+        })
+    } else {
+        (DiskLog::begin(dir, options), checkpoint::load(dir))
+    };
     let mut opening = opening?;
     let mut folds = match parts {
         // The log alone says whether the checkpoint is one of it.
-        Some(parts) if opening.reaches(parts.head)? => parts.accept(dir),
-        Some(_) | None => Restored::nothing(dir),
+        Some(parts) if opening.reaches(parts.head)? => parts.accept(dir, options.chunk_records),
+        Some(_) | None => Restored::nothing(dir, options.chunk_records),
     };
     let covered = folds.head;
     let log = opening.finish(covered, &mut |block: &Block| folds.follow(block))?;
@@ -92,6 +96,22 @@ impl Recovered {
         let shown = reader.clone();
         let writer = Writer::start_with(Box::new(log), state, shown, Some(checkpointer), now);
         (writer, reader)
+    }
+
+    /// Gives the writer of the log without its threads, with what readers see.
+    #[must_use]
+    pub fn into_steps(self) -> (Stepper, Reader) {
+        let Self {
+            log,
+            state,
+            books,
+            checkpointer,
+            ..
+        } = self;
+        let reader = Reader::new(books, log.reader());
+        let shown = reader.clone();
+        let stepper = Stepper::new(Box::new(log), state, shown, Some(checkpointer));
+        (stepper, reader)
     }
 }
 
