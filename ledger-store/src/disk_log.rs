@@ -76,6 +76,10 @@ pub struct LogOptions {
     pub epoch_records_max: u64,
     /// Records after which the checkpoint gets another chunk, where there is a checkpoint.
     pub checkpoint_records: u64,
+    /// Whether work that nobody waits for goes on in the background: reading ahead, preparing the next
+    /// epoch, closing an old one. Without, the caller does it when its turn comes, so that the disk sees the
+    /// same calls in the same order every time.
+    pub background: bool,
 }
 
 impl Default for LogOptions {
@@ -84,6 +88,7 @@ impl Default for LogOptions {
             store: None,
             epoch_records_max: EPOCH_RECORDS_MAX,
             checkpoint_records: CHUNK_RECORDS,
+            background: true,
         }
     }
 }
@@ -230,7 +235,8 @@ impl DiskLog {
         let record_bytes = self.appended.block_bytes / self.appended.records.max(1);
         let block_bytes = max.saturating_mul(record_bytes);
         // If not even a thread can be had, the epoch is created when it is needed.
-        self.next = Preparation::begin(self.shared.epochs.next_files(), block_bytes).ok();
+        let files = self.shared.epochs.next_files();
+        self.next = Preparation::begin(files, block_bytes, self.options.background).ok();
     }
 
     fn close_or_fail(&mut self) -> Result<(), StoreError> {

@@ -16,7 +16,7 @@ use crate::error::StoreError;
 use crate::event_log::{EventLog, LogHead};
 use crate::guard;
 use crate::reader::Reader;
-use crate::writer::Writer;
+use crate::writer::{Stepper, Writer};
 
 /// A log with the two folds of it.
 #[derive(Debug)]
@@ -48,11 +48,15 @@ pub fn recover(dir: impl Into<DataDir>) -> Result<Recovered, StoreError> {
 /// As [`recover`].
 pub fn recover_with(dir: impl Into<DataDir>, options: LogOptions) -> Result<Recovered, StoreError> {
     let dir = &dir.into();
-    let (opening, parts) = thread::scope(|scope| {
-        let loading = scope.spawn(|| checkpoint::load(dir));
-        let opening = DiskLog::begin(dir, options);
-        (opening, loading.join().unwrap_or(None))
-    });
+    let (opening, parts) = if options.background {
+        thread::scope(|scope| {
+            let loading = scope.spawn(|| checkpoint::load(dir));
+            let opening = DiskLog::begin(dir, options);
+            (opening, loading.join().unwrap_or(None))
+        })
+    } else {
+        (DiskLog::begin(dir, options), checkpoint::load(dir))
+    };
     let mut opening = opening?;
     let chunk_records = options.checkpoint_records;
     let mut folds = match parts {
@@ -93,6 +97,22 @@ impl Recovered {
         let shown = reader.clone();
         let writer = Writer::start_with(Box::new(log), state, shown, Some(checkpointer), now);
         (writer, reader)
+    }
+
+    /// Gives the writer of the log without its threads, with what readers see.
+    #[must_use]
+    pub fn into_steps(self) -> (Stepper, Reader) {
+        let Self {
+            log,
+            state,
+            books,
+            checkpointer,
+            ..
+        } = self;
+        let reader = Reader::new(books, log.reader());
+        let shown = reader.clone();
+        let stepper = Stepper::new(Box::new(log), state, shown, Some(checkpointer));
+        (stepper, reader)
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Source: specification 2d.
 
-use crate::command::{OperationKind, PostDetail, ReversalValueDating, ReverseOperation};
+use crate::command::{PostDetail, ReversalValueDating, ReverseOperation};
 use crate::decide::Context;
 use crate::event::{ContraKey, Decided, EventBody, OperationView};
 use crate::ids::OperationId;

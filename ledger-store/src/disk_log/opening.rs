@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicU64;
 use parking_lot::Mutex;
 
 use super::epochs::Epochs;
-use super::scan::{Scan, other_records, scan_in_thread};
+use super::scan::{Scan, other_records, scan_here, scan_in_thread};
 use super::{Appended, DiskLog, LogOptions, Shared};
 use crate::block::Block;
 use crate::data_dir::{DataDir, DirLock};
@@ -68,7 +68,7 @@ fn create(
         // No record is acknowledged before the creation is complete, so what is there can go.
         EpochFiles::new(&dir, store, LOG).remove()?;
     }
-    let epochs = Epochs::new(&dir, store, &[]);
+    let epochs = Epochs::new(&dir, store, &[], options.background);
     let files = epochs.next_files();
     let thread_files = files.clone();
     let active = guard::on_thread(&files.place(), move || thread_files.create())?;
@@ -107,7 +107,7 @@ fn open_existing(
         State::Open | State::Creating => LastExit::Crashed,
     };
     let head_file = HeadFile::load(&dir, last_exit)?;
-    let epochs = Epochs::new(&dir, store, &manifest.epochs);
+    let epochs = Epochs::new(&dir, store, &manifest.epochs, options.background);
     let constant = constant_sums(&dir, store, &manifest)?;
     if manifest.state == State::Closed {
         // From here on the files may change, so they must no longer be held against the closing.
@@ -253,7 +253,11 @@ impl Opening {
             expected,
             met,
         };
-        let head = scan_in_thread(&self.place(), scan, visit)?;
+        let head = if self.options.background {
+            scan_in_thread(&self.place(), scan, visit)?
+        } else {
+            scan_here(&self.place(), scan, visit)?
+        };
         self.into_log(head)
     }
 
