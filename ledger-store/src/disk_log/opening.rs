@@ -220,6 +220,15 @@ impl Opening {
         self.epochs.reaches(head)
     }
 
+    /// Where the last block of the log ends. Reads that one block at most.
+    ///
+    /// # Errors
+    ///
+    /// When the block is there but cannot be read as it was written.
+    pub fn end(&self) -> Result<LogHead, StoreError> {
+        self.epochs.last_end()
+    }
+
     /// Hands every block after `covered` to `visit`, in order, each checked: that it is what was
     /// written, and that it continues the sequence and the hash chain. Then gives the log.
     ///
