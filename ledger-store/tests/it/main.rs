@@ -11,6 +11,7 @@ mod contract;
 mod copy;
 mod crash;
 mod damage;
+mod effort;
 mod epochs;
 mod golden;
 mod power_loss;
