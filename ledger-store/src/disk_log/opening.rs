@@ -46,7 +46,7 @@ pub(super) fn begin(dir: &Path, options: LogOptions) -> Result<Opening, StoreErr
         }
         left => {
             refuse_records(dir)?;
-            create(dir, options, lock, left.is_some())
+            create(dir, options, lock, left.map(|begun| begun.store))
         }
     }
 }
@@ -55,9 +55,9 @@ fn create(
     dir: &Path,
     options: LogOptions,
     lock: DirLock,
-    was_begun: bool,
+    begun: Option<StoreKind>,
 ) -> Result<Opening, StoreError> {
-    let store = options.store.unwrap_or_default();
+    let store = options.store.or(begun).unwrap_or_default();
     let creating = Manifest {
         state: State::Creating,
         store,
@@ -65,7 +65,7 @@ fn create(
         files: Vec::new(),
     };
     creating.store(dir)?;
-    if was_begun {
+    if begun.is_some() {
         // No record is acknowledged before the creation is complete, so what is there can go.
         EpochFiles::new(dir, store, LOG).remove()?;
     }

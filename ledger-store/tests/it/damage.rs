@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use ledger_store::{DiskLog, EventLog, LogOptions, StoreError, StoreKind};
 use tempfile::TempDir;
@@ -276,7 +277,7 @@ fn a_log_in_many_epochs_is_the_same_or_refused() {
 fn a_log_left_by_a_killed_process_is_the_same_or_refused() {
     for store in StoreKind::ALL {
         let dir = TempDir::new().unwrap();
-        let acknowledged = append_and_kill(dir.path(), store, None);
+        let acknowledged = append_and_kill(dir.path(), store, 1, Duration::ZERO);
         // The last group may be there without having been acknowledged, so ask what is there.
         let left = Original::read(dir.path(), in_epochs(store), 0);
         let last_seq = acknowledged..=open_and_check(dir.path(), left.options).unwrap().1;
@@ -338,6 +339,19 @@ fn an_unfinished_creation_is_begun_anew() {
             error.to_string().contains("HEAD has record 10000"),
             "{error}"
         );
+    }
+}
+
+#[test]
+fn an_unfinished_creation_keeps_to_the_store_that_was_chosen() {
+    for store in StoreKind::ALL {
+        let dir = TempDir::new().unwrap();
+        let text = format!("ledger-store manifest 2\nstate creating\nstore {store}\n");
+        let creating = format!("{text}end {:08x}\n", crc32c::crc32c(text.as_bytes()));
+        fs::write(dir.path().join("MANIFEST"), creating).unwrap();
+        // Whoever opens it next has no opinion, as a query has none.
+        let log = DiskLog::open(dir.path(), LogOptions::default()).unwrap();
+        assert_eq!(log.store(), store);
     }
 }
 
