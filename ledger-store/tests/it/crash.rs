@@ -19,7 +19,7 @@ use crate::records::{EPOCH_RECORDS, Random, block, in_epochs, open_and_check};
 const CHILD_DIR: &str = "LEDGER_STORE_TEST_CHILD_DIR";
 const CHILD_STORE: &str = "LEDGER_STORE_TEST_CHILD_STORE";
 /// Groups that are appended before the log is closed, at most.
-const GROUPS_MAX: u64 = 60;
+const GROUPS_MAX: u64 = 30;
 
 /// Not a test of its own: the process that is killed. Opens, appends, prints what was acknowledged,
 /// closes, and begins again.
@@ -96,7 +96,7 @@ pub(crate) fn append_and_kill(
 }
 
 /// A log grows through this many kills, then another is begun.
-const KILLS_OF_A_LOG: u64 = 25;
+const KILLS_OF_A_LOG: u64 = 12;
 
 fn survive_being_killed(store: StoreKind) {
     let kills = effort::count("LEDGER_KILL_CYCLES", 15);
@@ -117,7 +117,7 @@ fn survive_being_killed(store: StoreKind) {
         "kill -9 of a process with small epochs, {store}, seed {seed}: {kills} cycles on {logs} logs of \
          {epochs} epochs; {in_all} records recovered, 0 acknowledged lost"
     );
-    assert!(epochs > 5 * logs, "no child lived long enough: {in_all}");
+    assert!(epochs > logs, "no child lived long enough: {in_all}");
 }
 
 /// Gives how many records the log has in the end.
@@ -127,7 +127,7 @@ fn kill_again_and_again(dir: &Path, store: StoreKind, rounds: u64, random: &mut 
         // A third of them while they open, the others wherever they are by then.
         let (appends, delay_us) = match random.below(3) {
             0 => (0, random.below(100_000)),
-            _ => (1 + random.below(50), random.below(20_000)),
+            _ => (1 + random.below(12), random.below(20_000)),
         };
         let (appends, delay) = (
             usize::try_from(appends).unwrap(),
