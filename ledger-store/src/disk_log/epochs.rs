@@ -148,6 +148,16 @@ impl Epochs {
         Ok(block.is_some_and(|block| end_of(&block) == head))
     }
 
+    /// Where the last block ends; the epoch that is written to may have none yet.
+    pub(super) fn last_end(&self) -> Result<LogHead, StoreError> {
+        if let Some(block) = self.block_at(u64::MAX)? {
+            return Ok(end_of(&block));
+        }
+        let slots = self.slots.read();
+        let full = slots.iter().rev().find_map(|slot| slot.end());
+        Ok(full.unwrap_or(LogHead::EMPTY))
+    }
+
     /// The epoch, opened if it is not.
     pub(super) fn open(&self, slot: &Arc<Slot>) -> Result<Arc<dyn Epoch>, StoreError> {
         slot.used

@@ -44,7 +44,7 @@ pub(super) fn begin(dir: DataDir, options: LogOptions) -> Result<Opening, StoreE
         }
         left => {
             refuse_records(&dir)?;
-            create(dir, options, lock, left.is_some())
+            create(dir, options, lock, left.map(|begun| begun.store))
         }
     }
 }
@@ -53,9 +53,9 @@ fn create(
     dir: DataDir,
     options: LogOptions,
     lock: DirLock,
-    was_begun: bool,
+    begun: Option<StoreKind>,
 ) -> Result<Opening, StoreError> {
-    let store = options.store.unwrap_or_default();
+    let store = options.store.or(begun).unwrap_or_default();
     refuse_foreign_disk(&dir, store)?;
     let creating = Manifest {
         state: State::Creating,
@@ -64,7 +64,7 @@ fn create(
         files: Vec::new(),
     };
     creating.store(&dir)?;
-    if was_begun {
+    if begun.is_some() {
         // No record is acknowledged before the creation is complete, so what is there can go.
         EpochFiles::new(&dir, store, LOG).remove()?;
     }
@@ -225,6 +225,15 @@ impl Opening {
     /// When the block is there but cannot be read as it was written.
     pub fn reaches(&mut self, head: LogHead) -> Result<bool, StoreError> {
         self.epochs.reaches(head)
+    }
+
+    /// Where the last block of the log ends. Reads that one block at most.
+    ///
+    /// # Errors
+    ///
+    /// When the block is there but cannot be read as it was written.
+    pub fn end(&self) -> Result<LogHead, StoreError> {
+        self.epochs.last_end()
     }
 
     /// Hands every block after `covered` to `visit`, in order, each checked: that it is what was
