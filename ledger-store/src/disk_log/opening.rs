@@ -57,6 +57,7 @@ fn create(
 ) -> Result<Opening, StoreError> {
     let store = options.store.or(begun).unwrap_or_default();
     refuse_foreign_disk(&dir, store)?;
+    dir.sync_path()?;
     let creating = Manifest {
         state: State::Creating,
         store,

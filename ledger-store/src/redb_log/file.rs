@@ -27,7 +27,7 @@ pub(super) struct RedbFile {
 }
 
 impl RedbFile {
-    /// Opens the file and locks it.
+    /// Opens the file, locks it, and makes durable what is in it.
     pub(super) fn open(dir: &DataDir, name: &str, access: Access) -> Result<Self, StoreError> {
         let file = dir.open(name, access)?;
         let path = dir.join(name);
@@ -44,6 +44,9 @@ impl RedbFile {
                 dir: dir.path().to_owned(),
             });
         }
+        // A process that was killed may have left what the kernel shows and the disk does not have yet.
+        // It would be taken for durable.
+        file.sync_or_forget().map_err(StoreError::io(&path))?;
         Ok(Self {
             file: Arc::from(file),
             failure: Arc::default(),
@@ -54,7 +57,7 @@ impl RedbFile {
     /// wrong while it closes, and what the kernel could not write once it may call written later.
     pub(super) fn sync_all(&self) -> io::Result<()> {
         match self.failure.lock().take() {
-            None => self.file.sync(),
+            None => self.file.sync_or_forget(),
             Some(failure) => Err(failure),
         }
     }
@@ -82,7 +85,7 @@ impl StorageBackend for RedbFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.change(self.file.sync())
+        self.change(self.file.sync_or_forget())
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {

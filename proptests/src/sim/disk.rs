@@ -523,6 +523,15 @@ impl DiskFile for SimFile {
         }
     }
 
+    fn forget(&self) {
+        let mut machine = self.disk.machine();
+        if machine.oracle.start == self.start
+            && let Some(content) = machine.files.get_mut(&self.file)
+        {
+            content.drop_cache();
+        }
+    }
+
     fn try_lock(&self) -> io::Result<bool> {
         let (mut machine, fault) = self.begin(Call::Ask)?;
         if let Some(fault) = fault {

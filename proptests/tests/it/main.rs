@@ -7,6 +7,7 @@ mod answers;
 mod batches;
 mod books;
 mod log;
+mod nth_call;
 mod reversals;
 mod shares;
 mod sim_disk;
