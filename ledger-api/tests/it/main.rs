@@ -11,3 +11,4 @@ mod kill;
 mod library;
 mod readme;
 mod replaying;
+mod system_errors;
