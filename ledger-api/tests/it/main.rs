@@ -6,6 +6,7 @@ mod command_line;
 mod damage;
 mod edge;
 mod effort;
+mod full_disk;
 mod history;
 mod kill;
 mod library;
