@@ -49,11 +49,14 @@ fn pick<'a, T>(random: &mut Random, among: &'a [T]) -> &'a T {
     &among[place(random, among.len())]
 }
 
-/// A sector that has something in it.
+/// A sector that has something in it, if there is one.
 fn sector(random: &mut Random, bytes: &[u8], unit: usize) -> usize {
     let sectors = bytes.chunks(unit).enumerate();
     let filled = sectors.filter(|(_, sector)| sector.iter().any(|byte| *byte != 0));
     let filled: Vec<_> = filled.map(|(at, _)| at).collect();
+    if filled.is_empty() {
+        return place(random, bytes.len().div_ceil(unit));
+    }
     *pick(random, &filled)
 }
 

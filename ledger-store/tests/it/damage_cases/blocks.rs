@@ -116,7 +116,10 @@ fn in_sled(epoch: &Path, change: impl FnOnce(&mut Blocks)) {
 
 fn in_redb(epoch: &Path, change: impl FnOnce(&mut Blocks)) {
     let db = Database::open(epoch).unwrap();
-    let entries = db.begin_read().unwrap().open_table(BLOCKS).unwrap();
+    let Ok(entries) = db.begin_read().unwrap().open_table(BLOCKS) else {
+        // It was being prepared when the process was killed.
+        return;
+    };
     let entries = entries.iter().unwrap().map(Result::unwrap);
     let before: Blocks = entries
         .map(|(key, block)| (key.value(), block.value().to_vec()))
