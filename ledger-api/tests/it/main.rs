@@ -6,5 +6,6 @@ mod command_line;
 mod damage;
 mod edge;
 mod library;
+mod proofs;
 mod readme;
 mod replaying;
