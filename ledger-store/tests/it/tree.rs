@@ -237,31 +237,25 @@ fn no_hash_time_place_or_byte_of_a_record_can_be_another() {
 #[test]
 fn hostile_sizes_are_refused_before_anything_is_computed() {
     let proof = proof(&reader(11), 11, 6, 7);
-    let hostile: [(fn(&mut Proof), Part); 6] = [
-        (|proof| proof.tree.size = u64::MAX, Part::TreeSize),
-        (|proof| proof.tree.size = 1 << 34, Part::TreeSize),
-        (
-            |proof| proof.since.as_mut().unwrap().head.size = u64::MAX,
-            Part::TreeSize,
-        ),
-        (
-            |proof| proof.record.as_mut().unwrap().seq = 0,
-            Part::RecordPlace,
-        ),
-        (
-            |proof| proof.record.as_mut().unwrap().path = vec![proof.tree.root; 65],
-            Part::Path,
-        ),
-        (
-            |proof| proof.record.as_mut().unwrap().payload = vec![0; 32 * 1024 + 1],
-            Part::Payload,
-        ),
-    ];
-    for (change, part) in hostile {
+    let refused = |part, change: &dyn Fn(&mut Proof)| {
         let mut changed = proof.clone();
         change(&mut changed);
         assert_eq!(changed.check(), Err(Refuted::OutOfBounds(part)));
-    }
+    };
+    refused(Part::TreeSize, &|proof| proof.tree.size = u64::MAX);
+    refused(Part::TreeSize, &|proof| proof.tree.size = 1 << 34);
+    refused(Part::TreeSize, &|proof| {
+        proof.since.as_mut().unwrap().head.size = u64::MAX;
+    });
+    refused(Part::RecordPlace, &|proof| {
+        proof.record.as_mut().unwrap().seq = 0;
+    });
+    refused(Part::Path, &|proof| {
+        proof.record.as_mut().unwrap().path = vec![proof.tree.root; 65];
+    });
+    refused(Part::Payload, &|proof| {
+        proof.record.as_mut().unwrap().payload = vec![0; 32 * 1024 + 1];
+    });
     // These are within bounds, and still of no tree.
     for seq in [12, u64::MAX] {
         let mut changed = proof.clone();
