@@ -10,6 +10,7 @@ mod full_disk;
 mod history;
 mod kill;
 mod library;
+mod proofs;
 mod readme;
 mod replaying;
 mod system_errors;

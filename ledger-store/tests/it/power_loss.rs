@@ -129,7 +129,8 @@ enum Luck {
 
 /// The trace of some processes on this store, or nothing where there is no `strace`.
 fn trace(store: StoreKind, recording: Recording) -> Option<&'static Trace> {
-    static TRACES: [[OnceLock<Option<Trace>>; 2]; 2] = [const { [const { OnceLock::new() }; 2] }; 2];
+    static TRACES: [[OnceLock<Option<Trace>>; 2]; 2] =
+        [const { [const { OnceLock::new() }; 2] }; 2];
     let of_store = match store {
         StoreKind::Sled => &TRACES[0],
         StoreKind::Redb => &TRACES[1],

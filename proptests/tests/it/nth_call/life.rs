@@ -32,6 +32,7 @@ pub(super) const OPTIONS: LogOptions = LogOptions {
     store: Some(StoreKind::Redb),
     epoch_records_max: 24,
     checkpoint_records: 10,
+    background: true,
 };
 
 /// Requests of a batch, in turn.
