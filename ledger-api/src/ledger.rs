@@ -5,6 +5,7 @@ use std::path::Path;
 use ledger_core::command::Request;
 use ledger_core::decide::Answer;
 use ledger_core::time::Timestamp;
+use ledger_store::backup::{self, BackedUp};
 use ledger_store::event_log::EventLog;
 use ledger_store::reader::Reader;
 use ledger_store::recovery;
@@ -15,12 +16,14 @@ use ledger_store::{LogOptions, MemLog, StoreError, StoreKind};
 use crate::clock;
 use crate::error::ApiError;
 use crate::line;
+use crate::status::Status;
 
 /// An open ledger. Share it between threads behind an `Arc`; one process has it open at a time.
 #[derive(Debug)]
 pub struct Ledger {
     writer: Writer,
     reader: Reader,
+    store: StoreKind,
 }
 
 /// Memory that grows with the number of operations, in bytes.
@@ -104,8 +107,13 @@ impl Ledger {
             ..LogOptions::default()
         };
         let recovered = recovery::recover_with(dir.as_ref(), log_options)?;
+        let store = recovered.log.store();
         let (writer, reader) = recovered.start(options.now);
-        Ok(Self { writer, reader })
+        Ok(Self {
+            writer,
+            reader,
+            store,
+        })
     }
 
     /// A ledger that keeps nothing, for tests and for trying things out.
@@ -114,7 +122,11 @@ impl Ledger {
         let log = MemLog::new();
         let reader = Reader::new(Default::default(), log.reader());
         let writer = Writer::start(Box::new(log), Default::default(), reader.clone(), now);
-        Self { writer, reader }
+        Self {
+            writer,
+            reader,
+            store: StoreKind::default(),
+        }
     }
 
     /// Carries out one command; returns once its answer is durable. Blocks; not for async code.
@@ -198,6 +210,42 @@ impl Ledger {
             triplet_bytes: keys.triplets,
             history_bytes: self.reader.books().retained_bytes(),
         }
+    }
+
+    /// Whether commands are accepted; after a failure of the disk they are not, and queries show what
+    /// was durable by then.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        match self.writer.failure() {
+            None => Status::Accepting,
+            Some((reason, at)) => {
+                let ago = i64::try_from(at.elapsed().as_millis()).unwrap_or(i64::MAX);
+                let since = Timestamp(clock::now().0.saturating_sub(ago));
+                Status::ReadOnly { reason, since }
+            }
+        }
+    }
+
+    /// Backs up everything that is durable at this moment into another directory, while posting and
+    /// queries go on. A backup of this ledger that is there already is continued. `store` is that of a
+    /// new backup; absent: this ledger's.
+    ///
+    /// `progress` is told the records backed up so far and how many there will be.
+    ///
+    /// # Errors
+    /// [`StoreError::OtherLog`] when the directory has another ledger, or more than this one;
+    /// [`StoreError::Io`] when there is anything else in it or the disk fails.
+    pub fn backup(
+        &self,
+        to: impl AsRef<Path>,
+        store: Option<StoreKind>,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<BackedUp, StoreError> {
+        let options = LogOptions {
+            store,
+            ..LogOptions::default()
+        };
+        backup::back_up(&self.reader, self.store, to.as_ref(), options, progress)
     }
 
     /// Recomputes every checksum, the hash chain, every balance and the trial balance from the log.

@@ -6,16 +6,22 @@
 
 pub mod bench;
 pub mod clock;
+pub mod control;
 mod dates;
 pub mod error;
+pub mod export;
 mod fields;
 pub mod generate;
+pub mod import;
 mod json;
 pub mod ledger;
 pub mod line;
 pub mod queries;
+mod readable;
 pub mod replay;
+pub mod status;
 pub mod views;
 
 pub use error::ApiError;
 pub use ledger::{Ledger, LedgerOptions};
+pub use status::Status;

@@ -3,11 +3,26 @@
 //! Debit is positive (the holder owes more), credit is negative. One amount is an `i64`; sums are
 //! `i128`, which no number of amounts within [`Amount::MINOR_MAX`] can overflow.
 
+use bincode::de::BorrowDecoder;
+use bincode::error::DecodeError;
 use bincode::{BorrowDecode, Encode};
 
 /// An ISO 4217 currency that has minor units, kept as its numeric code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, BorrowDecode)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode)]
 pub struct Currency(u16);
+
+impl<'de, C> BorrowDecode<'de, C> for Currency {
+    fn borrow_decode<D: BorrowDecoder<'de, Context = C>>(
+        decoder: &mut D,
+    ) -> Result<Self, DecodeError> {
+        let numeric = u16::borrow_decode(decoder)?;
+        // Everything else relies on there being an exponent.
+        iso_currency::Currency::from_numeric(numeric)
+            .filter(|currency| currency.exponent().is_some())
+            .map(|_| Self(numeric))
+            .ok_or(DecodeError::Other("an amount is in no known currency"))
+    }
+}
 
 impl Currency {
     /// The currency with this three-letter code; none for unknown codes and for those without

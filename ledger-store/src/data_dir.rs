@@ -8,7 +8,10 @@ use crate::error::StoreError;
 use crate::manifest::{MANIFEST, MANIFEST_NEW};
 
 /// Name of the file that is locked while a process has the directory open.
-const LOCK: &str = "LOCK";
+pub(crate) const LOCK: &str = "LOCK";
+
+/// Name of the socket at which a process that has the directory open may be asked.
+pub const CONTROL: &str = "CONTROL";
 
 /// The lock on a data directory, held until dropped.
 #[derive(Debug)]
@@ -58,10 +61,10 @@ pub(crate) fn refuse_foreign(dir: &Path) -> Result<(), StoreError> {
         return Ok(());
     }
     let names = names_in(dir)?;
-    // These two are what a creation that was cut short may have left.
+    // The first two are what a creation that was cut short may have left; a socket holds nothing.
     match names
         .iter()
-        .find(|name| *name != LOCK && *name != MANIFEST_NEW)
+        .find(|name| ![LOCK, MANIFEST_NEW, CONTROL].contains(&name.as_str()))
     {
         None => Ok(()),
         Some(name) => Err(StoreError::damaged(
