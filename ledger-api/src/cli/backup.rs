@@ -28,6 +28,12 @@ pub(super) struct BackupArgs {
 
 pub(super) fn run(args: &BackupArgs, json: bool, out: &mut impl Write) -> Result<Ended, CliError> {
     refuse_missing(&args.data)?;
+    if let (Ok(data), Ok(to)) = (args.data.canonicalize(), args.to.canonicalize())
+        && data == to
+    {
+        let problem = "--to must be another directory than --data";
+        return Err(CliError::Usage(problem.to_owned()));
+    }
     let options = LogOptions {
         store: args.store,
         ..LogOptions::default()

@@ -5,6 +5,7 @@
     reason = "helpers of tests, which clippy does not take for tests"
 )]
 
+mod backup;
 mod checkpoint;
 mod commands;
 mod contract;
