@@ -1,5 +1,6 @@
 //! Commands of the command line, and what they exit with.
 
+mod aside;
 mod backup;
 mod bench;
 mod copy;
@@ -22,6 +23,8 @@ use ledger_api::import::ImportError;
 use ledger_api::{ApiError, Ledger, LedgerOptions};
 use ledger_store::StoreKind;
 use thiserror::Error;
+
+use self::aside::ForQueries;
 
 /// Event-sourced ledger for account operations.
 #[derive(Debug, Parser)]
@@ -193,9 +196,9 @@ fn with_ledger(
     work: impl FnOnce(&Ledger) -> Result<Ended, CliError>,
 ) -> Result<Ended, CliError> {
     refuse_missing(&args.data)?;
-    let ledger = args.open()?;
-    let ended = work(&ledger);
-    let closed = ledger.close().map_err(ApiError::from);
+    let opened = ForQueries::open(args)?;
+    let ended = work(&opened.ledger);
+    let closed = opened.close();
     // What went wrong first says more than what followed from it.
     let ended = ended?;
     closed?;

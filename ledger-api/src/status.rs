@@ -57,10 +57,14 @@ impl StatusView {
         }
     }
 
-    /// The status of a ledger that is not open anywhere, and can be opened.
+    /// The status of a ledger that is not open anywhere; why it cannot be opened for writing, if so.
     #[must_use]
-    pub fn closed(sequence: u64) -> Self {
-        Self::well("CLOSED", sequence)
+    pub fn closed(sequence: u64, problem: Option<&StoreError>) -> Self {
+        Self {
+            code: problem.map(|error| error.code().to_owned()),
+            reason: problem.map(ToString::to_string),
+            ..Self::well("CLOSED", sequence)
+        }
     }
 
     fn well(status: &str, sequence: u64) -> Self {

@@ -7,6 +7,7 @@ mod command_line;
 mod damage;
 mod edge;
 mod export;
+mod failed_disk;
 mod library;
 mod readme;
 mod replaying;
