@@ -5,6 +5,7 @@ use std::path::Path;
 use ledger_core::command::Request;
 use ledger_core::decide::Answer;
 use ledger_core::time::Timestamp;
+use ledger_store::backup::{self, BackedUp};
 use ledger_store::event_log::EventLog;
 use ledger_store::reader::Reader;
 use ledger_store::recovery;
@@ -15,6 +16,7 @@ use ledger_store::{LogOptions, MemLog, StoreError, StoreKind};
 use crate::clock;
 use crate::error::ApiError;
 use crate::line;
+use crate::status::Status;
 
 /// An open ledger. Share it between threads behind an `Arc`; one process has it open at a time.
 #[derive(Debug)]
@@ -214,6 +216,43 @@ impl Ledger {
             triplet_bytes: keys.triplets,
             history_bytes: self.reader.books().retained_bytes(),
         }
+    }
+
+    /// Whether commands are accepted; after a failure of the disk they are not, and queries show what
+    /// was durable by then.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        match self.writer.failure() {
+            None => Status::Accepting,
+            Some((reason, at)) => {
+                let ago = i64::try_from(at.elapsed().as_millis()).unwrap_or(i64::MAX);
+                let since = Timestamp(clock::now().0.saturating_sub(ago));
+                Status::ReadOnly { reason, since }
+            }
+        }
+    }
+
+    /// Backs up everything that is durable at this moment into another directory, while posting and
+    /// queries go on. A backup of this ledger that is there already is continued. `store` is that of a
+    /// new backup; absent: this ledger's.
+    ///
+    /// `progress` is told the records backed up so far and how many there will be.
+    ///
+    /// # Errors
+    /// [`StoreError::OtherLog`] when the directory has another ledger, or more than this one;
+    /// [`StoreError::Io`] when there is anything else in it or the disk fails.
+    pub fn backup(
+        &self,
+        to: impl AsRef<Path>,
+        store: Option<StoreKind>,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<BackedUp, StoreError> {
+        let options = LogOptions {
+            store,
+            ..LogOptions::default()
+        };
+        let own_store = self.store.unwrap_or_default();
+        backup::back_up(&self.reader, own_store, to.as_ref(), options, progress)
     }
 
     /// Recomputes every checksum, the hash chain, every balance and the trial balance from the log.

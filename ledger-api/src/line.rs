@@ -191,7 +191,7 @@ enum Direction {
 }
 
 /// What the operations are called in the names of commands.
-const OPERATION_NAMES: [(&str, OperationKind); 9] = [
+pub(crate) const OPERATION_NAMES: [(&str, OperationKind); 9] = [
     ("fee", OperationKind::Fee),
     ("bonus", OperationKind::Bonus),
     ("interest", OperationKind::Interest),
@@ -337,23 +337,23 @@ fn open_account(body: &Fields<'_>) -> Result<OpenAccount, Rejection> {
 }
 
 /// Names of the three fields of a triplet.
-struct TripletNames {
-    date: &'static str,
-    reference: &'static str,
-    service_poster: &'static str,
+pub(crate) struct TripletNames {
+    pub(crate) date: &'static str,
+    pub(crate) reference: &'static str,
+    pub(crate) service_poster: &'static str,
 }
 
-const OWN: TripletNames = TripletNames {
+pub(crate) const OWN: TripletNames = TripletNames {
     date: "externalOperationDate",
     reference: "externalOperationReference",
     service_poster: "externalOperationServicePoster",
 };
-const MATCHING: TripletNames = TripletNames {
+pub(crate) const MATCHING: TripletNames = TripletNames {
     date: "externalMatchingOperationDate",
     reference: "externalMatchingOperationReference",
     service_poster: "externalMatchingOperationServicePoster",
 };
-const REWARDED: TripletNames = TripletNames {
+pub(crate) const REWARDED: TripletNames = TripletNames {
     date: "rewardedExternalMatchingOperationDate",
     reference: "rewardedExternalMatchingOperationReference",
     service_poster: "rewardedExternalMatchingOperationServicePoster",

@@ -62,7 +62,8 @@ fn decode_record(block: &Block, seq: u64, bytes: &[u8]) -> Result<Record, StoreE
 }
 
 /// Reads one event, if the bytes are exactly one.
-pub(crate) fn decode_event(bytes: &[u8]) -> Option<Event> {
+#[must_use]
+pub fn decode_event(bytes: &[u8]) -> Option<Event> {
     whole(bytes)
 }
 

@@ -9,7 +9,10 @@ use crate::error::StoreError;
 use crate::manifest::{MANIFEST, MANIFEST_NEW};
 
 /// Name of the file that is locked while a process has the directory open.
-const LOCK: &str = "LOCK";
+pub(crate) const LOCK: &str = "LOCK";
+
+/// Name of the socket at which a process that has the directory open may be asked.
+pub const CONTROL: &str = "CONTROL";
 
 /// A data directory: a path, and the disk it is on. A path alone is one of the operating system's.
 #[derive(Debug, Clone)]
@@ -139,11 +142,11 @@ impl DataDir {
         if self.has(MANIFEST)? {
             return Ok(());
         }
-        // These two are what a creation that was cut short may have left.
+        // The first two are what a creation that was cut short may have left; a socket holds nothing.
         match self
             .names()?
             .iter()
-            .find(|name| *name != LOCK && *name != MANIFEST_NEW)
+            .find(|name| ![LOCK, MANIFEST_NEW, CONTROL].contains(&name.as_str()))
         {
             None => Ok(()),
             Some(name) => Err(StoreError::damaged(

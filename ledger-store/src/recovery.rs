@@ -100,6 +100,12 @@ fn refuse_lost_records(checkpoint: LogHead, log: LogHead) -> Result<(), StoreErr
 }
 
 impl Recovered {
+    /// Writes what the checkpoint does not have yet, so that the next opening need not fold it again.
+    pub(crate) fn store_checkpoint(&mut self) {
+        self.checkpointer
+            .write(self.books.general_ledger().totals());
+    }
+
     /// Starts the writer of the log, and gives it with what readers see. `now` is asked for the time once
     /// a batch.
     #[must_use]

@@ -1,11 +1,14 @@
 //! Tests of the library, the replay format and the command line, through what users touch.
 
+mod backup;
 mod bench;
 mod berka;
 mod command_line;
 mod damage;
 mod edge;
 mod effort;
+mod export;
+mod failed_disk;
 mod full_disk;
 mod history;
 mod kill;

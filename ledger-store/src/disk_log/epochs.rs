@@ -11,7 +11,7 @@ use crate::block::Block;
 use crate::data_dir::DataDir;
 use crate::epoch::{Epoch, EpochFiles, StoreKind};
 use crate::error::StoreError;
-use crate::event_log::LogHead;
+use crate::event_log::{LogHead, end_of};
 use crate::guard;
 use crate::manifest::{EpochEntry, MANIFEST};
 
@@ -259,14 +259,6 @@ impl Slot {
 fn place_of(seq: u64, slots: &[Arc<Slot>]) -> usize {
     let behind = slots.partition_point(|slot| slot.first_seq <= seq);
     behind.saturating_sub(1)
-}
-
-/// Where the log ends after this block.
-pub(super) fn end_of(block: &Block) -> LogHead {
-    LogHead {
-        last_seq: block.last_seq(),
-        chain: block.chain(),
-    }
 }
 
 /// Checks that a full epoch begins and ends as the manifest says, without reading what is between.

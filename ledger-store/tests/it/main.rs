@@ -9,6 +9,7 @@
     reason = "the tests look at files, and damage them, behind the back of the store"
 )]
 
+mod backup;
 mod checkpoint;
 mod commands;
 mod contract;
