@@ -9,6 +9,8 @@ pub mod clock;
 mod dates;
 pub mod error;
 mod fields;
+#[cfg(test)]
+mod fuzz;
 pub mod generate;
 mod json;
 pub mod ledger;

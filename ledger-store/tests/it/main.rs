@@ -5,6 +5,7 @@
     reason = "helpers of tests, which clippy does not take for tests"
 )]
 
+mod changes;
 mod checkpoint;
 mod commands;
 mod contract;
@@ -12,6 +13,7 @@ mod copy;
 mod crash;
 mod damage;
 mod epochs;
+mod fuzz;
 mod golden;
 mod power_loss;
 mod quiet;
