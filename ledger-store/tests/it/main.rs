@@ -15,6 +15,7 @@ mod damage;
 mod epochs;
 mod fuzz;
 mod golden;
+mod overload;
 mod power_loss;
 mod quiet;
 mod records;
