@@ -34,7 +34,7 @@ pub const CHECKPOINT: &str = "CHECKPOINT";
 
 /// Records after which a chunk is written: what a crash leaves to be read from the log takes a few
 /// hundredths of a second.
-pub const CHUNK_RECORDS: usize = 65_536;
+pub const CHUNK_RECORDS: u64 = 65_536;
 
 /// Writes the checkpoint of one log.
 #[derive(Debug)]
@@ -44,21 +44,21 @@ pub struct Checkpointer {
     /// Length of the file, in bytes.
     bytes: u64,
     link: Link,
-    pending: Chunk,
     /// Records after which a chunk is due.
-    chunk_records: usize,
+    chunk_records: u64,
+    pending: Chunk,
     /// Where the log ends after what is pending.
     head: LogHead,
 }
 
 impl Checkpointer {
     /// Begins anew, in place of whatever is there.
-    pub(crate) fn begin(dir: &DataDir, chunk_records: usize) -> Self {
-        Self::go_on(dir, 0, Link::default(), chunk_records)
+    pub(crate) fn begin(dir: &DataDir, chunk_records: u64) -> Self {
+        Self::go_on(dir, chunk_records, 0, Link::default())
     }
 
     /// Goes on behind the first `bytes` of the file, which end with the chunk of that link.
-    fn go_on(dir: &DataDir, bytes: u64, link: Link, chunk_records: usize) -> Self {
+    fn go_on(dir: &DataDir, chunk_records: u64, bytes: u64, link: Link) -> Self {
         let path = dir.join(CHECKPOINT);
         let open = || -> io::Result<Box<dyn DiskFile>> {
             dir.disk().open(&path, Access::Create)?.set_len(bytes)?;
@@ -68,14 +68,14 @@ impl Checkpointer {
             file: open().ok(),
             bytes,
             link,
-            pending: Chunk::default(),
             chunk_records,
+            pending: Chunk::default(),
             head: LogHead::EMPTY,
         }
     }
 
     /// Takes in records that follow those taken in before. `head` is where the log ends with them.
-    pub(crate) fn add(&mut self, records: &[Record], keys: &[RecordKeys], head: LogHead) {
+    pub fn add(&mut self, records: &[Record], keys: &[RecordKeys], head: LogHead) {
         if self.file.is_some() {
             self.head = head;
             for (record, keys) in records.iter().zip(keys) {
@@ -85,12 +85,13 @@ impl Checkpointer {
     }
 
     /// Whether it is time to [`Self::write`].
-    pub(crate) fn is_due(&self) -> bool {
-        self.pending.len() >= self.chunk_records
+    #[must_use]
+    pub fn is_due(&self) -> bool {
+        self.pending.len() as u64 >= self.chunk_records
     }
 
     /// Writes what was taken in since the last time, if anything. `totals` are those of the books after it.
-    pub(crate) fn write(&mut self, totals: &[Total]) {
+    pub fn write(&mut self, totals: &[Total]) {
         let Some(file) = &mut self.file else { return };
         if self.pending.len() == 0 {
             return;

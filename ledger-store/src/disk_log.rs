@@ -74,8 +74,8 @@ pub struct LogOptions {
     pub store: Option<StoreKind>,
     /// Records after which the next epoch begins; one append is never divided.
     pub epoch_records_max: u64,
-    /// Records after which the checkpoint grows by a chunk.
-    pub chunk_records: usize,
+    /// Records after which the checkpoint gets another chunk, where there is a checkpoint.
+    pub checkpoint_records: u64,
     /// Whether work that nobody waits for goes on in the background: reading ahead, preparing the next
     /// epoch, closing an old one. Without, the caller does it when its turn comes, so that the disk sees the
     /// same calls in the same order every time.
@@ -87,7 +87,7 @@ impl Default for LogOptions {
         Self {
             store: None,
             epoch_records_max: EPOCH_RECORDS_MAX,
-            chunk_records: CHUNK_RECORDS,
+            checkpoint_records: CHUNK_RECORDS,
             background: true,
         }
     }

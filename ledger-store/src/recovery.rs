@@ -58,10 +58,11 @@ pub fn recover_with(dir: impl Into<DataDir>, options: LogOptions) -> Result<Reco
         (DiskLog::begin(dir, options), checkpoint::load(dir))
     };
     let mut opening = opening?;
+    let chunk_records = options.checkpoint_records;
     let mut folds = match parts {
         // The log alone says whether the checkpoint is one of it.
-        Some(parts) if opening.reaches(parts.head)? => parts.accept(dir, options.chunk_records),
-        Some(_) | None => Restored::nothing(dir, options.chunk_records),
+        Some(parts) if opening.reaches(parts.head)? => parts.accept(dir, chunk_records),
+        Some(_) | None => Restored::nothing(dir, chunk_records),
     };
     let covered = folds.head;
     let log = opening.finish(covered, &mut |block: &Block| folds.follow(block))?;

@@ -30,7 +30,7 @@ pub(crate) struct Restored {
 
 impl Restored {
     /// The folds of nothing, and the beginning of a checkpoint.
-    pub(crate) fn nothing(dir: &DataDir, chunk_records: usize) -> Self {
+    pub(crate) fn nothing(dir: &DataDir, chunk_records: u64) -> Self {
         Self {
             state: LedgerState::default(),
             books: Books::default(),
@@ -57,12 +57,12 @@ pub(crate) struct Parts {
 
 impl Parts {
     /// Takes it for true, and lets the checkpoint go on from here.
-    pub(crate) fn accept(self, dir: &DataDir, chunk_records: usize) -> Restored {
+    pub(crate) fn accept(self, dir: &DataDir, chunk_records: u64) -> Restored {
         Restored {
             state: self.state,
             books: self.books,
             head: self.head,
-            checkpointer: Checkpointer::go_on(dir, self.bytes, self.link, chunk_records),
+            checkpointer: Checkpointer::go_on(dir, chunk_records, self.bytes, self.link),
         }
     }
 }
