@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::{Hash, Hasher};
+use std::panic::catch_unwind;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,10 +53,13 @@ pub struct Plan {
 /// # Errors
 /// The first oracle that does not hold.
 pub fn run(plan: Plan) -> Result<Outcome, Violation> {
-    let mut machine = Machine::new(plan);
-    machine.open()?;
-    machine.play()?;
-    machine.finish()
+    let play = || {
+        let mut machine = Machine::new(plan);
+        machine.open()?;
+        machine.play()?;
+        machine.finish()
+    };
+    catch_unwind(play).unwrap_or_else(|_| Err(broken(ALIVE, "a panic, whose text is above")))
 }
 
 struct Machine {
@@ -187,6 +191,9 @@ impl Machine {
                 let which = self.luck.place(self.clients.answered.len());
                 requests.push(self.clients.answered[which].clone());
             }
+        }
+        if requests.is_empty() {
+            return;
         }
         self.summary.operations += requests.len() as u64;
         if let Ok(ticket) = self.stepper().submit(requests.clone()) {
