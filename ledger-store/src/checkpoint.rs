@@ -15,15 +15,14 @@ mod chunk;
 mod column;
 mod load;
 
-use std::fs::File;
 use std::io;
-use std::path::Path;
 
 use ledger_core::event::Record;
 use ledger_core::projection::general_ledger::Total;
 use ledger_core::state::RecordKeys;
 
-use crate::direct::DirectFile;
+use crate::data_dir::DataDir;
+use crate::disk::{Access, DiskFile};
 use crate::event_log::LogHead;
 
 use self::chunk::{Chunk, Link};
@@ -35,16 +34,18 @@ pub const CHECKPOINT: &str = "CHECKPOINT";
 
 /// Records after which a chunk is written: what a crash leaves to be read from the log takes a few
 /// hundredths of a second.
-const CHUNK_RECORDS: usize = 65_536;
+pub const CHUNK_RECORDS: u64 = 65_536;
 
 /// Writes the checkpoint of one log.
 #[derive(Debug)]
 pub struct Checkpointer {
     /// Nothing after a failure.
-    file: Option<DirectFile>,
+    file: Option<Box<dyn DiskFile>>,
     /// Length of the file, in bytes.
     bytes: u64,
     link: Link,
+    /// Records after which a chunk is due.
+    chunk_records: u64,
     pending: Chunk,
     /// Where the log ends after what is pending.
     head: LogHead,
@@ -52,33 +53,29 @@ pub struct Checkpointer {
 
 impl Checkpointer {
     /// Begins anew, in place of whatever is there.
-    pub(crate) fn begin(dir: &Path) -> Self {
-        Self::go_on(dir, 0, Link::default())
+    pub(crate) fn begin(dir: &DataDir, chunk_records: u64) -> Self {
+        Self::go_on(dir, chunk_records, 0, Link::default())
     }
 
     /// Goes on behind the first `bytes` of the file, which end with the chunk of that link.
-    fn go_on(dir: &Path, bytes: u64, link: Link) -> Self {
+    fn go_on(dir: &DataDir, chunk_records: u64, bytes: u64, link: Link) -> Self {
         let path = dir.join(CHECKPOINT);
-        let open = || -> io::Result<DirectFile> {
-            let file = File::options()
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .open(&path)?;
-            file.set_len(bytes)?;
-            DirectFile::open(&path)
+        let open = || -> io::Result<Box<dyn DiskFile>> {
+            dir.disk().open(&path, Access::Create)?.set_len(bytes)?;
+            dir.disk().open(&path, Access::WriteDirect)
         };
         Self {
             file: open().ok(),
             bytes,
             link,
+            chunk_records,
             pending: Chunk::default(),
             head: LogHead::EMPTY,
         }
     }
 
     /// Takes in records that follow those taken in before. `head` is where the log ends with them.
-    pub(crate) fn add(&mut self, records: &[Record], keys: &[RecordKeys], head: LogHead) {
+    pub fn add(&mut self, records: &[Record], keys: &[RecordKeys], head: LogHead) {
         if self.file.is_some() {
             self.head = head;
             for (record, keys) in records.iter().zip(keys) {
@@ -88,12 +85,13 @@ impl Checkpointer {
     }
 
     /// Whether it is time to [`Self::write`].
-    pub(crate) fn is_due(&self) -> bool {
-        self.pending.len() >= CHUNK_RECORDS
+    #[must_use]
+    pub fn is_due(&self) -> bool {
+        self.pending.len() as u64 >= self.chunk_records
     }
 
     /// Writes what was taken in since the last time, if anything. `totals` are those of the books after it.
-    pub(crate) fn write(&mut self, totals: &[Total]) {
+    pub fn write(&mut self, totals: &[Total]) {
         let Some(file) = &mut self.file else { return };
         if self.pending.len() == 0 {
             return;

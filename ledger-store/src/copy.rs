@@ -1,12 +1,10 @@
 //! Copying a log block by block, as from one store into another.
 
 use std::ffi::OsString;
-use std::fs;
 use std::io::{self, ErrorKind};
-use std::path::{Path, PathBuf};
 
 use crate::block::Block;
-use crate::data_dir;
+use crate::data_dir::{self, DataDir};
 use crate::disk_log::{DiskLog, LogOptions};
 use crate::epoch::StoreKind;
 use crate::error::StoreError;
@@ -42,32 +40,38 @@ pub struct Copied {
 /// Whatever opening the source finds, [`StoreError::Io`] when the destination exists and is not empty
 /// or when the disk fails, and [`StoreError::Damaged`] when the copy does not end as the source does.
 pub fn copy(
-    from: &Path,
-    to: &Path,
+    from: impl Into<DataDir>,
+    to: impl Into<DataDir>,
     options: LogOptions,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Copied, StoreError> {
-    refuse_filled(to)?;
-    let partial = partial(to)?;
-    if fs::exists(&partial).map_err(StoreError::io(&partial))? {
+    let (from, to) = (from.into(), to.into());
+    refuse_filled(&to)?;
+    let partial = partial(&to)?;
+    let (disk, partial_path) = (to.disk(), partial.path());
+    let found = disk.entry(partial_path);
+    if found.map_err(StoreError::io(partial_path))?.is_some() {
         // It may be of a copy that is under way.
-        return Err(StoreError::io(&partial)(ErrorKind::AlreadyExists.into()));
+        return Err(StoreError::io(partial_path)(
+            ErrorKind::AlreadyExists.into(),
+        ));
     }
-    let outcome = copy_to_new(from, &partial, options, progress).and_then(|copied| {
-        fs::rename(&partial, to).map_err(StoreError::io(to))?;
-        data_dir::sync_above(to)?;
+    let outcome = copy_to_new(&from, &partial, options, progress).and_then(|copied| {
+        disk.rename(partial_path, to.path())
+            .map_err(StoreError::io(to.path()))?;
+        data_dir::sync_above(disk, to.path())?;
         Ok(copied)
     });
     if outcome.is_err() {
         // What went wrong first says more than what follows from it.
-        let _ = fs::remove_dir_all(&partial);
+        let _ = disk.remove_dir_all(partial_path);
     }
     outcome
 }
 
 fn copy_to_new(
-    from: &Path,
-    to: &Path,
+    from: &DataDir,
+    to: &DataDir,
     options: LogOptions,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Copied, StoreError> {
@@ -104,32 +108,30 @@ fn copy_to_new(
     let read_back = DiskLog::open(to, options)?;
     if read_back.head() != copied.head {
         let what = "does not end as the log it was copied from";
-        return Err(StoreError::damaged(to.to_string_lossy(), what));
+        return Err(StoreError::damaged(to.path().to_string_lossy(), what));
     }
     Box::new(read_back).close()?;
     Ok(copied)
 }
 
-fn refuse_filled(to: &Path) -> Result<(), StoreError> {
-    let is_filled = match fs::read_dir(to) {
-        Ok(mut entries) => entries.next().is_some(),
-        Err(error) if error.kind() == ErrorKind::NotFound => false,
-        Err(error) => return Err(StoreError::io(to)(error)),
-    };
-    if is_filled {
-        return Err(StoreError::io(to)(ErrorKind::DirectoryNotEmpty.into()));
+fn refuse_filled(to: &DataDir) -> Result<(), StoreError> {
+    if to.names()?.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    Err(StoreError::io(to.path())(
+        ErrorKind::DirectoryNotEmpty.into(),
+    ))
 }
 
 /// Beside the destination, so that it can be renamed to it.
-fn partial(to: &Path) -> Result<PathBuf, StoreError> {
+fn partial(to: &DataDir) -> Result<DataDir, StoreError> {
+    let path = to.path();
     let nameless = || io::Error::new(ErrorKind::InvalidInput, "is no name for a new directory");
     let mut name = OsString::from(
-        to.file_name()
+        path.file_name()
             .ok_or_else(nameless)
-            .map_err(StoreError::io(to))?,
+            .map_err(StoreError::io(path))?,
     );
     name.push(PARTIAL_SUFFIX);
-    Ok(to.with_file_name(name))
+    Ok(to.with_path(path.with_file_name(name)))
 }

@@ -1,105 +1,178 @@
-//! The data directory: who may use it, and what names are in it.
+//! The data directory: where it is, who may use it, and what names are in it.
 
-use std::fs::{self, File};
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use crate::disk::{Access, Disk, DiskFile, Entry, OsDisk};
 use crate::error::StoreError;
 use crate::manifest::{MANIFEST, MANIFEST_NEW};
 
 /// Name of the file that is locked while a process has the directory open.
 const LOCK: &str = "LOCK";
 
-/// The lock on a data directory, held until dropped.
-#[derive(Debug)]
-pub(crate) struct DirLock(File);
+/// A data directory: a path, and the disk it is on. A path alone is one of the operating system's.
+#[derive(Debug, Clone)]
+pub struct DataDir {
+    disk: Arc<dyn Disk>,
+    path: PathBuf,
+}
 
-impl DirLock {
-    /// Takes the lock, or says that somebody else has it.
-    pub(crate) fn take(dir: &Path) -> Result<Self, StoreError> {
-        let path = dir.join(LOCK);
-        let file = File::options()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(StoreError::io(&path))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Self(file)),
-            Err(fs::TryLockError::WouldBlock) => Err(StoreError::Locked {
-                dir: dir.to_owned(),
-            }),
-            Err(fs::TryLockError::Error(error)) => Err(StoreError::io(&path)(error)),
+impl<P: AsRef<Path> + ?Sized> From<&P> for DataDir {
+    fn from(path: &P) -> Self {
+        Self::on(Arc::new(OsDisk), path.as_ref())
+    }
+}
+
+impl From<&DataDir> for DataDir {
+    fn from(dir: &DataDir) -> Self {
+        dir.clone()
+    }
+}
+
+impl DataDir {
+    /// The directory at this path of this disk.
+    pub fn on(disk: Arc<dyn Disk>, path: impl Into<PathBuf>) -> Self {
+        Self {
+            disk,
+            path: path.into(),
+        }
+    }
+
+    /// The disk it is on.
+    #[must_use]
+    pub fn disk(&self) -> &dyn Disk {
+        &*self.disk
+    }
+
+    /// Its path on that disk.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Another directory of the same disk.
+    pub(crate) fn with_path(&self, path: PathBuf) -> Self {
+        Self::on(Arc::clone(&self.disk), path)
+    }
+
+    /// The path of what has this name in it.
+    pub(crate) fn join(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Opens a file in it.
+    pub(crate) fn open(&self, name: &str, access: Access) -> Result<Box<dyn DiskFile>, StoreError> {
+        let path = self.join(name);
+        self.disk.open(&path, access).map_err(StoreError::io(&path))
+    }
+
+    /// Opens a file in it, unless it is missing.
+    pub(crate) fn open_present(
+        &self,
+        name: &str,
+        access: Access,
+    ) -> Result<Option<Box<dyn DiskFile>>, StoreError> {
+        let path = self.join(name);
+        match self.disk.open(&path, access) {
+            Ok(file) => Ok(Some(file)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(StoreError::io(&path)(error)),
+        }
+    }
+
+    /// Whether it has something of this name.
+    pub(crate) fn has(&self, name: &str) -> Result<bool, StoreError> {
+        let path = self.join(name);
+        let entry = self.disk.entry(&path).map_err(StoreError::io(&path))?;
+        Ok(entry.is_some())
+    }
+
+    /// The names in it, in order; none when it does not exist.
+    pub(crate) fn names(&self) -> Result<Vec<String>, StoreError> {
+        match self.disk.names(&self.path) {
+            Ok(names) => Ok(names),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => Err(StoreError::io(&self.path)(error)),
+        }
+    }
+
+    /// Creates it and whatever is missing above it, durably.
+    pub(crate) fn create(&self) -> Result<(), StoreError> {
+        let mut missing = Vec::new();
+        for dir in self.path.ancestors() {
+            let is_here = dir.as_os_str().is_empty();
+            if is_here
+                || self.disk.entry(dir).map_err(StoreError::io(dir))? == Some(Entry::Directory)
+            {
+                break;
+            }
+            missing.push(dir);
+        }
+        if missing.is_empty() {
+            return Ok(());
+        }
+        self.disk
+            .create_dir_all(&self.path)
+            .map_err(StoreError::io(&self.path))?;
+        missing
+            .iter()
+            .try_for_each(|dir| sync_above(&*self.disk, dir))
+    }
+
+    /// Makes its entries durable.
+    pub(crate) fn sync(&self) -> Result<(), StoreError> {
+        self.disk
+            .sync_dir(&self.path)
+            .map_err(StoreError::io(&self.path))
+    }
+
+    /// Refuses a directory that is not a log's but has something in it: it is somebody's, or a log that
+    /// lost its manifest. Before even the lock is put there.
+    pub(crate) fn refuse_foreign(&self) -> Result<(), StoreError> {
+        if self.has(MANIFEST)? {
+            return Ok(());
+        }
+        // These two are what a creation that was cut short may have left.
+        match self
+            .names()?
+            .iter()
+            .find(|name| *name != LOCK && *name != MANIFEST_NEW)
+        {
+            None => Ok(()),
+            Some(name) => Err(StoreError::damaged(
+                MANIFEST,
+                format!("is missing, yet {name} exists"),
+            )),
         }
     }
 }
 
-impl Drop for DirLock {
-    fn drop(&mut self) {
-        // Closing the file is not enough when a process is just being forked, since the child holds
-        // a copy of the descriptor for a moment.
-        let _ = self.0.unlock();
-    }
+/// The lock on a data directory, held until dropped.
+#[derive(Debug)]
+pub(crate) struct DirLock {
+    _file: Box<dyn DiskFile>,
 }
 
-/// Creates the directory and whatever is missing above it.
-pub(crate) fn create(dir: &Path) -> Result<(), StoreError> {
-    if dir.is_dir() {
-        return Ok(());
+impl DirLock {
+    /// Takes the lock, or says that somebody else has it.
+    pub(crate) fn take(dir: &DataDir) -> Result<Self, StoreError> {
+        let file = dir.open(LOCK, Access::Create)?;
+        if file.try_lock().map_err(StoreError::io(&dir.join(LOCK)))? {
+            Ok(Self { _file: file })
+        } else {
+            Err(StoreError::Locked {
+                dir: dir.path.clone(),
+            })
+        }
     }
-    fs::create_dir_all(dir).map_err(StoreError::io(dir))?;
-    sync_above(dir)
-}
-
-/// Refuses a directory that is not a log's but has something in it: it is somebody's, or a log that
-/// lost its manifest. Before even the lock is put there.
-pub(crate) fn refuse_foreign(dir: &Path) -> Result<(), StoreError> {
-    if dir.join(MANIFEST).exists() {
-        return Ok(());
-    }
-    let names = names_in(dir)?;
-    // These two are what a creation that was cut short may have left.
-    match names
-        .iter()
-        .find(|name| *name != LOCK && *name != MANIFEST_NEW)
-    {
-        None => Ok(()),
-        Some(name) => Err(StoreError::damaged(
-            MANIFEST,
-            format!("is missing, yet {name} exists"),
-        )),
-    }
-}
-
-/// The names in a directory, in order; none when it does not exist.
-pub(crate) fn names_in(dir: &Path) -> Result<Vec<String>, StoreError> {
-    let entries = match fs::read_dir(dir) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(StoreError::io(dir)(error)),
-    };
-    let names = entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
-    let mut names: Vec<_> = names
-        .collect::<std::io::Result<_>>()
-        .map_err(StoreError::io(dir))?;
-    names.sort_unstable();
-    Ok(names)
-}
-
-/// Makes the entries of a directory durable.
-pub(crate) fn sync(dir: &Path) -> Result<(), StoreError> {
-    File::open(dir)
-        .and_then(|dir| dir.sync_all())
-        .map_err(StoreError::io(dir))
 }
 
 /// Makes the name of a file or directory durable.
-pub(crate) fn sync_above(path: &Path) -> Result<(), StoreError> {
-    match path
+pub(crate) fn sync_above(disk: &dyn Disk, path: &Path) -> Result<(), StoreError> {
+    let above = path
         .parent()
         .filter(|parent| !parent.as_os_str().is_empty())
-    {
-        Some(parent) => sync(parent),
-        None => sync(Path::new(".")),
-    }
+        .unwrap_or(Path::new("."));
+    disk.sync_dir(above).map_err(StoreError::io(above))
 }

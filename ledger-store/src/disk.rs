@@ -1,13 +1,21 @@
 //! The machine below the store: files, directories, and how much time went by.
 //!
 //! Everything the store does to a disk goes through [`Disk`], but for sled, which opens its files by itself.
-//! There are two: `OsDisk`, the operating system's, and that of the simulator, which forgets what was not
+//! There are two: [`OsDisk`], the operating system's, and that of the simulator, which forgets what was not
 //! synced, tears, fails and lies as its seed says.
+
+pub(crate) mod direct;
+mod os;
 
 use std::fmt::Debug;
 use std::io;
 use std::path::Path;
 use std::time::Duration;
+
+pub use self::os::OsDisk;
+
+/// What places and lengths are multiples of that go past the cache, on every file system that allows it.
+pub(crate) const ALIGNMENT: usize = 4096;
 
 /// Files and directories, and a clock that never goes back.
 ///
@@ -39,6 +47,12 @@ pub trait Disk: Debug + Send + Sync {
 
     /// Time since some moment that stays the same while the process lives.
     fn elapsed(&self) -> Duration;
+
+    /// Whether its paths are those of the operating system, so that a storage engine that opens files by
+    /// itself finds them there.
+    fn is_os(&self) -> bool {
+        false
+    }
 }
 
 /// An open file.
@@ -65,6 +79,9 @@ pub trait DiskFile: Debug + Send + Sync {
 
     /// Locks the file for this handle until it is dropped; tells whether nobody else has.
     fn try_lock(&self) -> io::Result<bool>;
+
+    /// Says that all of it is about to be read in order.
+    fn will_be_read(&self) {}
 }
 
 /// What a file is opened for.

@@ -34,7 +34,6 @@ mod preparation;
 mod scan;
 
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -45,7 +44,8 @@ pub use self::opening::Opening;
 use self::epochs::Epochs;
 use self::preparation::Preparation;
 use crate::block::Block;
-use crate::data_dir::DirLock;
+use crate::checkpoint::CHUNK_RECORDS;
+use crate::data_dir::{DataDir, DirLock};
 use crate::epoch::{Epoch, StoreKind};
 use crate::error::StoreError;
 use crate::event_log::{EventLog, LogHead, LogReader};
@@ -74,6 +74,12 @@ pub struct LogOptions {
     pub store: Option<StoreKind>,
     /// Records after which the next epoch begins; one append is never divided.
     pub epoch_records_max: u64,
+    /// Records after which the checkpoint gets another chunk, where there is a checkpoint.
+    pub checkpoint_records: u64,
+    /// Whether work that nobody waits for goes on in the background: reading ahead, preparing the next
+    /// epoch, closing an old one. Without, the caller does it when its turn comes, so that the disk sees the
+    /// same calls in the same order every time.
+    pub background: bool,
 }
 
 impl Default for LogOptions {
@@ -81,6 +87,8 @@ impl Default for LogOptions {
         Self {
             store: None,
             epoch_records_max: EPOCH_RECORDS_MAX,
+            checkpoint_records: CHUNK_RECORDS,
+            background: true,
         }
     }
 }
@@ -90,7 +98,7 @@ impl Default for LogOptions {
 /// Dropping it without [`EventLog::close`] is safe but leaves it as a crash would: the next opening
 /// cannot compare the files with a closing.
 pub struct DiskLog {
-    dir: PathBuf,
+    dir: DataDir,
     options: LogOptions,
     store: StoreKind,
     shared: Arc<Shared>,
@@ -142,13 +150,14 @@ impl DiskLog {
     ///
     /// [`StoreError::Locked`] when it is already open, [`StoreError::StoreKindMismatch`] when it is
     /// kept in another store than the one asked for, [`StoreError::Damaged`] when anything on disk is
-    /// not what was written. A log that was closed in order is checked before anything is changed in
+    /// not what was written, [`StoreError::StoreNeedsOs`] when it is to be in sled on another disk than the
+    /// operating system's. A log that was closed in order is checked before anything is changed in
     /// it. After a crash that is not possible: the store may already have cut what it took for
     /// unfinished, so copy the directory before trying anything with a damaged one. Where a store
     /// panicked, its memory and its lock on its file are kept until the process ends, since asking it
     /// to clean up could make it panic again, which would end the process at once.
-    pub fn begin(dir: &Path, options: LogOptions) -> Result<Opening, StoreError> {
-        opening::begin(dir, options)
+    pub fn begin(dir: impl Into<DataDir>, options: LogOptions) -> Result<Opening, StoreError> {
+        opening::begin(dir.into(), options)
     }
 
     /// Opens the log and checks every record of it.
@@ -156,7 +165,7 @@ impl DiskLog {
     /// # Errors
     ///
     /// As [`DiskLog::begin`] and [`Opening::finish`].
-    pub fn open(dir: &Path, options: LogOptions) -> Result<Self, StoreError> {
+    pub fn open(dir: impl Into<DataDir>, options: LogOptions) -> Result<Self, StoreError> {
         Self::begin(dir, options)?.finish(LogHead::EMPTY, &mut |_| Ok(()))
     }
 
@@ -226,7 +235,8 @@ impl DiskLog {
         let record_bytes = self.appended.block_bytes / self.appended.records.max(1);
         let block_bytes = max.saturating_mul(record_bytes);
         // If not even a thread can be had, the epoch is created when it is needed.
-        self.next = Preparation::begin(self.shared.epochs.next_files(), block_bytes).ok();
+        let files = self.shared.epochs.next_files();
+        self.next = Preparation::begin(files, block_bytes, self.options.background).ok();
     }
 
     fn close_or_fail(&mut self) -> Result<(), StoreError> {
@@ -305,7 +315,7 @@ impl std::fmt::Debug for DiskLog {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // A store would print every page it holds.
         f.debug_struct("DiskLog")
-            .field("dir", &self.dir)
+            .field("dir", &self.dir.path())
             .field("store", &self.store)
             .field("head", &self.head)
             .finish_non_exhaustive()

@@ -4,15 +4,14 @@
 //! room is prepared ahead of time, and what is lost to memory. [`crate::disk_log`] puts them in a row.
 
 use std::fmt;
-use std::fs;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::block::Block;
-use crate::data_dir;
+use crate::data_dir::{self, DataDir};
+use crate::disk::Entry;
 use crate::error::StoreError;
 use crate::redb_log::{self, RedbEpoch};
 use crate::sled_log::{self, SledEpoch};
@@ -88,24 +87,23 @@ pub(crate) trait Epoch: Send + Sync {
 /// Where an epoch is, open or not.
 #[derive(Debug, Clone)]
 pub(crate) struct EpochFiles {
-    /// The data directory.
-    dir: PathBuf,
+    dir: DataDir,
     store: StoreKind,
     /// File or directory of the epoch, below the data directory.
     name: String,
 }
 
 impl EpochFiles {
-    pub(crate) fn new(dir: &Path, store: StoreKind, name: &str) -> Self {
+    pub(crate) fn new(dir: &DataDir, store: StoreKind, name: &str) -> Self {
         Self {
-            dir: dir.to_owned(),
+            dir: dir.clone(),
             store,
             name: name.to_owned(),
         }
     }
 
     /// The epoch with this number, counted from 1.
-    pub(crate) fn numbered(dir: &Path, store: StoreKind, number: usize) -> Self {
+    pub(crate) fn numbered(dir: &DataDir, store: StoreKind, number: usize) -> Self {
         let suffix = match store {
             StoreKind::Sled => "",
             StoreKind::Redb => ".redb",
@@ -126,14 +124,10 @@ impl EpochFiles {
         }
     }
 
-    fn path(&self) -> PathBuf {
-        self.dir.join(&self.name)
-    }
-
     /// Creates it without a block; when this returns, it survives a power cut.
     pub(crate) fn create(&self) -> Result<Arc<dyn Epoch>, StoreError> {
         Ok(match self.store {
-            StoreKind::Sled => Arc::new(SledEpoch::create(&self.dir, &self.name)?),
+            StoreKind::Sled => Arc::new(SledEpoch::create(self.dir.path(), &self.name)?),
             StoreKind::Redb => Arc::new(RedbEpoch::create(&self.dir, &self.name)?),
         })
     }
@@ -141,7 +135,7 @@ impl EpochFiles {
     /// Opens what was created before.
     pub(crate) fn open(&self) -> Result<Arc<dyn Epoch>, StoreError> {
         Ok(match self.store {
-            StoreKind::Sled => Arc::new(SledEpoch::open(&self.dir, &self.name)?),
+            StoreKind::Sled => Arc::new(SledEpoch::open(self.dir.path(), &self.name)?),
             StoreKind::Redb => Arc::new(RedbEpoch::open(&self.dir, &self.name)?),
         })
     }
@@ -149,7 +143,7 @@ impl EpochFiles {
     /// Makes room for that many bytes of blocks in an epoch into which nothing was put yet.
     pub(crate) fn make_room(&self, block_bytes: u64, stop: &AtomicBool) -> Result<(), StoreError> {
         match self.store {
-            StoreKind::Sled => sled_log::make_room(&self.dir, &self.name, block_bytes, stop),
+            StoreKind::Sled => sled_log::make_room(self.dir.path(), &self.name, block_bytes, stop),
             // It lays its file out itself.
             StoreKind::Redb => Ok(()),
         }
@@ -158,7 +152,7 @@ impl EpochFiles {
     /// Checks that everything is there that opening would otherwise quietly create anew.
     pub(crate) fn check_present(&self) -> Result<(), StoreError> {
         match self.store {
-            StoreKind::Sled => sled_log::check_present(&self.dir, &self.name),
+            StoreKind::Sled => sled_log::check_present(self.dir.path(), &self.name),
             StoreKind::Redb => redb_log::check_present(&self.dir, &self.name),
         }
     }
@@ -174,22 +168,20 @@ impl EpochFiles {
     /// The files that change while the epoch is written, below the data directory.
     pub(crate) fn changing_files(&self) -> Result<Vec<String>, StoreError> {
         match self.store {
-            StoreKind::Sled => sled_log::changing_files(&self.dir, &self.name),
+            StoreKind::Sled => sled_log::changing_files(self.dir.path(), &self.name),
             StoreKind::Redb => Ok(vec![self.name.clone()]),
         }
     }
 
     /// Removes it, whatever there is of it.
     pub(crate) fn remove(&self) -> Result<(), StoreError> {
-        let path = self.path();
-        let removed = if path.is_dir() {
-            fs::remove_dir_all(&path)
-        } else if path.exists() {
-            fs::remove_file(&path)
-        } else {
-            return Ok(());
+        let (disk, path) = (self.dir.disk(), self.dir.join(&self.name));
+        let removed = match disk.entry(&path).map_err(StoreError::io(&path))? {
+            Some(Entry::Directory) => disk.remove_dir_all(&path),
+            Some(Entry::File) => disk.remove_file(&path),
+            None => return Ok(()),
         };
         removed.map_err(StoreError::io(&path))?;
-        data_dir::sync_above(&path)
+        data_dir::sync_above(disk, &path)
     }
 }

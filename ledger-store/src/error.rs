@@ -98,6 +98,14 @@ pub enum StoreError {
         /// The storage engine that was asked for.
         asked: StoreKind,
     },
+    /// The storage engine opens its files by itself, and cannot do so on the disk it was to be on.
+    #[error(
+        "{store} opens its files by itself, which only the disk of the operating system allows"
+    )]
+    StoreNeedsOs {
+        /// The storage engine.
+        store: StoreKind,
+    },
     /// Opening made no progress for so long that it was given up.
     #[error("{place} did not open: nothing happened for {silence_s} seconds")]
     OpenTimedOut {
@@ -126,6 +134,7 @@ impl StoreError {
             Self::BlockFull { .. } => "STORE_BLOCK_FULL",
             Self::UnsupportedVersion { .. } => "STORE_UNSUPPORTED_VERSION",
             Self::StoreKindMismatch { .. } => "STORE_KIND_MISMATCH",
+            Self::StoreNeedsOs { .. } => "STORE_NEEDS_OS",
             Self::OpenTimedOut { .. } => "STORE_OPEN_TIMED_OUT",
         }
     }

@@ -5,12 +5,11 @@
 //! of the process; it is synced about once a second and at closing, so a power cut may leave it
 //! behind the log. It is never ahead, since the log is synced first.
 
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::block::ChainHash;
+use crate::data_dir::DataDir;
+use crate::disk::{Access, DiskFile};
 use crate::error::StoreError;
 use crate::event_log::LogHead;
 
@@ -37,42 +36,31 @@ pub(crate) enum LastExit {
 /// `HEAD`, open for writing.
 #[derive(Debug)]
 pub(crate) struct HeadFile {
-    path: PathBuf,
-    file: File,
+    dir: DataDir,
+    file: Box<dyn DiskFile>,
     generation: u64,
-    synced_at: Instant,
+    /// In the time of the disk.
+    synced_at: Duration,
 }
 
 impl HeadFile {
     /// Creates the file for an empty log; the caller syncs the directory.
-    pub(crate) fn create(dir: &Path) -> Result<Self, StoreError> {
-        let path = dir.join(HEAD);
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(&path)
-            .map_err(StoreError::io(&path))?;
+    pub(crate) fn create(dir: &DataDir) -> Result<Self, StoreError> {
         let mut head = Self {
-            path,
-            file,
+            dir: dir.clone(),
+            file: dir.open(HEAD, Access::Replace)?,
             generation: 0,
-            synced_at: Instant::now(),
+            synced_at: dir.disk().elapsed(),
         };
         head.renew(LogHead::EMPTY)?;
         Ok(head)
     }
 
     /// Opens the file and reads where the log must at least reach to.
-    pub(crate) fn load(dir: &Path, last_exit: LastExit) -> Result<(Self, LogHead), StoreError> {
+    pub(crate) fn load(dir: &DataDir, last_exit: LastExit) -> Result<(Self, LogHead), StoreError> {
         let path = dir.join(HEAD);
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open(&path)
-            .map_err(StoreError::io(&path))?;
-        let length = file.metadata().map_err(StoreError::io(&path))?.len();
+        let file = dir.open(HEAD, Access::Write)?;
+        let length = file.len().map_err(StoreError::io(&path))?;
         if length != 2 * SLOT_BYTES as u64 {
             return Err(StoreError::damaged(
                 HEAD,
@@ -87,10 +75,10 @@ impl HeadFile {
         let generation = newest.generation;
         Ok((
             Self {
-                path,
+                dir: dir.clone(),
                 file,
                 generation,
-                synced_at: Instant::now(),
+                synced_at: dir.disk().elapsed(),
             },
             newest.head,
         ))
@@ -106,9 +94,10 @@ impl HeadFile {
         };
         self.file
             .write_all_at(&encode(Slot { generation, head }), at)
-            .map_err(StoreError::io(&self.path))?;
+            .map_err(StoreError::io(&self.dir.join(HEAD)))?;
         self.generation = generation;
-        if self.synced_at.elapsed() >= SYNC_EVERY {
+        let unsynced_for = self.dir.disk().elapsed().saturating_sub(self.synced_at);
+        if unsynced_for >= SYNC_EVERY {
             self.sync()
         } else {
             Ok(())
@@ -124,8 +113,10 @@ impl HeadFile {
 
     /// Makes what was stored survive a power cut.
     pub(crate) fn sync(&mut self) -> Result<(), StoreError> {
-        self.file.sync_data().map_err(StoreError::io(&self.path))?;
-        self.synced_at = Instant::now();
+        self.file
+            .sync()
+            .map_err(StoreError::io(&self.dir.join(HEAD)))?;
+        self.synced_at = self.dir.disk().elapsed();
         Ok(())
     }
 }

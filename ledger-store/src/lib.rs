@@ -13,7 +13,6 @@ pub mod codec;
 pub mod copy;
 mod data_dir;
 pub mod deciding;
-mod direct;
 pub mod disk;
 pub mod disk_log;
 mod epoch;
@@ -33,6 +32,7 @@ pub mod writer;
 mod zero_tail;
 
 pub use block::{Block, BlockBuilder, ChainHash};
+pub use data_dir::DataDir;
 pub use disk_log::{DiskLog, LogOptions, Opening};
 pub use epoch::{StoreKind, UnknownStore};
 pub use error::StoreError;

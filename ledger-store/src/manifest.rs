@@ -29,12 +29,11 @@
 //! Version 1 knew one epoch only, sled in `log` itself, and had neither `store` nor `epoch` lines.
 
 use std::fmt::Write as _;
-use std::fs::{self, File};
-use std::io::{ErrorKind, Read, Write as _};
 use std::path::Path;
 
 use crate::block::ChainHash;
-use crate::data_dir;
+use crate::data_dir::DataDir;
+use crate::disk::{Access, DiskFile};
 use crate::epoch::{LOG, StoreKind};
 use crate::error::StoreError;
 use crate::event_log::LogHead;
@@ -113,13 +112,15 @@ pub(crate) struct FileSum {
 
 impl Manifest {
     /// Reads the manifest, or nothing when there is none.
-    pub(crate) fn load(dir: &Path) -> Result<Option<Self>, StoreError> {
-        let path = dir.join(MANIFEST);
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(StoreError::io(&path)(error)),
+    pub(crate) fn load(dir: &DataDir) -> Result<Option<Self>, StoreError> {
+        let Some(file) = dir.open_present(MANIFEST, Access::Read)? else {
+            return Ok(None);
         };
+        let mut bytes = Vec::new();
+        for_each_chunk(&dir.join(MANIFEST), &*file, |chunk| {
+            bytes.extend_from_slice(chunk);
+            true
+        })?;
         let damaged = || StoreError::damaged(MANIFEST, "is damaged");
         let text = String::from_utf8(bytes).map_err(|_| damaged())?;
         let version = version_of(&text).ok_or_else(damaged)?;
@@ -139,14 +140,17 @@ impl Manifest {
     }
 
     /// Puts the manifest in place of the one before, durably and in one step.
-    pub(crate) fn store(&self, dir: &Path) -> Result<(), StoreError> {
+    pub(crate) fn store(&self, dir: &DataDir) -> Result<(), StoreError> {
         let path = dir.join(MANIFEST_NEW);
-        let mut file = File::create(&path).map_err(StoreError::io(&path))?;
-        file.write_all(self.render(VERSION).as_bytes())
+        let file = dir.open(MANIFEST_NEW, Access::Replace)?;
+        file.write_all_at(self.render(VERSION).as_bytes(), 0)
             .map_err(StoreError::io(&path))?;
-        file.sync_all().map_err(StoreError::io(&path))?;
-        fs::rename(&path, dir.join(MANIFEST)).map_err(StoreError::io(&path))?;
-        data_dir::sync(dir)
+        file.sync().map_err(StoreError::io(&path))?;
+        drop(file);
+        dir.disk()
+            .rename(&path, &dir.join(MANIFEST))
+            .map_err(StoreError::io(&path))?;
+        dir.sync()
     }
 
     /// The recorded file of this name.
@@ -269,16 +273,16 @@ impl EpochEntry {
 
 impl FileSum {
     /// Makes the file durable and takes its checksums.
-    pub(crate) fn take(dir: &Path, name: &str) -> Result<Self, StoreError> {
+    pub(crate) fn take(dir: &DataDir, name: &str) -> Result<Self, StoreError> {
         let path = dir.join(name);
-        let file = File::open(&path).map_err(StoreError::io(&path))?;
-        file.sync_all().map_err(StoreError::io(&path))?;
+        let file = dir.open(name, Access::Read)?;
+        file.sync().map_err(StoreError::io(&path))?;
         let mut sum = Self {
             name: name.to_owned(),
             bytes: 0,
             chunks: Vec::new(),
         };
-        for_each_chunk(&path, file, |chunk| {
+        for_each_chunk(&path, &*file, |chunk| {
             sum.bytes += chunk.len() as u64;
             sum.chunks.push(crc32c::crc32c(chunk));
             true
@@ -289,16 +293,12 @@ impl FileSum {
     /// Checks that the file is what it was when the checksums were taken.
     ///
     /// A damaged file is named with the first range of bytes that differs.
-    pub(crate) fn check(&self, dir: &Path) -> Result<(), StoreError> {
+    pub(crate) fn check(&self, dir: &DataDir) -> Result<(), StoreError> {
         let path = dir.join(&self.name);
-        let file = match File::open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                return Err(StoreError::damaged(&self.name, "is missing"));
-            }
-            Err(error) => return Err(StoreError::io(&path)(error)),
+        let Some(file) = dir.open_present(&self.name, Access::Read)? else {
+            return Err(StoreError::damaged(&self.name, "is missing"));
         };
-        let found = file.metadata().map_err(StoreError::io(&path))?.len();
+        let found = file.len().map_err(StoreError::io(&path))?;
         if found != self.bytes {
             let what = format!(
                 "differs from the state it was closed in, bytes {}..{}",
@@ -310,7 +310,7 @@ impl FileSum {
         let mut sums = self.chunks.iter();
         let mut at = 0;
         let mut changed = None;
-        for_each_chunk(&path, file, |chunk| {
+        for_each_chunk(&path, &*file, |chunk| {
             let range = at..at + chunk.len() as u64;
             at = range.end;
             if sums.next() != Some(&crc32c::crc32c(chunk)) {
@@ -334,25 +334,30 @@ impl FileSum {
 /// Hands out the file a MiB at a time, the last piece shorter, until the visitor has had enough.
 fn for_each_chunk(
     path: &Path,
-    mut file: File,
+    file: &dyn DiskFile,
     mut visit: impl FnMut(&[u8]) -> bool,
 ) -> Result<(), StoreError> {
-    let mut chunk = Vec::with_capacity(CHUNK_BYTES);
-    loop {
-        chunk.clear();
-        let limit = CHUNK_BYTES as u64;
-        let read = (&mut file)
-            .take(limit)
-            .read_to_end(&mut chunk)
+    let length = file.len().map_err(StoreError::io(path))?;
+    let mut chunk = Vec::new();
+    let mut at = 0;
+    while at < length {
+        let part = (length - at).min(CHUNK_BYTES as u64);
+        chunk.resize(usize::try_from(part).unwrap_or(CHUNK_BYTES), 0);
+        file.read_exact_at(&mut chunk, at)
             .map_err(StoreError::io(path))?;
-        if read == 0 || !visit(&chunk) {
+        if !visit(&chunk) {
             return Ok(());
         }
+        at += part;
     }
+    Ok(())
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the tests damage files")]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     /// The format on disk. Never change what is pinned here; a new version is pinned beside it.
@@ -424,14 +429,17 @@ mod tests {
         .assert_eq(&text);
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join(MANIFEST), text).unwrap();
-        assert_eq!(Manifest::load(dir.path()).unwrap(), Some(manifest));
+        assert_eq!(
+            Manifest::load(&DataDir::from(dir.path())).unwrap(),
+            Some(manifest)
+        );
     }
 
     fn load(text: &str) -> Result<Option<Manifest>, StoreError> {
         let dir = tempfile::tempdir().unwrap();
         let sum = crc32c::crc32c(text.as_bytes());
         fs::write(dir.path().join(MANIFEST), format!("{text}end {sum:08x}\n")).unwrap();
-        Manifest::load(dir.path())
+        Manifest::load(&DataDir::from(dir.path()))
     }
 
     #[test]
@@ -469,16 +477,16 @@ mod tests {
     fn every_flipped_bit_and_every_cut_is_detected() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("some"), vec![3; CHUNK_BYTES + 5]).unwrap();
-        let files = vec![FileSum::take(dir.path(), "some").unwrap()];
+        let files = vec![FileSum::take(&DataDir::from(dir.path()), "some").unwrap()];
         let manifest = Manifest {
             state: State::Closed,
             store: StoreKind::Redb,
             epochs: epochs(),
             files,
         };
-        manifest.store(dir.path()).unwrap();
+        manifest.store(&DataDir::from(dir.path())).unwrap();
         assert_eq!(
-            Manifest::load(dir.path()).unwrap().as_ref(),
+            Manifest::load(&DataDir::from(dir.path())).unwrap().as_ref(),
             Some(&manifest)
         );
         let path = dir.path().join(MANIFEST);
@@ -487,11 +495,17 @@ mod tests {
             let mut bytes = whole.clone();
             bytes[bit / 8] ^= 1 << (bit % 8);
             fs::write(&path, bytes).unwrap();
-            assert!(Manifest::load(dir.path()).is_err(), "bit {bit}");
+            assert!(
+                Manifest::load(&DataDir::from(dir.path())).is_err(),
+                "bit {bit}"
+            );
         }
         for length in 0..whole.len() {
             fs::write(&path, &whole[..length]).unwrap();
-            assert!(Manifest::load(dir.path()).is_err(), "length {length}");
+            assert!(
+                Manifest::load(&DataDir::from(dir.path())).is_err(),
+                "length {length}"
+            );
         }
     }
 
@@ -501,11 +515,13 @@ mod tests {
         let path = dir.path().join("some");
         let whole = vec![3; 2 * CHUNK_BYTES + 5];
         fs::write(&path, &whole).unwrap();
-        let sum = FileSum::take(dir.path(), "some").unwrap();
-        sum.check(dir.path()).unwrap();
+        let sum = FileSum::take(&DataDir::from(dir.path()), "some").unwrap();
+        sum.check(&DataDir::from(dir.path())).unwrap();
         let outcome = |bytes: &[u8]| {
             fs::write(&path, bytes).unwrap();
-            sum.check(dir.path()).unwrap_err().to_string()
+            sum.check(&DataDir::from(dir.path()))
+                .unwrap_err()
+                .to_string()
         };
         let mut changed = whole.clone();
         changed[CHUNK_BYTES + 1] = 4;
@@ -516,7 +532,9 @@ mod tests {
         assert_eq!(outcome(&longer), format!("{differs} 2097157..2097158"));
         fs::remove_file(&path).unwrap();
         assert_eq!(
-            sum.check(dir.path()).unwrap_err().to_string(),
+            sum.check(&DataDir::from(dir.path()))
+                .unwrap_err()
+                .to_string(),
             "some is missing"
         );
     }

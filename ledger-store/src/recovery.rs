@@ -1,6 +1,5 @@
 //! Opening: restores what the checkpoint has, and reads the rest of the log.
 
-use std::path::Path;
 use std::thread;
 
 use ledger_core::event::Record;
@@ -11,12 +10,13 @@ use ledger_core::time::Timestamp;
 use crate::block::Block;
 use crate::checkpoint::{self, Checkpointer, Restored};
 use crate::codec;
+use crate::data_dir::DataDir;
 use crate::disk_log::{DiskLog, LogOptions};
 use crate::error::StoreError;
 use crate::event_log::{EventLog, LogHead};
 use crate::guard;
 use crate::reader::Reader;
-use crate::writer::Writer;
+use crate::writer::{Stepper, Writer};
 
 /// A log with the two folds of it.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ pub struct Recovered {
 /// # Errors
 /// Whatever the log's own checks find, or a record that is intact and yet not one that could follow
 /// the ones before it.
-pub fn recover(dir: &Path) -> Result<Recovered, StoreError> {
+pub fn recover(dir: impl Into<DataDir>) -> Result<Recovered, StoreError> {
     recover_with(dir, LogOptions::default())
 }
 
@@ -46,17 +46,23 @@ pub fn recover(dir: &Path) -> Result<Recovered, StoreError> {
 ///
 /// # Errors
 /// As [`recover`].
-pub fn recover_with(dir: &Path, options: LogOptions) -> Result<Recovered, StoreError> {
-    let (opening, parts) = thread::scope(|scope| {
-        let loading = scope.spawn(|| checkpoint::load(dir));
-        let opening = DiskLog::begin(dir, options);
-        (opening, loading.join().unwrap_or(None))
-    });
+pub fn recover_with(dir: impl Into<DataDir>, options: LogOptions) -> Result<Recovered, StoreError> {
+    let dir = &dir.into();
+    let (opening, parts) = if options.background {
+        thread::scope(|scope| {
+            let loading = scope.spawn(|| checkpoint::load(dir));
+            let opening = DiskLog::begin(dir, options);
+            (opening, loading.join().unwrap_or(None))
+        })
+    } else {
+        (DiskLog::begin(dir, options), checkpoint::load(dir))
+    };
     let mut opening = opening?;
+    let chunk_records = options.checkpoint_records;
     let mut folds = match parts {
         // The log alone says whether the checkpoint is one of it.
-        Some(parts) if opening.reaches(parts.head)? => parts.accept(dir),
-        Some(_) | None => Restored::nothing(dir),
+        Some(parts) if opening.reaches(parts.head)? => parts.accept(dir, chunk_records),
+        Some(_) | None => Restored::nothing(dir, chunk_records),
     };
     let covered = folds.head;
     let log = opening.finish(covered, &mut |block: &Block| folds.follow(block))?;
@@ -91,6 +97,22 @@ impl Recovered {
         let shown = reader.clone();
         let writer = Writer::start_with(Box::new(log), state, shown, Some(checkpointer), now);
         (writer, reader)
+    }
+
+    /// Gives the writer of the log without its threads, with what readers see.
+    #[must_use]
+    pub fn into_steps(self) -> (Stepper, Reader) {
+        let Self {
+            log,
+            state,
+            books,
+            checkpointer,
+            ..
+        } = self;
+        let reader = Reader::new(books, log.reader());
+        let shown = reader.clone();
+        let stepper = Stepper::new(Box::new(log), state, shown, Some(checkpointer));
+        (stepper, reader)
     }
 }
 

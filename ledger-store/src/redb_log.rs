@@ -5,17 +5,18 @@
 //! it opens and goes back to the commit before when the last one is not whole; that the one before is
 //! not short of acknowledged records is checked outside, against `HEAD` and `MANIFEST`.
 
-use std::fs::File;
+mod file;
+
 use std::io::{self, ErrorKind};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::Duration;
 
-use redb::{Database, ReadableDatabase, TableDefinition};
+use redb::{Database, ReadableDatabase, StorageBackend as _, TableDefinition};
 
+use self::file::RedbFile;
 use crate::block::Block;
-use crate::data_dir;
+use crate::data_dir::DataDir;
+use crate::disk::Access;
 use crate::epoch::Epoch;
 use crate::error::StoreError;
 use crate::guard::{self, Engine};
@@ -26,68 +27,59 @@ const BLOCKS: TableDefinition<u64, &[u8]> = TableDefinition::new("blocks");
 /// Nearly everything is written once and read rarely.
 const CACHE_BYTES: usize = 64 << 20;
 
-/// How often, and how far apart, a lock on the file is tried. The lock of the data directory is already
-/// held, so the other holder is a child being forked at this moment, or a log of this process that
-/// redb left unusable.
-const LOCK_ATTEMPTS: u32 = 50;
-const LOCK_PAUSE: Duration = Duration::from_millis(10);
-
 /// An open epoch.
 pub(crate) struct RedbEpoch {
     path: PathBuf,
     /// The file, below the data directory.
     name: String,
-    engine: Engine<Database>,
+    engine: Engine<Open>,
+}
+
+/// A database, and the file that it has.
+struct Open {
+    database: Database,
+    file: RedbFile,
 }
 
 impl RedbEpoch {
     /// Creates the epoch in a file of its own.
-    pub(crate) fn create(dir: &Path, name: &str) -> Result<Self, StoreError> {
+    pub(crate) fn create(dir: &DataDir, name: &str) -> Result<Self, StoreError> {
         let path = dir.join(name);
-        let log = path.parent().unwrap_or(dir);
-        std::fs::create_dir_all(log).map_err(StoreError::io(log))?;
-        let epoch = Self::start(dir, name, |builder| builder.create(&path))?;
+        let log = path.parent().unwrap_or(dir.path());
+        let disk = dir.disk();
+        disk.create_dir_all(log).map_err(StoreError::io(log))?;
+        let file = RedbFile::open(dir, name, Access::Replace)?;
+        let epoch = Self::start(dir, name, file.clone())?;
         // The table is there from the beginning, so that reading never has to ask.
         epoch.put(&[])?;
-        sync_file(&path)?;
-        data_dir::sync(log)?;
-        data_dir::sync(dir)?;
+        file.sync_all().map_err(StoreError::io(&path))?;
+        disk.sync_dir(log).map_err(StoreError::io(log))?;
+        dir.sync()?;
         Ok(epoch)
     }
 
     /// Opens the epoch, left in order or by a crash.
-    pub(crate) fn open(dir: &Path, name: &str) -> Result<Self, StoreError> {
+    pub(crate) fn open(dir: &DataDir, name: &str) -> Result<Self, StoreError> {
         check_present(dir, name)?;
-        let path = dir.join(name);
-        Self::start(dir, name, |builder| builder.open(&path))
+        let file = RedbFile::open(dir, name, Access::Write)?;
+        // redb would begin anew in it.
+        if file.len().map_err(StoreError::io(&dir.join(name)))? == 0 {
+            return Err(StoreError::damaged(name, "is empty"));
+        }
+        Self::start(dir, name, file)
     }
 
-    fn start(
-        dir: &Path,
-        name: &str,
-        start: impl Fn(&redb::Builder) -> Result<Database, redb::DatabaseError>,
-    ) -> Result<Self, StoreError> {
+    fn start(dir: &DataDir, name: &str, file: RedbFile) -> Result<Self, StoreError> {
         let path = dir.join(name);
-        let mut builder = Database::builder();
-        builder.set_cache_size(CACHE_BYTES);
-        let mut started = start(&builder);
-        for _ in 1..LOCK_ATTEMPTS {
-            if !matches!(started, Err(redb::DatabaseError::DatabaseAlreadyOpen)) {
-                break;
-            }
-            thread::sleep(LOCK_PAUSE);
-            started = start(&builder);
-        }
-        if matches!(started, Err(redb::DatabaseError::DatabaseAlreadyOpen)) {
-            return Err(StoreError::Locked {
-                dir: dir.to_owned(),
-            });
-        }
-        let database = started.map_err(|error| from_redb(&path, name, error))?;
+        let database = Database::builder()
+            .set_cache_size(CACHE_BYTES)
+            .create_with_backend(file.clone())
+            .map_err(|error| from_redb(&path, name, error))?;
+        let open = Open { database, file };
         Ok(Self {
             path,
             name: name.to_owned(),
-            engine: Engine::new(name.to_owned(), database),
+            engine: Engine::new(name.to_owned(), open),
         })
     }
 
@@ -99,8 +91,8 @@ impl RedbEpoch {
         &self,
         read: impl FnOnce(&redb::ReadOnlyTable<u64, &'static [u8]>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        self.engine.with(|database| {
-            let transaction = database.begin_read().map_err(|e| self.failed(e))?;
+        self.engine.with(|open| {
+            let transaction = open.database.begin_read().map_err(|e| self.failed(e))?;
             let table = transaction.open_table(BLOCKS).map_err(|e| self.failed(e))?;
             read(&table)
         })
@@ -109,9 +101,9 @@ impl RedbEpoch {
 
 impl Epoch for RedbEpoch {
     fn put(&self, blocks: &[Block]) -> Result<(), StoreError> {
-        self.engine.with(|database| {
+        self.engine.with(|open| {
             // Durability is immediate unless said otherwise: the commit syncs.
-            let transaction = database.begin_write().map_err(|e| self.failed(e))?;
+            let transaction = open.database.begin_write().map_err(|e| self.failed(e))?;
             {
                 let mut table = transaction.open_table(BLOCKS).map_err(|e| self.failed(e))?;
                 for block in blocks {
@@ -155,7 +147,7 @@ impl Epoch for RedbEpoch {
     }
 
     fn end(&self) -> Result<(), StoreError> {
-        let Some(database) = self.engine.take()? else {
+        let Some(Open { database, file }) = self.engine.take()? else {
             return Ok(());
         };
         // Dropping writes down that all is well, so that the next opening need not walk the file.
@@ -163,7 +155,7 @@ impl Epoch for RedbEpoch {
             drop(database);
             Ok(())
         })?;
-        sync_file(&self.path)
+        file.sync_all().map_err(StoreError::io(&self.path))
     }
 }
 
@@ -175,18 +167,12 @@ impl Drop for RedbEpoch {
 }
 
 /// Checks that the file is there.
-pub(crate) fn check_present(dir: &Path, name: &str) -> Result<(), StoreError> {
-    if dir.join(name).exists() {
+pub(crate) fn check_present(dir: &DataDir, name: &str) -> Result<(), StoreError> {
+    if dir.has(name)? {
         Ok(())
     } else {
         Err(StoreError::damaged(name, "is missing"))
     }
-}
-
-fn sync_file(path: &Path) -> Result<(), StoreError> {
-    File::open(path)
-        .and_then(|file| file.sync_all())
-        .map_err(StoreError::io(path))
 }
 
 /// redb's own errors: the disk's fault is passed on, all else means that the file is not sound.

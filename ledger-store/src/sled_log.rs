@@ -22,6 +22,11 @@
 //! `blobs/`, which must stay empty. While the epoch is open, `db` may end with zeros that make room for
 //! what comes; they are cut off when it is let go, and before it is opened after a crash.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "sled opens its files by itself, so there is one disk they can be on"
+)]
+
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::ops::ControlFlow;
@@ -31,7 +36,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::block::Block;
-use crate::data_dir::{self, names_in};
+use crate::data_dir::{self, DataDir};
+use crate::disk::OsDisk;
 use crate::epoch::Epoch;
 use crate::error::StoreError;
 use crate::guard::{self, Engine};
@@ -77,9 +83,9 @@ impl SledEpoch {
         File::open(&conf)
             .and_then(|conf| conf.sync_all())
             .map_err(StoreError::io(&conf))?;
-        data_dir::sync(&path)?;
-        data_dir::sync_above(&path)?;
-        data_dir::sync(dir)?;
+        DataDir::from(&path).sync()?;
+        data_dir::sync_above(&OsDisk, &path)?;
+        DataDir::from(dir).sync()?;
         Ok(epoch)
     }
 
@@ -304,7 +310,7 @@ fn discard_unfinished_snapshots(dir: &Path, name: &str) -> Result<(), StoreError
 /// Values in blob files would not be durable, see the top of this file.
 fn refuse_blobs(dir: &Path, name: &str) -> Result<(), StoreError> {
     let blobs = format!("{name}/blobs");
-    match names_in(&dir.join(&blobs))?.first() {
+    match DataDir::from(&dir.join(&blobs)).names()?.first() {
         None => Ok(()),
         Some(blob) => Err(StoreError::damaged(
             format!("{blobs}/{blob}"),
@@ -315,7 +321,7 @@ fn refuse_blobs(dir: &Path, name: &str) -> Result<(), StoreError> {
 
 /// sled's snapshots of its page table, as paths below the data directory.
 fn snapshots(dir: &Path, name: &str) -> Result<Vec<String>, StoreError> {
-    let mut names = names_in(&dir.join(name))?;
+    let mut names = DataDir::from(&dir.join(name)).names()?;
     names.retain(|file| is_snapshot(file));
     Ok(names.iter().map(|file| format!("{name}/{file}")).collect())
 }

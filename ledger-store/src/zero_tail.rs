@@ -5,12 +5,18 @@
 //! appends. The zeros must go before sled opens the file again: it would take them for free segments
 //! and rewrite each of them.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "sled opens its files by itself, so there is one disk they can be on"
+)]
+
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::direct::DirectFile;
+use crate::disk::DiskFile;
+use crate::disk::direct::DirectFile;
 use crate::error::StoreError;
 
 /// How much of a unit must not be zeros; sled's header of a segment has 20 bytes.
@@ -25,8 +31,8 @@ const SYNC_BYTES: u64 = 8 << 20;
 /// Nothing else may write to the file meanwhile, or the zeros could replace what it wrote. There must
 /// be no hole before them either, so they begin exactly where the file ends.
 pub(crate) fn extend(path: &Path, length: u64, stop: &AtomicBool) -> Result<(), StoreError> {
-    let mut file = DirectFile::open(path).map_err(StoreError::io(path))?;
-    let mut at = file.file().metadata().map_err(StoreError::io(path))?.len();
+    let file = DirectFile::open(path).map_err(StoreError::io(path))?;
+    let mut at = file.len().map_err(StoreError::io(path))?;
     let zeros = vec![0; CHUNK_BYTES];
     let mut unsynced = 0;
     while at < length && !stop.load(Ordering::Relaxed) {
@@ -41,11 +47,11 @@ pub(crate) fn extend(path: &Path, length: u64, stop: &AtomicBool) -> Result<(), 
         at += part as u64;
         unsynced += part as u64;
         if unsynced >= SYNC_BYTES {
-            file.file().sync_data().map_err(StoreError::io(path))?;
+            file.sync().map_err(StoreError::io(path))?;
             unsynced = 0;
         }
     }
-    file.file().sync_all().map_err(StoreError::io(path))
+    file.sync().map_err(StoreError::io(path))
 }
 
 /// Cuts units of zeros off the end of the file, durably.

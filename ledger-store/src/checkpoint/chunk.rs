@@ -32,7 +32,7 @@ use ledger_core::time::{BusinessDate, Timestamp};
 use super::column;
 use crate::block::ChainHash;
 use crate::codec;
-use crate::direct::ALIGNMENT;
+use crate::disk::ALIGNMENT;
 use crate::event_log::LogHead;
 
 const MAGIC: [u8; 4] = *b"LGCP";

@@ -1,9 +1,6 @@
 //! Restoring the folds from the checkpoint.
 
-use std::fs::File;
-use std::io::{BufReader, Read};
-use std::num::NonZero;
-use std::path::Path;
+use std::io::{self, BufReader, Read};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
@@ -14,11 +11,11 @@ use ledger_core::portfolio::Portfolio;
 use ledger_core::projection::books::Books;
 use ledger_core::projection::restoration::{PlainSums, RestoredHistories};
 use ledger_core::state::LedgerState;
-use rustix::fs::{Advice, fadvise};
 
 use super::chunk::{HEADER_BYTES, Header, Link, Sealed};
 use super::{CHECKPOINT, Checkpointer};
-use crate::direct::ALIGNMENT;
+use crate::data_dir::DataDir;
+use crate::disk::{ALIGNMENT, Access, DiskFile};
 use crate::event_log::LogHead;
 use crate::guard;
 
@@ -33,22 +30,20 @@ pub(crate) struct Restored {
 
 impl Restored {
     /// The folds of nothing, and the beginning of a checkpoint.
-    pub(crate) fn nothing(dir: &Path) -> Self {
+    pub(crate) fn nothing(dir: &DataDir, chunk_records: u64) -> Self {
         Self {
             state: LedgerState::default(),
             books: Books::default(),
             head: LogHead::EMPTY,
-            checkpointer: Checkpointer::begin(dir),
+            checkpointer: Checkpointer::begin(dir, chunk_records),
         }
     }
 }
 
 /// Restores what the checkpoint of a data directory has; nothing when it has nothing sound.
-pub(crate) fn load(dir: &Path) -> Option<Parts> {
+pub(crate) fn load(dir: &DataDir) -> Option<Parts> {
     // A chunk can be sound and yet not make sense, when a defect of this program wrote it.
-    guard::catch(|| restore(&dir.join(CHECKPOINT)))
-        .ok()
-        .flatten()
+    guard::catch(|| restore(dir)).ok().flatten()
 }
 
 /// What a checkpoint says, not yet compared with the log.
@@ -62,23 +57,23 @@ pub(crate) struct Parts {
 
 impl Parts {
     /// Takes it for true, and lets the checkpoint go on from here.
-    pub(crate) fn accept(self, dir: &Path) -> Restored {
+    pub(crate) fn accept(self, dir: &DataDir, chunk_records: u64) -> Restored {
         Restored {
             state: self.state,
             books: self.books,
             head: self.head,
-            checkpointer: Checkpointer::go_on(dir, self.bytes, self.link),
+            checkpointer: Checkpointer::go_on(dir, chunk_records, self.bytes, self.link),
         }
     }
 }
 
 /// The portfolio, the histories and the keys share nothing, so they are restored side by side: the
 /// portfolio while the chunks are read, the others once it is known how many there are.
-fn restore(path: &Path) -> Option<Parts> {
+fn restore(dir: &DataDir) -> Option<Parts> {
     let (sender, chunks) = mpsc::channel::<Arc<Sealed>>();
     thread::scope(|scope| {
         let portfolio = scope.spawn(|| guard::catch(|| restore_portfolio(chunks)));
-        let chunks = read(path, &sender);
+        let chunks = read(dir, &sender);
         drop(sender);
         let last = chunks.last()?;
         let shared = chunks.clone();
@@ -123,15 +118,20 @@ fn restore_histories(chunks: &[Arc<Sealed>]) -> RestoredHistories {
 }
 
 /// Reads chunks up to the end or to the first that is not sound, and hands each on.
-fn read(path: &Path, to: &Sender<Arc<Sealed>>) -> Vec<Arc<Sealed>> {
+fn read(dir: &DataDir, to: &Sender<Arc<Sealed>>) -> Vec<Arc<Sealed>> {
     let mut chunks = Vec::new();
-    let Ok(file) = File::open(path) else {
+    let Ok(file) = dir.open(CHECKPOINT, Access::Read) else {
         return chunks;
     };
-    let mut left = file.metadata().map_or(0, |metadata| metadata.len());
+    let mut left = file.len().unwrap_or(0);
     // It was written past the cache, so it comes from the disk; only asking for all at once is fast.
-    let _ = fadvise(&file, 0, NonZero::new(left), Advice::WillNeed);
-    let mut file = BufReader::with_capacity(READ_BYTES, file);
+    file.will_be_read();
+    let rest = Rest {
+        file,
+        at: 0,
+        end: left,
+    };
+    let mut file = BufReader::with_capacity(READ_BYTES, rest);
     let (mut link, mut last_seq) = (Link::default(), 0);
     while let Some(chunk) = next(&mut file, &mut left, link, last_seq).map(Arc::new) {
         (link, last_seq) = (chunk.link, chunk.head.last_seq);
@@ -141,6 +141,23 @@ fn read(path: &Path, to: &Sender<Arc<Sealed>>) -> Vec<Arc<Sealed>> {
         }
     }
     chunks
+}
+
+/// What was not read yet of a file.
+struct Rest {
+    file: Box<dyn DiskFile>,
+    at: u64,
+    end: u64,
+}
+
+impl Read for Rest {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.end - self.at).unwrap_or(usize::MAX);
+        let part = buffer.len().min(left);
+        self.file.read_exact_at(&mut buffer[..part], self.at)?;
+        self.at += u64::try_from(part).unwrap_or(u64::MAX);
+        Ok(part)
+    }
 }
 
 /// Headers are read with what follows them.

@@ -1,7 +1,6 @@
 //! The epochs of a log: which record is in which, and which of them are open.
 
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
@@ -9,6 +8,7 @@ use std::thread::{self, JoinHandle};
 use parking_lot::{Mutex, RwLock};
 
 use crate::block::Block;
+use crate::data_dir::DataDir;
 use crate::epoch::{Epoch, EpochFiles, StoreKind};
 use crate::error::StoreError;
 use crate::event_log::LogHead;
@@ -21,7 +21,7 @@ const EPOCHS_OPEN_MAX: usize = 16;
 
 /// Every epoch in order, opened when it is first read. The last one stays open.
 pub(super) struct Epochs {
-    dir: PathBuf,
+    dir: DataDir,
     store: StoreKind,
     slots: RwLock<Vec<Arc<Slot>>>,
     /// Those of the full epochs that are open, or just being closed.
@@ -29,6 +29,8 @@ pub(super) struct Epochs {
     /// Counts the uses, to find the epoch that was not used for longest.
     uses: AtomicU64,
     closings: Mutex<Vec<JoinHandle<()>>>,
+    /// Whether they are closed in the background.
+    background: bool,
     has_ended: AtomicBool,
 }
 
@@ -44,7 +46,12 @@ pub(super) struct Slot {
 }
 
 impl Epochs {
-    pub(super) fn new(dir: &Path, store: StoreKind, entries: &[EpochEntry]) -> Self {
+    pub(super) fn new(
+        dir: &DataDir,
+        store: StoreKind,
+        entries: &[EpochEntry],
+        background: bool,
+    ) -> Self {
         let slots = entries
             .iter()
             .map(|entry| {
@@ -53,12 +60,13 @@ impl Epochs {
             })
             .collect();
         Self {
-            dir: dir.to_owned(),
+            dir: dir.clone(),
             store,
             slots: RwLock::new(slots),
             open: Mutex::default(),
             uses: AtomicU64::new(0),
             closings: Mutex::default(),
+            background,
             has_ended: AtomicBool::new(false),
         }
     }
@@ -169,7 +177,7 @@ impl Epochs {
         Ok(epoch)
     }
 
-    /// Closes the full epochs that were not used for longest, in the background.
+    /// Closes the full epochs that were not used for longest, in the background where there is one.
     fn close_surplus(&self) {
         let mut open = self.open.lock();
         let mut closings = self.closings.lock();
@@ -179,6 +187,10 @@ impl Epochs {
             let used = |slot: &Arc<Slot>| slot.used.load(Ordering::Relaxed);
             let oldest = (0..open.len()).min_by_key(|&at| used(&open[at]));
             let slot = open.swap_remove(oldest.expect("there are too many, so there is one"));
+            if !self.background {
+                drop(slot.close());
+                continue;
+            }
             let closing = thread::Builder::new()
                 .name("ledger-store-close".to_owned())
                 // Whatever goes wrong, its blocks are durable, and who reads it next is told.

@@ -1,17 +1,15 @@
 //! Opening a log: decide what was left behind, check it, let the store have it, check the records.
 
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use parking_lot::Mutex;
 
 use super::epochs::Epochs;
-use super::scan::{Scan, other_records, scan_in_thread};
+use super::scan::{Scan, other_records, scan_here, scan_in_thread};
 use super::{Appended, DiskLog, LogOptions, Shared};
 use crate::block::Block;
-use crate::data_dir::{self, DirLock};
+use crate::data_dir::{DataDir, DirLock};
 use crate::epoch::{Epoch, EpochFiles, LOG, StoreKind};
 use crate::error::StoreError;
 use crate::event_log::LogHead;
@@ -24,7 +22,7 @@ use crate::sled_log;
 ///
 /// Dropping it leaves the log as a crash would.
 pub struct Opening {
-    dir: PathBuf,
+    dir: DataDir,
     options: LogOptions,
     store: StoreKind,
     epochs: Arc<Epochs>,
@@ -36,47 +34,48 @@ pub struct Opening {
     lock: DirLock,
 }
 
-pub(super) fn begin(dir: &Path, options: LogOptions) -> Result<Opening, StoreError> {
-    data_dir::create(dir)?;
-    data_dir::refuse_foreign(dir)?;
-    let lock = DirLock::take(dir)?;
-    match Manifest::load(dir)? {
+pub(super) fn begin(dir: DataDir, options: LogOptions) -> Result<Opening, StoreError> {
+    dir.create()?;
+    dir.refuse_foreign()?;
+    let lock = DirLock::take(&dir)?;
+    match Manifest::load(&dir)? {
         Some(manifest) if manifest.state != State::Creating => {
             open_existing(dir, options, lock, manifest)
         }
         left => {
-            refuse_records(dir)?;
+            refuse_records(&dir)?;
             create(dir, options, lock, left.is_some())
         }
     }
 }
 
 fn create(
-    dir: &Path,
+    dir: DataDir,
     options: LogOptions,
     lock: DirLock,
     was_begun: bool,
 ) -> Result<Opening, StoreError> {
     let store = options.store.unwrap_or_default();
+    refuse_foreign_disk(&dir, store)?;
     let creating = Manifest {
         state: State::Creating,
         store,
         epochs: Vec::new(),
         files: Vec::new(),
     };
-    creating.store(dir)?;
+    creating.store(&dir)?;
     if was_begun {
         // No record is acknowledged before the creation is complete, so what is there can go.
-        EpochFiles::new(dir, store, LOG).remove()?;
+        EpochFiles::new(&dir, store, LOG).remove()?;
     }
-    let epochs = Epochs::new(dir, store, &[]);
+    let epochs = Epochs::new(&dir, store, &[], options.background);
     let files = epochs.next_files();
     let thread_files = files.clone();
     let active = guard::on_thread(&files.place(), move || thread_files.create())?;
-    let constant = sums(dir, files.constant_files())?;
+    let constant = sums(&dir, files.constant_files())?;
     epochs.push(files, Arc::clone(&active), LogHead::EMPTY);
     Ok(Opening {
-        dir: dir.to_owned(),
+        dir,
         options,
         store,
         epochs: Arc::new(epochs),
@@ -88,7 +87,7 @@ fn create(
 }
 
 fn open_existing(
-    dir: &Path,
+    dir: DataDir,
     options: LogOptions,
     lock: DirLock,
     manifest: Manifest,
@@ -96,19 +95,20 @@ fn open_existing(
     let store = manifest.store;
     if let Some(asked) = options.store.filter(|asked| *asked != store) {
         return Err(StoreError::StoreKindMismatch {
-            dir: dir.to_owned(),
+            dir: dir.path().to_owned(),
             found: store,
             asked,
         });
     }
-    check_files(dir, &manifest)?;
+    refuse_foreign_disk(&dir, store)?;
+    check_files(&dir, &manifest)?;
     let last_exit = match manifest.state {
         State::Closed => LastExit::Closed,
         State::Open | State::Creating => LastExit::Crashed,
     };
-    let head_file = HeadFile::load(dir, last_exit)?;
-    let epochs = Epochs::new(dir, store, &manifest.epochs);
-    let constant = constant_sums(dir, store, &manifest)?;
+    let head_file = HeadFile::load(&dir, last_exit)?;
+    let epochs = Epochs::new(&dir, store, &manifest.epochs, options.background);
+    let constant = constant_sums(&dir, store, &manifest)?;
     if manifest.state == State::Closed {
         // From here on the files may change, so they must no longer be held against the closing.
         let open = Manifest {
@@ -116,11 +116,11 @@ fn open_existing(
             files: constant.clone(),
             ..manifest
         };
-        open.store(dir)?;
+        open.store(&dir)?;
     }
     let active = epochs.open(&epochs.active())?;
     Ok(Opening {
-        dir: dir.to_owned(),
+        dir,
         options,
         store,
         epochs: Arc::new(epochs),
@@ -131,8 +131,15 @@ fn open_existing(
     })
 }
 
+fn refuse_foreign_disk(dir: &DataDir, store: StoreKind) -> Result<(), StoreError> {
+    match store {
+        StoreKind::Sled if !dir.disk().is_os() => Err(StoreError::StoreNeedsOs { store }),
+        StoreKind::Sled | StoreKind::Redb => Ok(()),
+    }
+}
+
 /// A creation that was cut short left no record, or the manifest lies.
-fn refuse_records(dir: &Path) -> Result<(), StoreError> {
+fn refuse_records(dir: &DataDir) -> Result<(), StoreError> {
     if let Ok((_, head)) = HeadFile::load(dir, LastExit::Closed)
         && head != LogHead::EMPTY
     {
@@ -145,9 +152,9 @@ fn refuse_records(dir: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn check_files(dir: &Path, manifest: &Manifest) -> Result<(), StoreError> {
+fn check_files(dir: &DataDir, manifest: &Manifest) -> Result<(), StoreError> {
     for name in [HEAD, LOG] {
-        if !dir.join(name).exists() {
+        if !dir.has(name)? {
             return Err(StoreError::damaged(name, "is missing"));
         }
     }
@@ -156,7 +163,7 @@ fn check_files(dir: &Path, manifest: &Manifest) -> Result<(), StoreError> {
     }
     for file in &manifest.files {
         // A snapshot may be deleted, but not changed.
-        if dir.join(&file.name).exists() || !sled_log::is_snapshot(&file.name) {
+        if !sled_log::is_snapshot(&file.name) || dir.has(&file.name)? {
             file.check(dir)?;
         }
     }
@@ -173,13 +180,13 @@ fn check_files(dir: &Path, manifest: &Manifest) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn files_of(dir: &Path, store: StoreKind, entry: &EpochEntry) -> EpochFiles {
+fn files_of(dir: &DataDir, store: StoreKind, entry: &EpochEntry) -> EpochFiles {
     EpochFiles::new(dir, store, &entry.name)
 }
 
 /// The checksums of the files that never change, which are checked even after a crash.
 fn constant_sums(
-    dir: &Path,
+    dir: &DataDir,
     store: StoreKind,
     manifest: &Manifest,
 ) -> Result<Vec<FileSum>, StoreError> {
@@ -195,7 +202,7 @@ fn constant_sums(
     known.collect()
 }
 
-fn sums(dir: &Path, names: Vec<String>) -> Result<Vec<FileSum>, StoreError> {
+fn sums(dir: &DataDir, names: Vec<String>) -> Result<Vec<FileSum>, StoreError> {
     names.iter().map(|name| FileSum::take(dir, name)).collect()
 }
 
@@ -246,7 +253,11 @@ impl Opening {
             expected,
             met,
         };
-        let head = scan_in_thread(&self.place(), scan, visit)?;
+        let head = if self.options.background {
+            scan_in_thread(&self.place(), scan, visit)?
+        } else {
+            scan_here(&self.place(), scan, visit)?
+        };
         self.into_log(head)
     }
 
@@ -295,7 +306,7 @@ impl Opening {
 impl std::fmt::Debug for Opening {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Opening")
-            .field("dir", &self.dir)
+            .field("dir", &self.dir.path())
             .field("store", &self.store)
             .finish_non_exhaustive()
     }
@@ -305,9 +316,13 @@ impl std::fmt::Debug for Opening {
 ///
 /// One that was written to is listed, always. If it is not, the manifest is of another time than the
 /// log, and nobody but its owner may decide which is right.
-fn remove_unlisted(dir: &Path, store: StoreKind, entries: &[EpochEntry]) -> Result<(), StoreError> {
+fn remove_unlisted(
+    dir: &DataDir,
+    store: StoreKind,
+    entries: &[EpochEntry],
+) -> Result<(), StoreError> {
     let next = EpochFiles::numbered(dir, store, entries.len() + 1);
-    if !fs::exists(dir.join(next.name())).map_err(StoreError::io(dir))? {
+    if !dir.has(next.name())? {
         return Ok(());
     }
     let files = next.clone();

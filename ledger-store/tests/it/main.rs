@@ -4,6 +4,10 @@
     clippy::unwrap_used,
     reason = "helpers of tests, which clippy does not take for tests"
 )]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the tests look at files, and damage them, behind the back of the store"
+)]
 
 mod changes;
 mod checkpoint;

@@ -61,6 +61,7 @@ fn open(dir: &Path, store: StoreKind) -> Result<Recovered, StoreError> {
     let options = LogOptions {
         store: Some(store),
         epoch_records_max: EPOCH_RECORDS,
+        ..LogOptions::default()
     };
     recover_with(dir, options)
 }

@@ -17,6 +17,7 @@ pub(crate) fn in_epochs(store: StoreKind) -> LogOptions {
     LogOptions {
         store: Some(store),
         epoch_records_max: EPOCH_RECORDS,
+        ..LogOptions::default()
     }
 }
 

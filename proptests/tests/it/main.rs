@@ -9,6 +9,7 @@ mod books;
 mod log;
 mod reversals;
 mod shares;
+mod sim_disk;
 
 use ledger_core::decide::Answer;
 use proptest::test_runner::{Config, FileFailurePersistence};

@@ -3,15 +3,20 @@
 //! Pages taken for such bytes would cost more than writing them, and whatever waits for a sync of another
 //! file may have to wait for them too.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this is what the disk of the operating system does"
+)]
+
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
+use parking_lot::Mutex;
 use rustix::fs::OFlags;
 
-/// What places and lengths of direct writes are multiples of, on every file system that has them.
-pub(crate) const ALIGNMENT: usize = 4096;
+use super::{ALIGNMENT, DiskFile};
 
 /// A file that is written past the cache where its file system allows that.
 #[derive(Debug)]
@@ -19,7 +24,7 @@ pub(crate) struct DirectFile {
     file: File,
     direct: Option<File>,
     /// Holds what is written, beginning on a boundary.
-    buffer: Vec<u8>,
+    buffer: Mutex<Vec<u8>>,
 }
 
 impl DirectFile {
@@ -31,25 +36,30 @@ impl DirectFile {
         Ok(Self {
             file,
             direct: direct.ok(),
-            buffer: Vec::new(),
+            buffer: Mutex::default(),
         })
     }
+}
 
-    /// The file, for all but writing.
-    pub(crate) fn file(&self) -> &File {
-        &self.file
+impl DiskFile for DirectFile {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
     }
 
-    /// Writes all bytes at a place.
-    pub(crate) fn write_all_at(&mut self, bytes: &[u8], at: u64) -> io::Result<()> {
+    fn read_exact_at(&self, buffer: &mut [u8], at: u64) -> io::Result<()> {
+        self.file.read_exact_at(buffer, at)
+    }
+
+    fn write_all_at(&self, bytes: &[u8], at: u64) -> io::Result<()> {
         let aligned = at.is_multiple_of(ALIGNMENT as u64) && bytes.len().is_multiple_of(ALIGNMENT);
         if let Some(direct) = self.direct.as_ref().filter(|_| aligned) {
-            if self.buffer.len() < bytes.len() + ALIGNMENT {
-                self.buffer.resize(bytes.len() + ALIGNMENT, 0);
+            let mut buffer = self.buffer.lock();
+            if buffer.len() < bytes.len() + ALIGNMENT {
+                buffer.resize(bytes.len() + ALIGNMENT, 0);
             }
-            let address = self.buffer.as_ptr().addr();
+            let address = buffer.as_ptr().addr();
             let start = address.next_multiple_of(ALIGNMENT) - address;
-            let buffer = &mut self.buffer[start..start + bytes.len()];
+            let buffer = &mut buffer[start..start + bytes.len()];
             buffer.copy_from_slice(bytes);
             if direct.write_all_at(buffer, at).is_ok() {
                 return Ok(());
@@ -57,5 +67,17 @@ impl DirectFile {
             // What a direct write that failed has left is written again.
         }
         self.file.write_all_at(bytes, at)
+    }
+
+    fn set_len(&self, bytes: u64) -> io::Result<()> {
+        self.file.set_len(bytes)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
+    fn try_lock(&self) -> io::Result<bool> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 }
