@@ -255,6 +255,13 @@ impl Ledger {
         backup::back_up(&self.reader, own_store, to.as_ref(), options, progress)
     }
 
+    /// How many requests wait to be decided. Where it nears its bound, `QUEUE_REQUESTS_MAX`, submissions are
+    /// about to be refused as busy.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.writer.waiting()
+    }
+
     /// Recomputes every checksum, the hash chain, every balance and the trial balance from the log.
     ///
     /// # Errors

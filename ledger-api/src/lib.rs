@@ -11,6 +11,8 @@ mod dates;
 pub mod error;
 pub mod export;
 mod fields;
+#[cfg(test)]
+mod fuzz;
 pub mod generate;
 pub mod head_file;
 pub mod import;

@@ -224,6 +224,12 @@ impl Writer {
         *self.retained.lock()
     }
 
+    /// How many requests wait to be decided, [`QUEUE_REQUESTS_MAX`] at most.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.gate.waiting()
+    }
+
     fn check(&self, requests: &[Request]) -> Result<(), SubmitError> {
         if requests.len() > SUBMISSION_REQUESTS_MAX {
             return Err(SubmitError::TooManyRequests);

@@ -49,13 +49,7 @@ impl Engine {
     /// A writer and a reader that start from this one's log, with nothing else left of it.
     #[must_use]
     pub fn restarted(self) -> Self {
-        let log = self.log;
-        let mut books = Books::default();
-        for record in &log {
-            books.apply(record);
-        }
-        let state = LedgerState::replay(log.iter().map(AsRef::as_ref));
-        Self { log, state, books }
+        Self::from_log(self.log)
     }
 
     /// A writer and a reader restored from the gists of the records before `end`, taken in chunks of
@@ -109,9 +103,26 @@ impl Engine {
         Self { log, state, books }
     }
 
+    /// A writer and a reader that start from this log.
+    #[must_use]
+    pub fn from_log(log: Vec<Arc<Record>>) -> Self {
+        let mut books = Books::default();
+        for record in &log {
+            books.apply(record);
+        }
+        let state = LedgerState::replay(log.iter().map(AsRef::as_ref));
+        Self { log, state, books }
+    }
+
     /// Every record so far.
     pub fn log(&self) -> impl Iterator<Item = &Record> {
         self.log.iter().map(AsRef::as_ref)
+    }
+
+    /// Every record so far, by place.
+    #[must_use]
+    pub fn records(&self) -> &[Arc<Record>] {
+        &self.log
     }
 
     /// The writer's state.

@@ -10,6 +10,7 @@
     reason = "a question is about some lines of the list, and passes over all others alike"
 )]
 
+mod agreement;
 mod amounts;
 mod calendar;
 mod form;
@@ -28,6 +29,7 @@ use ledger_core::rejection::Rejection;
 use ledger_core::text::{BonusProgramReference, IssuerId, LoyaltyUnit, ProductReference};
 use ledger_core::time::Timestamp;
 
+pub use agreement::agreement;
 pub use amounts::PointsKey;
 pub use calendar::{day_of, start_of};
 pub use general_ledger::LedgerLine;
@@ -159,6 +161,11 @@ impl Model {
             fact,
         });
         self.recorded(self.lines.len() - 1, false)
+    }
+
+    /// Forgets all but the first lines, as a crash forgets what was not durable.
+    pub fn truncate(&mut self, lines: usize) {
+        self.lines.truncate(lines);
     }
 
     /// The answer that a line holds.

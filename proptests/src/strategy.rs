@@ -15,6 +15,8 @@ use ledger_core::time::{BusinessDate, Timestamp};
 use proptest::collection::{SizeRange, vec};
 use proptest::prelude::*;
 use proptest::sample::Index;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use action::{Change, PostMove, ReverseMove};
 use director::Director;
@@ -63,6 +65,20 @@ pub fn history(moves: impl Into<SizeRange>) -> impl Strategy<Value = Vec<Step>> 
         }
         director.into_steps()
     })
+}
+
+/// The one history of so many moves that belongs to a seed.
+///
+/// # Panics
+/// When no history can be drawn, which no strategy here allows.
+#[must_use]
+pub fn history_of(seed: u64, moves: usize) -> Vec<Step> {
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    let random = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    let mut runner = TestRunner::new_with_rng(Config::default(), random);
+    let tree = history(moves..=moves).new_tree(&mut runner);
+    tree.expect("nothing is filtered").current()
 }
 
 /// The requests of a history, all to be sent at one time.

@@ -1,10 +1,12 @@
 //! Tests of the library, the replay format and the command line, through what users touch.
 
 mod backup;
+mod bank;
 mod bench;
 mod berka;
 mod command_line;
 mod damage;
+mod duplicates;
 mod edge;
 mod effort;
 mod export;
@@ -13,6 +15,7 @@ mod full_disk;
 mod history;
 mod kill;
 mod library;
+mod linear;
 mod proofs;
 mod readme;
 mod replaying;

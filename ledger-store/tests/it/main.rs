@@ -10,6 +10,7 @@
 )]
 
 mod backup;
+mod changes;
 mod checkpoint;
 mod commands;
 mod contract;
@@ -20,8 +21,10 @@ mod damage_cases;
 mod effort;
 mod epochs;
 mod files;
+mod fuzz;
 mod golden;
 mod kept_head;
+mod overload;
 mod power_loss;
 mod quiet;
 mod records;
