@@ -15,6 +15,7 @@ mod contract;
 mod copy;
 mod crash;
 mod damage;
+mod disk;
 mod epochs;
 mod golden;
 mod power_loss;
