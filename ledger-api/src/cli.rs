@@ -1,17 +1,22 @@
 //! Commands of the command line, and what they exit with.
 
 mod bench;
+mod check_proof;
 mod copy;
 mod generate;
+mod head;
+mod prove;
 mod replay;
 mod show;
 mod table;
+mod verify;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use ledger_api::kept_file::KeptFileError;
 use ledger_api::{ApiError, Ledger, LedgerOptions};
 use ledger_store::StoreKind;
 use thiserror::Error;
@@ -42,7 +47,13 @@ enum Command {
     /// Show the trial balance; exits with 1 if it does not hold.
     TrialBalance(DataArgs),
     /// Recompute every checksum, the hash chain, every balance and the trial balance from the log.
-    Verify(DataArgs),
+    Verify(verify::VerifyArgs),
+    /// Show where the log ends and what it adds up to; with --json, as a file to keep elsewhere.
+    Head(DataArgs),
+    /// Write a proof that a record is in the log, or that the log continues a kept head.
+    Prove(prove::ProveArgs),
+    /// Check a proof, without a ledger; exits with 1 if it proves nothing.
+    CheckProof(check_proof::CheckProofArgs),
     /// Copy the log of a ledger, block by block, to a new directory, perhaps in another store.
     Copy(copy::CopyArgs),
     /// Write a made-up card history in the replay format.
@@ -80,6 +91,8 @@ enum CliError {
     File { path: PathBuf, source: io::Error },
     #[error("{}: there is no ledger (no MANIFEST)", .0.display())]
     NoLedger(PathBuf),
+    #[error("{} {error}", path.display())]
+    KeptFile { path: PathBuf, error: KeptFileError },
     #[error("{0}")]
     Usage(String),
     #[error(transparent)]
@@ -148,7 +161,10 @@ fn dispatch(cli: &Cli, out: &mut impl Write) -> Result<Ended, CliError> {
         Command::TrialBalance(args) => {
             with_ledger(args, |ledger| show::trial_balance(ledger, cli.json, out))
         }
-        Command::Verify(args) => with_ledger(args, |ledger| show::verify(ledger, cli.json, out)),
+        Command::Verify(args) => verify::run(args, cli.json, out),
+        Command::Head(args) => with_ledger(args, |ledger| head::run(ledger, cli.json, out)),
+        Command::Prove(args) => prove::run(args, cli.json, out),
+        Command::CheckProof(args) => check_proof::run(args, cli.json, out),
         Command::Copy(args) => copy::run(args, cli.json, out),
         Command::Generate(args) => generate::run(args, out),
         Command::Bench(args) => bench::run(args, cli.json, out),
@@ -193,6 +209,7 @@ fn report(error: &CliError, json: bool) {
         CliError::Bench(error) => error.code(),
         CliError::Stage => "BENCH_FAILED",
         CliError::NoLedger(_) => "LEDGER_NOT_FOUND",
+        CliError::KeptFile { error, .. } => error.code(),
         CliError::Usage(_) => "INVALID_REQUEST",
         CliError::File { .. } | CliError::Replay(_) | CliError::Output(_) => "IO",
     };

@@ -21,6 +21,7 @@ use crate::line;
 pub struct Ledger {
     writer: Writer,
     reader: Reader,
+    store: Option<StoreKind>,
 }
 
 /// Memory that grows with the number of operations, in bytes.
@@ -104,8 +105,13 @@ impl Ledger {
             ..LogOptions::default()
         };
         let recovered = recovery::recover_with(dir.as_ref(), log_options)?;
+        let store = Some(recovered.log.store());
         let (writer, reader) = recovered.start(options.now);
-        Ok(Self { writer, reader })
+        Ok(Self {
+            writer,
+            reader,
+            store,
+        })
     }
 
     /// A ledger that keeps nothing, for tests and for trying things out.
@@ -114,7 +120,11 @@ impl Ledger {
         let log = MemLog::new();
         let reader = Reader::new(Default::default(), log.reader());
         let writer = Writer::start(Box::new(log), Default::default(), reader.clone(), now);
-        Self { writer, reader }
+        Self {
+            writer,
+            reader,
+            store: None,
+        }
     }
 
     /// Carries out one command; returns once its answer is durable. Blocks; not for async code.
@@ -186,6 +196,12 @@ impl Ledger {
     #[must_use]
     pub fn reader(&self) -> &Reader {
         &self.reader
+    }
+
+    /// The store that the log is kept in; none for a ledger that keeps nothing.
+    #[must_use]
+    pub fn store(&self) -> Option<StoreKind> {
+        self.store
     }
 
     /// Memory held for every operation there ever was: to know its keys again, and to answer for any

@@ -103,12 +103,17 @@ pub(crate) fn too_long() -> Rejection {
     Rejection::invalid("", format!("a line has at most {LINE_BYTES_MAX} bytes"))
 }
 
-/// A UUID is taken as it is; any other printable text becomes the version-5 UUID of that text in the
-/// issuer's namespace.
 fn correlation_id(issuer: &IssuerId, line: &Fields<'_>) -> Result<CorrelationId, Rejection> {
-    let Some(text) = line.raw_text("correlationId")? else {
-        return Err(Rejection::CorrelationIdRequired);
-    };
+    let text = line.raw_text("correlationId")?;
+    correlation_of(issuer, text.ok_or(Rejection::CorrelationIdRequired)?)
+}
+
+/// The correlation id that an issuer means by a text. A UUID is taken as it is; any other printable text
+/// becomes the version-5 UUID of that text in the issuer's namespace.
+///
+/// # Errors
+/// When it is too long, unprintable, or holds a card number.
+pub fn correlation_of(issuer: &IssuerId, text: &str) -> Result<CorrelationId, Rejection> {
     if let Ok(uuid) = Uuid::try_parse(text) {
         return Ok(CorrelationId(uuid.into_bytes()));
     }

@@ -8,7 +8,7 @@ use ledger_core::state::{LedgerState, RecordKeys};
 use ledger_core::time::Timestamp;
 
 use crate::block::Block;
-use crate::checkpoint::{self, Checkpointer, Restored};
+use crate::checkpoint::{self, CHECKPOINT, Checkpointer, Restored};
 use crate::codec;
 use crate::data_dir::DataDir;
 use crate::disk_log::{DiskLog, LogOptions};
@@ -16,7 +16,7 @@ use crate::error::StoreError;
 use crate::event_log::{EventLog, LogHead};
 use crate::guard;
 use crate::reader::Reader;
-use crate::writer::Writer;
+use crate::writer::{Stepper, Writer};
 
 /// A log with the two folds of it.
 #[derive(Debug)]
@@ -48,17 +48,25 @@ pub fn recover(dir: impl Into<DataDir>) -> Result<Recovered, StoreError> {
 /// As [`recover`].
 pub fn recover_with(dir: impl Into<DataDir>, options: LogOptions) -> Result<Recovered, StoreError> {
     let dir = &dir.into();
-    let (opening, parts) = thread::scope(|scope| {
-        let loading = scope.spawn(|| checkpoint::load(dir));
-        let opening = DiskLog::begin(dir, options);
-        (opening, loading.join().unwrap_or(None))
-    });
+    let (opening, parts) = if options.background {
+        thread::scope(|scope| {
+            let loading = scope.spawn(|| checkpoint::load(dir));
+            let opening = DiskLog::begin(dir, options);
+            (opening, loading.join().unwrap_or(None))
+        })
+    } else {
+        (DiskLog::begin(dir, options), checkpoint::load(dir))
+    };
     let mut opening = opening?;
     let chunk_records = options.checkpoint_records;
     let mut folds = match parts {
         // The log alone says whether the checkpoint is one of it.
         Some(parts) if opening.reaches(parts.head)? => parts.accept(dir, chunk_records),
-        Some(_) | None => Restored::nothing(dir, chunk_records),
+        Some(parts) => {
+            refuse_lost_records(parts.head, opening.end()?)?;
+            Restored::nothing(dir, chunk_records)
+        }
+        None => Restored::nothing(dir, chunk_records),
     };
     let covered = folds.head;
     let log = opening.finish(covered, &mut |block: &Block| folds.follow(block))?;
@@ -77,6 +85,20 @@ pub fn recover_with(dir: impl Into<DataDir>, options: LogOptions) -> Result<Reco
     })
 }
 
+/// A checkpoint is written of what is durable already, so one that reaches beyond the log says that the
+/// log has lost records. Only the owner may decide to go on without them.
+fn refuse_lost_records(checkpoint: LogHead, log: LogHead) -> Result<(), StoreError> {
+    if checkpoint.last_seq <= log.last_seq {
+        return Ok(());
+    }
+    let what = format!(
+        "was written when the log had {} records, yet the log ends with record {}: restore a copy, or \
+         delete {CHECKPOINT} to go on without what is lost",
+        checkpoint.last_seq, log.last_seq
+    );
+    Err(StoreError::damaged(CHECKPOINT, what))
+}
+
 impl Recovered {
     /// Starts the writer of the log, and gives it with what readers see. `now` is asked for the time once
     /// a batch.
@@ -93,6 +115,22 @@ impl Recovered {
         let shown = reader.clone();
         let writer = Writer::start_with(Box::new(log), state, shown, Some(checkpointer), now);
         (writer, reader)
+    }
+
+    /// Gives the writer of the log without its threads, with what readers see.
+    #[must_use]
+    pub fn into_steps(self) -> (Stepper, Reader) {
+        let Self {
+            log,
+            state,
+            books,
+            checkpointer,
+            ..
+        } = self;
+        let reader = Reader::new(books, log.reader());
+        let shown = reader.clone();
+        let stepper = Stepper::new(Box::new(log), state, shown, Some(checkpointer));
+        (stepper, reader)
     }
 }
 

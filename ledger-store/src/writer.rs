@@ -8,6 +8,9 @@
 //! pass from thread to thread in order, no answer overtakes the records it rests on, not even a refusal
 //! or a replay.
 //!
+//! What each thread does with one batch is a step of its own (`steps.rs`); the threads only loop over them.
+//! A [`Stepper`] takes the same steps without threads, in an order the caller chooses.
+//!
 //! In steady state nothing is allocated and nothing locked for a single request: requests move as
 //! whole submissions, records lie in vectors that are used again, and a batch is decided in goes
 //! small enough for the processor's cache.
@@ -16,6 +19,8 @@
 //! accepted any more until the log is opened again.
 
 mod gate;
+mod stepper;
+mod steps;
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -23,21 +28,21 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use ledger_core::command::Request;
-use ledger_core::decide::{Answer, Batch};
-use ledger_core::event::Record;
-use ledger_core::state::{LedgerState, RecordKeys, RetainedKeys};
+use ledger_core::decide::Answer;
+use ledger_core::state::{LedgerState, RetainedKeys};
 use ledger_core::time::Timestamp;
 use parking_lot::Mutex;
 use thiserror::Error;
 use tokio::sync::oneshot;
 
 use self::gate::Gate;
+use self::steps::{Appender, Decided, Decider, Job, Publisher};
 use crate::checkpoint::Checkpointer;
-use crate::deciding::Deciding;
 use crate::error::StoreError;
-use crate::event_log::{EventLog, LogHead};
-use crate::framing::Framer;
+use crate::event_log::EventLog;
 use crate::reader::Reader;
+
+pub use self::stepper::Stepper;
 
 /// Most requests in one submission.
 pub const SUBMISSION_REQUESTS_MAX: usize = 8_192;
@@ -48,8 +53,6 @@ pub const BATCH_REQUESTS_MAX: usize = 8_192;
 /// Decided batches that wait for the disk, and durable ones that wait to be shown. Two keep the
 /// threads busy; more only add latency.
 const BATCHES_WAITING_MAX: usize = 2;
-/// Records shown to readers at a time: readers wait no longer than this takes.
-const PUBLISH_RECORDS_MAX: usize = 1_024;
 /// How long nothing must have come before the log is given time to settle.
 const IDLE: Duration = Duration::from_secs(1);
 
@@ -107,22 +110,6 @@ pub struct Ticket {
     answers: oneshot::Receiver<Result<Vec<Answer>, SubmitError>>,
 }
 
-struct Job {
-    requests: Vec<Request>,
-    reply: Reply,
-}
-
-type Reply = oneshot::Sender<Result<Vec<Answer>, SubmitError>>;
-
-/// A decided batch on its way to the disk and to readers.
-struct Decided {
-    records: Arc<Vec<Record>>,
-    keys: Vec<RecordKeys>,
-    replies: Vec<(Reply, Vec<Answer>)>,
-    /// Where the log ends with it, once it is framed.
-    head: LogHead,
-}
-
 #[derive(Debug)]
 struct Threads {
     decider: JoinHandle<()>,
@@ -158,29 +145,27 @@ impl Writer {
         let gate = Arc::new(Gate::default());
         let failure = Arc::new(Failure::default());
         let retained = Arc::new(Mutex::new(state.retained_bytes()));
-        let decider = Decider {
-            deciding: Deciding::new(state, log.reader()),
-            reader: reader.clone(),
+        let decider = Decider::new(state, log.as_ref(), reader.clone(), Arc::clone(&failure));
+        let appender = Appender::new(log, Arc::clone(&failure));
+        let publisher = Publisher::new(reader, checkpointer);
+        let deciding = DeciderThread {
+            decider,
             gate: Arc::clone(&gate),
-            failure: Arc::clone(&failure),
             retained: Arc::clone(&retained),
         };
-        let appender = Appender {
-            framer: Framer::continuing(log.head().chain),
-            log,
-            failure: Arc::clone(&failure),
-        };
-        let witnessed = Arc::clone(&failure);
+        let witnesses = [Arc::clone(&failure), Arc::clone(&failure)].map(Witness);
+        let [appending, publishing] = witnesses;
         let threads = Threads {
             decider: spawn("ledger-decider", move || {
-                decider.run(now, &waiting, &decided)
+                deciding.run(now, &waiting, &decided);
             }),
             appender: spawn("ledger-appender", move || {
-                appender.run(&to_append, &durable)
+                let _witness = appending;
+                append(appender, &to_append, &durable)
             }),
             publisher: spawn("ledger-publisher", move || {
-                let _witness = Witness(witnessed);
-                publish(&reader, checkpointer, &to_publish);
+                let _witness = publishing;
+                publish(publisher, &to_publish);
             }),
         };
         Self {
@@ -237,27 +222,22 @@ impl Writer {
         if requests.len() > SUBMISSION_REQUESTS_MAX {
             return Err(SubmitError::TooManyRequests);
         }
-        match self.failure.reason() {
-            Some(reason) => Err(SubmitError::Stopped {
-                reason: Some(reason),
-            }),
-            None => Ok(()),
-        }
+        self.failure.refuse()
     }
 
     fn send(&self, requests: Vec<Request>) -> Result<Ticket, SubmitError> {
-        let (reply, answers) = oneshot::channel();
-        if requests.is_empty() {
+        let (job, ticket) = Job::new(requests);
+        if job.requests.is_empty() {
             // Nothing to wait for, and nothing that would count in the queue.
-            let _ = reply.send(Ok(Vec::new()));
-            return Ok(Ticket { answers });
+            job.answer(Ok(Vec::new()));
+            return Ok(ticket);
         }
         let stopped = || SubmitError::Stopped {
             reason: self.failure.reason(),
         };
         let jobs = self.jobs.as_ref().ok_or_else(stopped)?;
-        jobs.send(Job { requests, reply }).map_err(|_| stopped())?;
-        Ok(Ticket { answers })
+        jobs.send(job).map_err(|_| stopped())?;
+        Ok(ticket)
     }
 
     fn stop(&mut self) -> Option<Box<dyn EventLog>> {
@@ -291,6 +271,20 @@ impl Ticket {
             .unwrap_or(Err(SubmitError::OutcomeUnknown { reason: None }))
     }
 
+    /// The answers, if they are durable by now. They are given once.
+    ///
+    /// # Errors
+    /// As [`Self::wait`].
+    pub fn answered(&mut self) -> Option<Result<Vec<Answer>, SubmitError>> {
+        match self.answers.try_recv() {
+            Ok(answers) => Some(answers),
+            Err(oneshot::error::TryRecvError::Empty) => None,
+            Err(oneshot::error::TryRecvError::Closed) => {
+                Some(Err(SubmitError::OutcomeUnknown { reason: None }))
+            }
+        }
+    }
+
     /// Waits until the answers are durable.
     ///
     /// # Errors
@@ -302,22 +296,21 @@ impl Ticket {
     }
 }
 
-struct Decider {
-    deciding: Deciding,
-    reader: Reader,
+/// The decider, and what it tells the threads that hand in.
+struct DeciderThread {
+    decider: Decider,
     gate: Arc<Gate>,
-    failure: Arc<Failure>,
     retained: Arc<Mutex<RetainedKeys>>,
 }
 
-impl Decider {
+impl DeciderThread {
     fn run(
         mut self,
         mut now: impl FnMut() -> Timestamp,
         waiting: &Receiver<Job>,
         decided: &Sender<Decided>,
     ) {
-        let _witness = Witness(Arc::clone(&self.failure));
+        let _witness = Witness(Arc::clone(self.decider.failure()));
         while let Ok(first) = waiting.recv() {
             let mut count = first.requests.len();
             let mut jobs = vec![first];
@@ -328,68 +321,21 @@ impl Decider {
                 jobs.push(job);
             }
             self.gate.leave(count);
-            match self.decide(&mut jobs, now()) {
-                Ok((batch, answers)) => {
-                    *self.retained.lock() = self.deciding.retained_bytes();
-                    let passed_on = decided.send(Decided {
-                        records: self.deciding.end(batch.records),
-                        keys: batch.keys,
-                        replies: jobs.into_iter().map(|job| job.reply).zip(answers).collect(),
-                        head: LogHead::EMPTY,
-                    });
-                    if passed_on.is_err() {
-                        return;
-                    }
-                }
-                Err(error) => {
-                    for job in jobs {
-                        // Whoever stopped listening does not need the answer.
-                        let _ = job.reply.send(Err(error.clone()));
-                    }
+            if let Some(batch) = self.decider.decide(jobs, now()) {
+                *self.retained.lock() = self.decider.retained_bytes();
+                if decided.send(batch).is_err() {
+                    return;
                 }
             }
         }
     }
-
-    /// Decides the requests of some submissions; gives the answers to each.
-    fn decide(
-        &mut self,
-        jobs: &mut [Job],
-        now: Timestamp,
-    ) -> Result<(Batch, Vec<Vec<Answer>>), SubmitError> {
-        if let Some(reason) = self.failure.reason() {
-            return Err(SubmitError::Stopped {
-                reason: Some(reason),
-            });
-        }
-        let mut batch = self.deciding.begin(self.reader.durable());
-        let mut answers = Vec::with_capacity(jobs.len());
-        for job in jobs {
-            let requests = std::mem::take(&mut job.requests);
-            // A log that cannot be read back must not be written on. What was decided of this batch is
-            // lost with it: nothing is ever appended again, so nothing of it has happened.
-            self.deciding
-                .decide(requests, now, &mut batch)
-                .map_err(|error| SubmitError::Stopped {
-                    reason: Some(self.failure.set(error)),
-                })?;
-            answers.push(std::mem::take(&mut batch.answers));
-        }
-        Ok((batch, answers))
-    }
 }
 
-impl Drop for Decider {
+impl Drop for DeciderThread {
     /// However the thread ends, even by a panic, nobody is left waiting for room.
     fn drop(&mut self) {
         self.gate.close();
     }
-}
-
-struct Appender {
-    log: Box<dyn EventLog>,
-    framer: Framer,
-    failure: Arc<Failure>,
 }
 
 /// Says so when the thread that holds it ends by a panic.
@@ -403,100 +349,40 @@ impl Drop for Witness {
     }
 }
 
-impl Appender {
-    fn run(
-        mut self,
-        to_append: &Receiver<Decided>,
-        durable: &Sender<Decided>,
-    ) -> Box<dyn EventLog> {
-        let _witness = Witness(Arc::clone(&self.failure));
-        while let Some(first) = self.next(to_append) {
-            let mut group = vec![first];
-            group.extend(to_append.try_iter().take(BATCHES_WAITING_MAX));
-            let outcome = self.append(&mut group);
-            for decided in group {
-                match &outcome {
-                    Ok(()) => {
-                        if durable.send(decided).is_err() {
-                            // The publisher died; what waits for it is told so by its silence.
-                            self.failure.set(StoreError::WriterDied);
-                        }
-                    }
-                    Err(reason) => {
-                        let reason = Some(Arc::clone(reason));
-                        let error = SubmitError::OutcomeUnknown { reason };
-                        for (reply, _) in decided.replies {
-                            let _ = reply.send(Err(error.clone()));
-                        }
-                    }
-                }
+fn append(
+    mut appender: Appender,
+    to_append: &Receiver<Decided>,
+    durable: &Sender<Decided>,
+) -> Box<dyn EventLog> {
+    while let Some(first) = next(&mut appender, to_append) {
+        let mut group = vec![first];
+        group.extend(to_append.try_iter().take(BATCHES_WAITING_MAX));
+        for decided in appender.append(group) {
+            if durable.send(decided).is_err() {
+                // The publisher died; what waits for it is told so by its silence.
+                appender.failure().set(StoreError::WriterDied);
             }
         }
-        self.log
     }
-
-    /// The next batch. While none comes, what the log put off is made durable too.
-    fn next(&mut self, to_append: &Receiver<Decided>) -> Option<Decided> {
-        match to_append.recv_timeout(IDLE) {
-            Ok(decided) => return Some(decided),
-            Err(RecvTimeoutError::Disconnected) => return None,
-            Err(RecvTimeoutError::Timeout) => {}
-        }
-        if self.failure.reason().is_none()
-            && let Err(error) = self.log.settle()
-        {
-            self.failure.set(error);
-        }
-        to_append.recv().ok()
-    }
-
-    fn append(&mut self, group: &mut [Decided]) -> Result<(), Arc<StoreError>> {
-        if let Some(reason) = self.failure.reason() {
-            return Err(reason);
-        }
-        self.write(group).map_err(|error| self.failure.set(error))
-    }
-
-    fn write(&mut self, group: &mut [Decided]) -> Result<(), StoreError> {
-        let mut blocks = Vec::new();
-        for decided in group {
-            self.framer.frame(&decided.records, &mut blocks)?;
-            if let Some(last) = decided.records.last() {
-                decided.head = LogHead {
-                    last_seq: last.seq.0,
-                    chain: self.framer.chain(),
-                };
-            }
-        }
-        if blocks.is_empty() {
-            return Ok(());
-        }
-        self.log.append(&blocks)
-    }
+    appender.into_log()
 }
 
-/// Shows readers what became durable, and only then answers; after that the checkpoint takes it in.
-fn publish(reader: &Reader, mut checkpointer: Option<Checkpointer>, durable: &Receiver<Decided>) {
+/// The next batch. While none comes, what the log put off is made durable too.
+fn next(appender: &mut Appender, to_append: &Receiver<Decided>) -> Option<Decided> {
+    match to_append.recv_timeout(IDLE) {
+        Ok(decided) => return Some(decided),
+        Err(RecvTimeoutError::Disconnected) => return None,
+        Err(RecvTimeoutError::Timeout) => {}
+    }
+    appender.settle();
+    to_append.recv().ok()
+}
+
+fn publish(mut publisher: Publisher, durable: &Receiver<Decided>) {
     for decided in durable {
-        for records in decided.records.chunks(PUBLISH_RECORDS_MAX) {
-            reader.publish(records);
-        }
-        for (reply, answers) in decided.replies {
-            // Whoever stopped listening does not need the answer.
-            let _ = reply.send(Ok(answers));
-        }
-        if let Some(checkpointer) = &mut checkpointer
-            && !decided.records.is_empty()
-        {
-            checkpointer.add(&decided.records, &decided.keys, decided.head);
-            if checkpointer.is_due() {
-                checkpointer.write(reader.books().general_ledger().totals());
-            }
-        }
+        publisher.publish(decided);
     }
-    if let Some(checkpointer) = &mut checkpointer {
-        checkpointer.write(reader.books().general_ledger().totals());
-    }
+    publisher.end();
 }
 
 /// The first failure; once set, the writer accepts nothing.
@@ -510,6 +396,15 @@ impl Failure {
 
     fn reason(&self) -> Option<Arc<StoreError>> {
         self.0.lock().clone()
+    }
+
+    /// What whoever comes after it is told.
+    fn refuse(&self) -> Result<(), SubmitError> {
+        self.reason().map_or(Ok(()), |reason| {
+            Err(SubmitError::Stopped {
+                reason: Some(reason),
+            })
+        })
     }
 }
 

@@ -29,6 +29,8 @@ pub(super) struct Epochs {
     /// Counts the uses, to find the epoch that was not used for longest.
     uses: AtomicU64,
     closings: Mutex<Vec<JoinHandle<()>>>,
+    /// Whether they are closed in the background.
+    background: bool,
     has_ended: AtomicBool,
 }
 
@@ -44,7 +46,12 @@ pub(super) struct Slot {
 }
 
 impl Epochs {
-    pub(super) fn new(dir: &DataDir, store: StoreKind, entries: &[EpochEntry]) -> Self {
+    pub(super) fn new(
+        dir: &DataDir,
+        store: StoreKind,
+        entries: &[EpochEntry],
+        background: bool,
+    ) -> Self {
         let slots = entries
             .iter()
             .map(|entry| {
@@ -59,6 +66,7 @@ impl Epochs {
             open: Mutex::default(),
             uses: AtomicU64::new(0),
             closings: Mutex::default(),
+            background,
             has_ended: AtomicBool::new(false),
         }
     }
@@ -140,6 +148,16 @@ impl Epochs {
         Ok(block.is_some_and(|block| end_of(&block) == head))
     }
 
+    /// Where the last block ends; the epoch that is written to may have none yet.
+    pub(super) fn last_end(&self) -> Result<LogHead, StoreError> {
+        if let Some(block) = self.block_at(u64::MAX)? {
+            return Ok(end_of(&block));
+        }
+        let slots = self.slots.read();
+        let full = slots.iter().rev().find_map(|slot| slot.end());
+        Ok(full.unwrap_or(LogHead::EMPTY))
+    }
+
     /// The epoch, opened if it is not.
     pub(super) fn open(&self, slot: &Arc<Slot>) -> Result<Arc<dyn Epoch>, StoreError> {
         slot.used
@@ -169,7 +187,7 @@ impl Epochs {
         Ok(epoch)
     }
 
-    /// Closes the full epochs that were not used for longest, in the background.
+    /// Closes the full epochs that were not used for longest, in the background where there is one.
     fn close_surplus(&self) {
         let mut open = self.open.lock();
         let mut closings = self.closings.lock();
@@ -179,6 +197,10 @@ impl Epochs {
             let used = |slot: &Arc<Slot>| slot.used.load(Ordering::Relaxed);
             let oldest = (0..open.len()).min_by_key(|&at| used(&open[at]));
             let slot = open.swap_remove(oldest.expect("there are too many, so there is one"));
+            if !self.background {
+                drop(slot.close());
+                continue;
+            }
             let closing = thread::Builder::new()
                 .name("ledger-store-close".to_owned())
                 // Whatever goes wrong, its blocks are durable, and who reads it next is told.

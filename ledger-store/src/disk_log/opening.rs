@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicU64;
 use parking_lot::Mutex;
 
 use super::epochs::Epochs;
-use super::scan::{Scan, other_records, scan_in_thread};
+use super::scan::{Scan, other_records, scan_here, scan_in_thread};
 use super::{Appended, DiskLog, LogOptions, Shared};
 use crate::block::Block;
 use crate::data_dir::{DataDir, DirLock};
@@ -44,7 +44,7 @@ pub(super) fn begin(dir: DataDir, options: LogOptions) -> Result<Opening, StoreE
         }
         left => {
             refuse_records(&dir)?;
-            create(dir, options, lock, left.is_some())
+            create(dir, options, lock, left.map(|begun| begun.store))
         }
     }
 }
@@ -53,9 +53,9 @@ fn create(
     dir: DataDir,
     options: LogOptions,
     lock: DirLock,
-    was_begun: bool,
+    begun: Option<StoreKind>,
 ) -> Result<Opening, StoreError> {
-    let store = options.store.unwrap_or_default();
+    let store = options.store.or(begun).unwrap_or_default();
     refuse_foreign_disk(&dir, store)?;
     dir.sync_path()?;
     let creating = Manifest {
@@ -65,11 +65,11 @@ fn create(
         files: Vec::new(),
     };
     creating.store(&dir)?;
-    if was_begun {
+    if begun.is_some() {
         // No record is acknowledged before the creation is complete, so what is there can go.
         EpochFiles::new(&dir, store, LOG).remove()?;
     }
-    let epochs = Epochs::new(&dir, store, &[]);
+    let epochs = Epochs::new(&dir, store, &[], options.background);
     let files = epochs.next_files();
     let thread_files = files.clone();
     let active = guard::on_thread(&files.place(), move || thread_files.create())?;
@@ -111,7 +111,7 @@ fn open_existing(
         State::Open | State::Creating => LastExit::Crashed,
     };
     let head_file = HeadFile::load(&dir, last_exit)?;
-    let epochs = Epochs::new(&dir, store, &manifest.epochs);
+    let epochs = Epochs::new(&dir, store, &manifest.epochs, options.background);
     let constant = constant_sums(&dir, store, &manifest)?;
     if manifest.state == State::Closed {
         // From here on the files may change, so they must no longer be held against the closing.
@@ -231,6 +231,15 @@ impl Opening {
         self.epochs.reaches(head)
     }
 
+    /// Where the last block of the log ends. Reads that one block at most.
+    ///
+    /// # Errors
+    ///
+    /// When the block is there but cannot be read as it was written.
+    pub fn end(&self) -> Result<LogHead, StoreError> {
+        self.epochs.last_end()
+    }
+
     /// Hands every block after `covered` to `visit`, in order, each checked: that it is what was
     /// written, and that it continues the sequence and the hash chain. Then gives the log.
     ///
@@ -257,7 +266,11 @@ impl Opening {
             expected,
             met,
         };
-        let head = scan_in_thread(&self.place(), scan, visit)?;
+        let head = if self.options.background {
+            scan_in_thread(&self.place(), scan, visit)?
+        } else {
+            scan_here(&self.place(), scan, visit)?
+        };
         self.into_log(head)
     }
 

@@ -13,43 +13,43 @@ use crate::guard;
 pub(super) struct Preparation {
     files: EpochFiles,
     stop: Arc<AtomicBool>,
-    thread: JoinHandle<Result<Arc<dyn Epoch>, StoreError>>,
+    work: Work,
+}
+
+/// Where it is done.
+enum Work {
+    Under(JoinHandle<Result<Arc<dyn Epoch>, StoreError>>),
+    Done(Result<Arc<dyn Epoch>, StoreError>),
 }
 
 impl Preparation {
-    /// Begins to prepare the epoch, with room for so many bytes of blocks.
-    pub(super) fn begin(files: EpochFiles, block_bytes: u64) -> Result<Self, StoreError> {
+    /// Begins to prepare the epoch, with room for so many bytes of blocks, and may go on in the background.
+    pub(super) fn begin(
+        files: EpochFiles,
+        block_bytes: u64,
+        background: bool,
+    ) -> Result<Self, StoreError> {
         let stop = Arc::new(AtomicBool::new(false));
-        let thread_files = files.clone();
-        let thread_stop = Arc::clone(&stop);
-        let thread = thread::Builder::new()
-            .name("ledger-store-next".to_owned())
-            .spawn(move || {
-                guard::quietly(&thread_files.place(), || {
-                    thread_files.remove()?;
-                    let epoch = thread_files.create()?;
-                    let room = thread_files.make_room(block_bytes, &thread_stop);
-                    if room.is_err() {
-                        // A full disk needs back what was taken.
-                        epoch.end()?;
-                        thread_files.remove()?;
-                    }
-                    room.map(|()| epoch)
-                })
-            })
-            .map_err(StoreError::io(files.place().as_ref()))?;
-        Ok(Self {
-            files,
-            stop,
-            thread,
-        })
+        let work = if background {
+            let (files, stop) = (files.clone(), Arc::clone(&stop));
+            let thread = thread::Builder::new().name("ledger-store-next".to_owned());
+            let place = files.place();
+            let thread = thread.spawn(move || prepare(&files, block_bytes, &stop));
+            Work::Under(thread.map_err(StoreError::io(place.as_ref()))?)
+        } else {
+            Work::Done(prepare(&files, block_bytes, &stop))
+        };
+        Ok(Self { files, stop, work })
     }
 
     /// The epoch, with as much room as it has by now.
     pub(super) fn finish(self) -> (EpochFiles, Result<Arc<dyn Epoch>, StoreError>) {
         self.stop.store(true, Ordering::Relaxed);
         let stopped = || StoreError::damaged(self.files.place(), "stopped the thread that made it");
-        let epoch = self.thread.join().unwrap_or_else(|_| Err(stopped()));
+        let epoch = match self.work {
+            Work::Under(thread) => thread.join().unwrap_or_else(|_| Err(stopped())),
+            Work::Done(epoch) => epoch,
+        };
         (self.files, epoch)
     }
 
@@ -62,4 +62,22 @@ impl Preparation {
         }
         files.remove()
     }
+}
+
+fn prepare(
+    files: &EpochFiles,
+    block_bytes: u64,
+    stop: &AtomicBool,
+) -> Result<Arc<dyn Epoch>, StoreError> {
+    guard::quietly(&files.place(), || {
+        files.remove()?;
+        let epoch = files.create()?;
+        let room = files.make_room(block_bytes, stop);
+        if room.is_err() {
+            // A full disk needs back what was taken.
+            epoch.end()?;
+            files.remove()?;
+        }
+        room.map(|()| epoch)
+    })
 }

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 
 use super::epochs::{Epochs, Slot, end_of};
@@ -11,6 +11,22 @@ use crate::error::StoreError;
 use crate::event_log::LogHead;
 use crate::guard::{self, SILENCE_MAX};
 use crate::manifest::MANIFEST;
+
+/// Scans in the caller's turn.
+pub(super) fn scan_here(
+    place: &str,
+    scan: Scan,
+    visit: &mut dyn FnMut(&Block) -> Result<(), StoreError>,
+) -> Result<LogHead, StoreError> {
+    let mut outcome = Ok(());
+    let end = guard::quietly(place, || {
+        scan.run(&mut |block| {
+            outcome = visit(&block);
+            outcome.is_ok()
+        })
+    });
+    outcome.and(end)
+}
 
 /// Blocks read ahead of the visitor, so that reading and folding use two processors.
 const READ_AHEAD_BLOCKS: usize = 16;
@@ -32,7 +48,9 @@ pub(super) fn scan_in_thread(
     let scanning = thread::Builder::new()
         .name("ledger-store-scan".to_owned())
         .spawn(move || {
-            let end = guard::quietly(&thread_place, || scan.run(&sender));
+            let end = guard::quietly(&thread_place, || {
+                scan.run(&mut |block| sender.send(Progress::Block(block)).is_ok())
+            });
             // Nobody listens when the visitor failed.
             drop(sender.send(Progress::End(end)));
         })
@@ -83,11 +101,12 @@ pub(super) struct Scan {
 }
 
 impl Scan {
-    fn run(mut self, sender: &SyncSender<Progress>) -> Result<LogHead, StoreError> {
+    /// Reads to the end of the log, as long as `hand_on` wants to have more.
+    fn run(mut self, hand_on: &mut dyn FnMut(Block) -> bool) -> Result<LogHead, StoreError> {
         let slots = self.epochs.from(self.head.last_seq + 1);
         let active = self.epochs.active().files.place();
         for slot in slots {
-            if !self.read(&slot, sender)? {
+            if !self.read(&slot, hand_on)? {
                 // The visitor failed, and its error is reported; the store did nothing wrong.
                 return Ok(self.head);
             }
@@ -109,15 +128,13 @@ impl Scan {
     fn read(
         &mut self,
         slot: &Arc<Slot>,
-        sender: &SyncSender<Progress>,
+        hand_on: &mut dyn FnMut(Block) -> bool,
     ) -> Result<bool, StoreError> {
         let place = slot.files.place();
         let epoch = self.epochs.open(slot)?;
         let mut outcome = Ok(true);
         epoch.each_from(self.head.last_seq + 1, &mut |block| {
-            outcome = self
-                .check(&place, &block)
-                .map(|()| sender.send(Progress::Block(block)).is_ok());
+            outcome = self.check(&place, &block).map(|()| hand_on(block));
             match outcome {
                 Ok(true) => ControlFlow::Continue(()),
                 Ok(false) | Err(_) => ControlFlow::Break(()),

@@ -414,7 +414,6 @@ fn a_log_of_version_1_opens_and_goes_on() {
         let (mut log, last_seq) = open_and_check(
             dir.path(),
             LogOptions {
-                store: None,
                 epoch_records_max: 5_000,
                 ..LogOptions::default()
             },

@@ -11,6 +11,7 @@ mod nth_call;
 mod reversals;
 mod shares;
 mod sim_disk;
+mod state_hash;
 
 use ledger_core::decide::Answer;
 use proptest::test_runner::{Config, FileFailurePersistence};

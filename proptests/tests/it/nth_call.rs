@@ -2,8 +2,8 @@
 //! opened after a crash, and while it is read. Whatever comes of it has a name, and nothing that was
 //! acknowledged is lost.
 //!
-//! The tests try every call of a kind of failure with one of the ways it can end. `LEDGER_NTH_CALL=all`
-//! tries each of them.
+//! The tests try every call of a kind of failure with one of the ways it can end, and without the work that
+//! the store does in the background. `LEDGER_NTH_CALL=all` tries each way, with that work and without.
 
 mod life;
 
@@ -54,7 +54,7 @@ impl Aftermath {
 
     /// Those to try after the failure of this call.
     fn after(nth: u64) -> Vec<Self> {
-        if std::env::var_os("LEDGER_NTH_CALL").is_some_and(|which| which == "all") {
+        if tries_all() {
             return Self::ALL.to_vec();
         }
         let turn = usize::try_from(nth % 4).expect("less than four");
@@ -92,6 +92,23 @@ impl Aftermath {
     }
 }
 
+fn tries_all() -> bool {
+    std::env::var_os("LEDGER_NTH_CALL").is_some_and(|which| which == "all")
+}
+
+/// What is sent, to a store without work in the background and perhaps to one with it.
+fn workloads() -> Vec<Workload> {
+    let backgrounds: &[bool] = if tries_all() {
+        &[false, true]
+    } else {
+        &[false]
+    };
+    backgrounds
+        .iter()
+        .map(|background| Workload::new(*background))
+        .collect()
+}
+
 /// How much of what was not synced is lost with the power, or with a sync that fails.
 fn losing(lost_ppm: u32) -> Rates {
     Rates {
@@ -112,6 +129,17 @@ struct Tally {
 }
 
 impl Tally {
+    fn note(&mut self, outcome: Result<(), StoreError>, failure: Failure) {
+        self.runs += 1;
+        match outcome {
+            Ok(()) => self.unnoticed += 1,
+            Err(error) => {
+                is_named(&error, failure);
+                self.reported += 1;
+            }
+        }
+    }
+
     fn print(&self, what: &str) {
         println!("{what}: {self:?}");
         assert!(self.reported > 0, "{what}: nothing failed");
@@ -213,38 +241,41 @@ fn recovers(disk: &SimDisk, workload: &Workload, mut acknowledged: usize) {
 
 /// Fails call after call of a filling, until one is filled before the failure.
 fn every_call_of_a_filling(what: &str, failure: Failure) {
-    let workload = Workload::new();
     let mut tally = Tally::default();
-    let mut is_reached = true;
-    let mut nth = 0;
-    while mem::take(&mut is_reached) {
-        nth += 1;
-        for aftermath in Aftermath::after(nth) {
-            let disk = SimDisk::new(nth);
-            disk.set_rates(losing(1_000_000));
-            disk.fail_at(nth, failure.of, failure.lasting, failure.fault);
-            let (mut acknowledged, mut life) = (0, None);
-            let outcome = live(&disk, &workload, &mut acknowledged, &mut life);
-            is_reached |= disk.calls(failure.of) >= nth;
-            tally.runs += 1;
-            match outcome {
-                Ok(()) => {
-                    assert_eq!(acknowledged, workload.batches.len());
-                    tally.unnoticed += 1;
-                }
-                Err(error) => {
-                    is_named(&error, failure);
-                    tally.reported += 1;
-                }
+    for workload in workloads() {
+        let mut is_reached = true;
+        let mut nth = 0;
+        while mem::take(&mut is_reached) {
+            nth += 1;
+            for aftermath in Aftermath::after(nth) {
+                is_reached |= fails_while_filled(&workload, failure, nth, aftermath, &mut tally);
             }
-            if let Some(life) = &mut life {
-                is_read_only(life, &workload, acknowledged);
-            }
-            aftermath.happen(&disk, life);
-            recovers(&disk, &workload, acknowledged);
         }
     }
     tally.print(what);
+}
+
+/// Tells whether there were so many calls.
+fn fails_while_filled(
+    workload: &Workload,
+    failure: Failure,
+    nth: u64,
+    aftermath: Aftermath,
+    tally: &mut Tally,
+) -> bool {
+    let disk = SimDisk::new(nth);
+    disk.set_rates(losing(1_000_000));
+    disk.fail_at(nth, failure.of, failure.lasting, failure.fault);
+    let (mut acknowledged, mut life) = (0, None);
+    let outcome = live(&disk, workload, &mut acknowledged, &mut life);
+    let is_reached = disk.calls(failure.of) >= nth;
+    tally.note(outcome, failure);
+    if let Some(life) = &mut life {
+        is_read_only(life, workload, acknowledged);
+    }
+    aftermath.happen(&disk, life);
+    recovers(&disk, workload, acknowledged);
+    is_reached
 }
 
 /// Where the ledger is when the power goes, and what was acknowledged by then.
@@ -287,42 +318,33 @@ impl Left {
 
 /// Fails call after call of an opening, after each of several endings.
 fn every_call_of_an_opening(what: &str, failure: Failure) {
-    let workload = Workload::new();
     let mut tally = Tally::default();
-    let half = workload.batches.len() / 2;
-    let endings = [
-        (0, false, 1_000_000),
-        (1, false, 1_000_000),
-        (half, false, 1_000_000),
-        (half + 1, false, 400_000),
-        (half, true, 1_000_000),
-        (workload.batches.len(), false, 400_000),
-    ];
-    for (batches, is_closed, lost_ppm) in endings {
-        let left = Left::after(&workload, batches, is_closed, lost_ppm);
-        let mut is_reached = true;
-        let mut nth = 0;
-        while mem::take(&mut is_reached) {
-            nth += 1;
-            for aftermath in Aftermath::after(nth) {
-                let disk = left.again();
-                disk.fail_at(nth, failure.of, failure.lasting, failure.fault);
-                let opened = Life::open(&disk, &workload);
-                is_reached |= disk.calls(failure.of) >= nth;
-                tally.runs += 1;
-                let life = match opened {
-                    Ok(life) => {
-                        tally.unnoticed += 1;
-                        Some(life)
-                    }
-                    Err(error) => {
-                        is_named(&error, failure);
-                        tally.reported += 1;
-                        None
-                    }
-                };
-                aftermath.happen(&disk, life);
-                recovers(&disk, &workload, left.acknowledged);
+    for workload in workloads() {
+        let all = workload.batches.len();
+        let endings = [
+            (0, false, 1_000_000),
+            (1, false, 1_000_000),
+            (all / 2, false, 1_000_000),
+            (all / 2 + 1, false, 400_000),
+            (all / 2, true, 1_000_000),
+            (all, false, 400_000),
+        ];
+        for (batches, is_closed, lost_ppm) in endings {
+            let left = Left::after(&workload, batches, is_closed, lost_ppm);
+            let mut is_reached = true;
+            let mut nth = 0;
+            while mem::take(&mut is_reached) {
+                nth += 1;
+                for aftermath in Aftermath::after(nth) {
+                    let disk = left.again();
+                    disk.fail_at(nth, failure.of, failure.lasting, failure.fault);
+                    let mut life = None;
+                    let opened = Life::open(&disk, &workload).map(|opened| life = Some(opened));
+                    is_reached |= disk.calls(failure.of) >= nth;
+                    tally.note(opened, failure);
+                    aftermath.happen(&disk, life);
+                    recovers(&disk, &workload, left.acknowledged);
+                }
             }
         }
     }
@@ -332,7 +354,7 @@ fn every_call_of_an_opening(what: &str, failure: Failure) {
 /// Fails read after read while every record is read, from the last to the first.
 #[test]
 fn a_read_of_a_query_fails() {
-    let workload = Workload::new();
+    let workload = Workload::new(false);
     let left = Left::after(&workload, workload.batches.len(), true, 1_000_000);
     for lasting in [Lasting::Once, Lasting::ForGood] {
         let failure = Failure {
@@ -374,7 +396,7 @@ fn a_read_of_a_query_fails() {
 /// The disk is full for some batches, and then has space again.
 #[test]
 fn a_full_disk_gets_space_again() {
-    let workload = Workload::new();
+    let workload = Workload::new(false);
     let mut tally = Tally::default();
     let failure = Failure {
         fault: Fault::Full,
@@ -401,14 +423,7 @@ fn a_full_disk_gets_space_again() {
                 acknowledged += 1;
                 disk.pass(PAUSE);
             }
-            tally.runs += 1;
-            match &outcome {
-                Ok(()) => tally.unnoticed += 1,
-                Err(error) => {
-                    is_named(error, failure);
-                    tally.reported += 1;
-                }
-            }
+            tally.note(outcome, failure);
             if let Some(life) = &mut life {
                 is_read_only(life, &workload, acknowledged);
             }
