@@ -102,6 +102,9 @@ fn open_existing(
         });
     }
     refuse_foreign_disk(&dir, store)?;
+    // The last process may have been stopped between putting this manifest in place and making its name
+    // durable. Nothing may rest on it before that, or a power cut could bring back the one before.
+    dir.sync()?;
     check_files(&dir, &manifest)?;
     let last_exit = match manifest.state {
         State::Closed => LastExit::Closed,

@@ -18,6 +18,7 @@ mod copy;
 mod crash;
 mod damage;
 mod damage_cases;
+mod disk;
 mod effort;
 mod epochs;
 mod files;

@@ -27,13 +27,15 @@ use proptests::strategy;
 /// Two levels of it are created, so both must be made durable.
 pub(super) const DIR: &str = "/srv/ledger";
 
-/// Small enough that all that happens between epochs and chunks happens several times.
-pub(super) const OPTIONS: LogOptions = LogOptions {
-    store: Some(StoreKind::Redb),
-    epoch_records_max: 24,
-    checkpoint_records: 10,
-    background: true,
-};
+/// Epochs and chunks small enough that all that happens between them happens several times.
+fn options(background: bool) -> LogOptions {
+    LogOptions {
+        store: Some(StoreKind::Redb),
+        epoch_records_max: 24,
+        checkpoint_records: 10,
+        background,
+    }
+}
 
 /// Requests of a batch, in turn.
 const BATCH_SIZES: [usize; 5] = [1, 4, 7, 2, 5];
@@ -52,12 +54,14 @@ pub(super) struct Batch {
 pub(super) struct Workload {
     pub(super) batches: Vec<Batch>,
     pub(super) records: Vec<Record>,
+    /// Whether the store works in the background too; then the calls come in no certain order.
+    background: bool,
 }
 
 impl Workload {
     /// A history that is the same every time. All its requests are recorded or repeat one that is, so
     /// that whoever sends them again changes nothing.
-    pub(super) fn new() -> Self {
+    pub(super) fn new(background: bool) -> Self {
         let mut runner = TestRunner::deterministic();
         let tree = strategy::history(130..131).new_tree(&mut runner);
         let steps = tree.expect("a history can be drawn").current();
@@ -99,6 +103,7 @@ impl Workload {
         Self {
             batches,
             records: engine.log().cloned().collect(),
+            background,
         }
     }
 
@@ -130,7 +135,7 @@ impl Life {
             books,
             checkpointer,
             ..
-        } = recover_with(&dir, OPTIONS)?;
+        } = recover_with(&dir, options(workload.background))?;
         let last_seq = usize::try_from(log.head().last_seq).expect("a small log");
         let records = workload.records.get(..last_seq);
         let records = records.expect("the log has no more than was ever sent");
