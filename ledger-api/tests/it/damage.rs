@@ -149,7 +149,11 @@ fn killed(dir: &Path, store: &str) -> PathBuf {
 
 #[test]
 fn damage_after_a_close_is_named_or_harmless_in_sled() {
-    check_damage(undamaged, "sled", &["log/e00000001/db", "log/e00000001/conf"]);
+    check_damage(
+        undamaged,
+        "sled",
+        &["log/e00000001/db", "log/e00000001/conf"],
+    );
 }
 
 #[test]

@@ -127,7 +127,9 @@ fn survive_a_full_disk(store: StoreKind, small: &str, large: &str) {
     ledger.verify().expect("sound");
     let answers = ledger.submit_many(fees(batches)).expect("space again");
     assert!(answers.iter().all(|answer| answer.outcome.is_ok()));
-    ledger.submit_many(fees(batches + 1)).expect("posting goes on");
+    ledger
+        .submit_many(fees(batches + 1))
+        .expect("posting goes on");
     assert_eq!(balance(&ledger), acknowledged + 2 * FEES_IN_A_BATCH);
     ledger.close().expect("closed");
     println!("full disk, {store}: {acknowledged} fees acknowledged when it was full, 0 lost");
@@ -139,7 +141,10 @@ fn reopen_while_full(disk: &Disk, store: StoreKind, acknowledged: u64) {
         match open(&disk.mounted.path().join("ledger"), store) {
             Ok(ledger) => {
                 assert!(balance(&ledger) >= acknowledged);
-                eprintln!("{store}: opened on the full disk; closed: {:?}", ledger.close());
+                eprintln!(
+                    "{store}: opened on the full disk; closed: {:?}",
+                    ledger.close()
+                );
             }
             Err(error) => {
                 eprintln!("{store}: refused on the full disk: {error}");

@@ -72,7 +72,10 @@ impl History {
             let is_first = *told == self.first[line];
             assert!(is_first || *told == self.again[line], "line {line}: {told}");
             if is_first {
-                assert!(line >= acknowledged, "line {line} was acknowledged and lost");
+                assert!(
+                    line >= acknowledged,
+                    "line {line} was acknowledged and lost"
+                );
                 had.get_or_insert(line);
             } else {
                 assert_eq!(had, None, "line {line} is there, one before it is not");

@@ -47,7 +47,9 @@ fn replay(dir: &Path, store: &str, data: &str, call: &str, inject: &str) -> Opti
         .args(["--data", data, "--store", store])
         .current_dir(dir)
         // As a stream, so that there are many batches, each answered before the next is read.
-        .stdin(Stdio::from(File::open(dir.join("history")).expect("opened")))
+        .stdin(Stdio::from(
+            File::open(dir.join("history")).expect("opened"),
+        ))
         .output()
         .expect("timeout is part of every system");
     if !dir.join("notes").exists() {
@@ -69,7 +71,10 @@ fn has_stopped(output: &Output, why: &str) -> bool {
             let code = error["error"]["code"].as_str().expect("a code");
             let message = error["error"]["message"].as_str().expect("a message");
             let codes = ["STORE_", "OUTCOME_UNKNOWN", "SERVICE_UNAVAILABLE"];
-            assert!(codes.iter().any(|name| code.starts_with(name)), "{why}: {last}");
+            assert!(
+                codes.iter().any(|name| code.starts_with(name)),
+                "{why}: {last}"
+            );
             assert!(message.contains("ledger-"), "{why}: names no file: {last}");
             true
         }
@@ -93,7 +98,10 @@ fn fail(
     let was_injected = notes.contains("(INJECTED)");
     let is_stopped = has_stopped(&output, &why);
     let told = results(&fs::read(dir.join("told")).unwrap_or_default());
-    assert!(is_stopped || told.len() == history.lines.len(), "{why}: stopped without a word");
+    assert!(
+        is_stopped || told.len() == history.lines.len(),
+        "{why}: stopped without a word"
+    );
     assert!(was_injected || !is_stopped, "{why}: stopped for nothing");
     // Nothing that was told is lost, and everything goes on.
     history.complete(dir, data, told.len());

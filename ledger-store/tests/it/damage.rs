@@ -63,7 +63,11 @@ impl Original {
 
     /// The files that hold anything; the lock file is empty.
     fn names(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        let files = self.left.files.iter().filter(|(_, bytes)| !bytes.is_empty());
+        let files = self
+            .left
+            .files
+            .iter()
+            .filter(|(_, bytes)| !bytes.is_empty());
         files.map(|(name, bytes)| (name.as_str(), &bytes[..]))
     }
 }

@@ -108,7 +108,10 @@ fn killed(name: &'static str, options: LogOptions) -> Scene {
         .args(["--exact", "damage_cases::scene::child_posts_until_killed"])
         .arg("--nocapture")
         .env(CHILD_DIR, dir.path())
-        .env(CHILD_OPTIONS, format!("{first} {}", options.epoch_records_max))
+        .env(
+            CHILD_OPTIONS,
+            format!("{first} {}", options.epoch_records_max),
+        )
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
