@@ -10,6 +10,7 @@ use std::fs;
 use std::ops::AddAssign;
 use std::path::Path;
 
+use ledger_store::checkpoint::CHECKPOINT;
 use ledger_store::reader::Reader;
 use ledger_store::recovery::recover_with;
 use ledger_store::verify::verify;
@@ -278,6 +279,22 @@ fn a_block_of_another_log_is_not_served_behind_the_checkpoint() {
         }
         log.block_with(foreign - 1).unwrap();
         log.block_with(after + 25).unwrap();
+    }
+}
+
+#[test]
+fn a_block_of_another_log_is_refused_where_no_checkpoint_covers_it() {
+    for store in StoreKind::ALL {
+        let scene = scene::killed_in_one_epoch(store);
+        let dir = TempDir::new().unwrap();
+        scene.left.write(dir.path());
+        let foreign = *scene.blocks.keys().nth(5).unwrap();
+        blocks::put_foreign(&scene, dir.path(), foreign);
+        fs::remove_file(dir.path().join(CHECKPOINT)).unwrap();
+        let error = recover_with(dir.path(), scene.options).unwrap_err();
+        let named = format!("the block of records {foreign} to {}", foreign + 24);
+        let what = "does not continue the hash chain of the records before it";
+        assert_eq!(error.to_string(), format!("{named} {what}"), "{store}");
     }
 }
 

@@ -294,7 +294,7 @@ impl Trace {
         let last_seq = log.head().last_seq;
         // A submission is one block, so it is there or it is not. One that a process left behind when it
         // was killed may be there too, before the one that is under way.
-        let is_batch = last_seq < SETUP_RECORDS || (last_seq - SETUP_RECORDS) % BATCH_FEES == 0;
+        let is_batch = last_seq == 0 || (last_seq - SETUP_RECORDS).is_multiple_of(BATCH_FEES);
         if !(acknowledged..=under_way).contains(&last_seq) || !is_batch {
             return Err(format!("{acknowledged} acknowledged, {last_seq} recovered"));
         }
