@@ -9,5 +9,6 @@ mod edge;
 mod export;
 mod failed_disk;
 mod library;
+mod old_data;
 mod readme;
 mod replaying;

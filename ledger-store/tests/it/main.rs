@@ -14,6 +14,7 @@ mod crash;
 mod damage;
 mod epochs;
 mod golden;
+mod later;
 mod power_loss;
 mod quiet;
 mod records;
