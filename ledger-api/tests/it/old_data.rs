@@ -7,9 +7,11 @@ use std::path::Path;
 use std::process::Command;
 
 use ledger_api::Ledger;
+use ledger_api::export::export;
+use ledger_api::import::import;
 use ledger_core::command::AccountSelector;
 use ledger_core::text::ExternalReference;
-use ledger_store::{EventLog as _, StoreKind, recovery};
+use ledger_store::{EventLog as _, LogOptions, StoreKind, recovery};
 
 const EXAMPLE: &str = include_str!("../../../examples/card-portfolio.jsonl");
 
@@ -29,6 +31,24 @@ const CLOSED_BALANCE: i128 = 88_034;
 const KILLED_BALANCE: i128 = 54_796;
 
 const OLD: &[Old] = &[
+    Old {
+        name: "v1-sled-closed",
+        store: StoreKind::Sled,
+        lines: 400,
+        records: 397,
+        chain: "4b181dc8a263f8d16184c568bc0a452649f10bb6c91992a8e2d137bba14502bc",
+        balance: CLOSED_BALANCE,
+        has_checkpoint: false,
+    },
+    Old {
+        name: "v1-sled-crashed",
+        store: StoreKind::Sled,
+        lines: 500,
+        records: 494,
+        chain: "55c1e2fbf9a67b63c4ad0ddcb54ee8942a2fbc8adfb96d02b2898d66c1857b12",
+        balance: KILLED_BALANCE,
+        has_checkpoint: false,
+    },
     Old {
         name: "v2-sled-closed",
         store: StoreKind::Sled,
@@ -108,6 +128,13 @@ fn directories_of_every_format_open_and_go_on() {
             .balance(None, &account, None, None)
             .expect("an account");
         assert_eq!(balance.account_balance.value, old.balance, "{}", old.name);
+
+        // It is exported, also with the longer blocks of its time, and made again.
+        let mut lines = Vec::new();
+        export(&ledger, 1, &mut lines).expect(old.name);
+        let to = dir.path().join("imported");
+        let imported = import(&lines[..], &to, LogOptions::default(), &mut |_| ());
+        assert_eq!(imported.expect(old.name).head.chain.to_string(), old.chain);
 
         // What it was told it knows; what comes next it takes.
         let mut lines = EXAMPLE.lines();
