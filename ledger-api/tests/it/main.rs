@@ -16,6 +16,7 @@ mod history;
 mod kill;
 mod library;
 mod linear;
+mod old_data;
 mod proofs;
 mod readme;
 mod replaying;

@@ -25,6 +25,7 @@ mod files;
 mod fuzz;
 mod golden;
 mod kept_head;
+mod later;
 mod overload;
 mod power_loss;
 mod quiet;
