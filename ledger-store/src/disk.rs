@@ -77,6 +77,11 @@ pub trait DiskFile: Debug + Send + Sync {
     /// Makes what was written durable, and the length.
     fn sync(&self) -> io::Result<()>;
 
+    /// Makes durable what is not, and forgets what is remembered of the rest, so that reads show what is on
+    /// the disk. After a sync that failed that can be less than what they showed before: what could not be
+    /// written is remembered as if it had been.
+    fn sync_and_forget(&self) -> io::Result<()>;
+
     /// Locks the file for this handle until it is dropped; tells whether nobody else has.
     fn try_lock(&self) -> io::Result<bool>;
 

@@ -77,6 +77,11 @@ impl DiskFile for DirectFile {
         self.file.sync_data()
     }
 
+    fn sync_and_forget(&self) -> io::Result<()> {
+        // What was written past the cache is not in it.
+        self.sync()
+    }
+
     fn try_lock(&self) -> io::Result<bool> {
         Err(io::ErrorKind::Unsupported.into())
     }

@@ -123,6 +123,12 @@ impl DiskFile for OsFile {
         self.file.sync_data()
     }
 
+    fn sync_and_forget(&self) -> io::Result<()> {
+        self.sync()?;
+        // Pages that are clean are dropped, and after the sync all of them are.
+        Ok(fadvise(&self.file, 0, None, Advice::DontNeed)?)
+    }
+
     fn try_lock(&self) -> io::Result<bool> {
         match self.file.try_lock() {
             Ok(()) => {

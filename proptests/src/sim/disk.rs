@@ -523,6 +523,11 @@ impl DiskFile for SimFile {
         }
     }
 
+    fn sync_and_forget(&self) -> io::Result<()> {
+        self.sync()?;
+        self.content(Call::Ask, Content::drop_cache)
+    }
+
     fn try_lock(&self) -> io::Result<bool> {
         let (mut machine, fault) = self.begin(Call::Ask)?;
         if let Some(fault) = fault {

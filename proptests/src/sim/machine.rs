@@ -13,6 +13,7 @@ use ledger_core::event::Record;
 use ledger_core::ids::Seq;
 use ledger_core::time::Timestamp;
 use ledger_store::DataDir;
+use ledger_store::checkpoint::CHECKPOINT;
 use ledger_store::disk::Disk as _;
 use ledger_store::error::StoreError;
 use ledger_store::reader::Reader;
@@ -183,6 +184,8 @@ impl Machine {
             if let Some(request) = self.clients.again.pop_front() {
                 requests.push(request);
             } else if let Some(step) = self.clients.steps.pop_front() {
+                let passed = u64::try_from(step.now.0 - self.now.0).unwrap_or(0);
+                self.summary.virtual_time += Duration::from_millis(passed);
                 self.now = step.now;
                 requests.push(step.request);
             }
@@ -403,10 +406,12 @@ impl Machine {
         drop(reader);
         self.collect()?;
         match closed {
-            Ok(()) if self.odds.lies => {
-                self.backup = Some((self.disk.files(), self.promise.shown()));
+            Ok(()) => {
+                self.summary.closings += 1;
+                if self.odds.lies {
+                    self.backup = Some((self.disk.files(), self.promise.shown()));
+                }
             }
-            Ok(()) => {}
             Err(error) if self.errors() == errors && !self.is_damaged() => {
                 return Err(broken(ALIVE, format!("closing: {error}")));
             }
@@ -496,7 +501,15 @@ impl Machine {
             ));
         }
         self.summary.refused += 1;
-        let (files, records) = self.backup.clone().unwrap_or_default();
+        let (mut files, records) = self.backup.clone().unwrap_or_default();
+        let checkpoint = PathBuf::from(DIR).join(CHECKPOINT);
+        if records > 0
+            && self.luck.below(2) == 0
+            && let Some(bytes) = self.disk.files().remove(&checkpoint)
+        {
+            // Whoever put the copy back left the checkpoint of the log that went on from it.
+            files.insert(checkpoint, bytes);
+        }
         self.disk.restore(&files);
         let records = self.promise.first(records);
         self.promise.go_on_from(records);
@@ -562,7 +575,6 @@ impl Machine {
             }
         }
         self.close()?;
-        self.summary.closings += 1;
         let (_, reader) = self.engine.as_ref().expect("it was opened again");
         let verified = verify(reader).map_err(|error| broken(SAME, error.to_string()))?;
         self.summary.records = verified.records;
