@@ -1,6 +1,7 @@
 //! One run: clients, the writer's steps, and everything that happens to the machine.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::panic::catch_unwind;
 use std::path::PathBuf;
@@ -47,6 +48,17 @@ pub struct Plan {
     pub seed: u64,
     /// How many operations the clients have.
     pub operations: usize,
+}
+
+impl fmt::Display for Plan {
+    /// How to play it again.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seed, operations } = self;
+        write!(
+            f,
+            "cargo run -p proptests --release --bin sim -- --seed {seed} --operations {operations}"
+        )
+    }
 }
 
 /// Plays a seed.

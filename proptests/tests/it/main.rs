@@ -10,6 +10,7 @@ mod log;
 mod reversals;
 mod shares;
 mod sim_disk;
+mod simulation;
 
 use ledger_core::decide::Answer;
 use proptest::test_runner::{Config, FileFailurePersistence};
