@@ -88,6 +88,15 @@ pub trait DiskFile: Debug + Send + Sync {
         self.sync().inspect_err(|_| self.forget())
     }
 
+    /// Makes durable what is not, and forgets what is remembered of the rest, so that reads show what is on
+    /// the disk. After a sync that failed that can be less than what they showed before: what could not be
+    /// written is remembered as if it had been.
+    fn sync_and_forget(&self) -> io::Result<()> {
+        self.sync()?;
+        self.forget();
+        Ok(())
+    }
+
     /// Locks the file for this handle until it is dropped; tells whether nobody else has.
     fn try_lock(&self) -> io::Result<bool>;
 

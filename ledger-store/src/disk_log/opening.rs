@@ -10,6 +10,7 @@ use super::scan::{Scan, other_records, scan_here, scan_in_thread};
 use super::{Appended, DiskLog, LogOptions, Shared};
 use crate::block::Block;
 use crate::data_dir::{DataDir, DirLock};
+use crate::disk::Access;
 use crate::epoch::{Epoch, EpochFiles, LOG, StoreKind};
 use crate::error::StoreError;
 use crate::event_log::LogHead;
@@ -110,6 +111,9 @@ fn open_existing(
         State::Closed => LastExit::Closed,
         State::Open | State::Creating => LastExit::Crashed,
     };
+    if last_exit == LastExit::Crashed {
+        forget_unwritten(&dir, &manifest)?;
+    }
     let head_file = HeadFile::load(&dir, last_exit)?;
     let epochs = Epochs::new(&dir, store, &manifest.epochs, options.background);
     let constant = constant_sums(&dir, store, &manifest)?;
@@ -133,6 +137,23 @@ fn open_existing(
         head_file: Some(head_file),
         lock,
     })
+}
+
+/// The process before may have ended at a sync that failed. What was to be written then may be lost, and
+/// the kernel show it all the same; a record found there would be gone after the next power cut. So what
+/// counts is what is on the disk. Epochs before the last were full, and synced, before a manifest said so.
+fn forget_unwritten(dir: &DataDir, manifest: &Manifest) -> Result<(), StoreError> {
+    let mut names = vec![HEAD.to_owned()];
+    if let Some(entry) = manifest.epochs.last() {
+        names.extend(EpochFiles::new(dir, manifest.store, &entry.name).changing_files()?);
+    }
+    for name in names {
+        if let Some(file) = dir.open_present(&name, Access::Write)? {
+            let path = dir.join(&name);
+            file.sync_and_forget().map_err(StoreError::io(&path))?;
+        }
+    }
+    Ok(())
 }
 
 fn refuse_foreign_disk(dir: &DataDir, store: StoreKind) -> Result<(), StoreError> {

@@ -1,6 +1,7 @@
 //! One run: clients, the writer's steps, and everything that happens to the machine.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::panic::catch_unwind;
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use ledger_core::event::Record;
 use ledger_core::ids::Seq;
 use ledger_core::time::Timestamp;
 use ledger_store::DataDir;
+use ledger_store::checkpoint::CHECKPOINT;
 use ledger_store::disk::Disk as _;
 use ledger_store::error::StoreError;
 use ledger_store::reader::Reader;
@@ -46,6 +48,17 @@ pub struct Plan {
     pub seed: u64,
     /// How many operations the clients have.
     pub operations: usize,
+}
+
+impl fmt::Display for Plan {
+    /// How to play it again.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seed, operations } = self;
+        write!(
+            f,
+            "cargo run -p proptests --release --bin sim -- --seed {seed} --operations {operations}"
+        )
+    }
 }
 
 /// Plays a seed.
@@ -183,6 +196,8 @@ impl Machine {
             if let Some(request) = self.clients.again.pop_front() {
                 requests.push(request);
             } else if let Some(step) = self.clients.steps.pop_front() {
+                let passed = u64::try_from(step.now.0 - self.now.0).unwrap_or(0);
+                self.summary.virtual_time += Duration::from_millis(passed);
                 self.now = step.now;
                 requests.push(step.request);
             }
@@ -403,10 +418,12 @@ impl Machine {
         drop(reader);
         self.collect()?;
         match closed {
-            Ok(()) if self.odds.lies => {
-                self.backup = Some((self.disk.files(), self.promise.shown()));
+            Ok(()) => {
+                self.summary.closings += 1;
+                if self.odds.lies {
+                    self.backup = Some((self.disk.files(), self.promise.shown()));
+                }
             }
-            Ok(()) => {}
             Err(error) if self.errors() == errors && !self.is_damaged() => {
                 return Err(broken(ALIVE, format!("closing: {error}")));
             }
@@ -496,7 +513,15 @@ impl Machine {
             ));
         }
         self.summary.refused += 1;
-        let (files, records) = self.backup.clone().unwrap_or_default();
+        let (mut files, records) = self.backup.clone().unwrap_or_default();
+        let checkpoint = PathBuf::from(DIR).join(CHECKPOINT);
+        if records > 0
+            && self.luck.below(2) == 0
+            && let Some(bytes) = self.disk.files().remove(&checkpoint)
+        {
+            // Whoever put the copy back left the checkpoint of the log that went on from it.
+            files.insert(checkpoint, bytes);
+        }
         self.disk.restore(&files);
         let records = self.promise.first(records);
         self.promise.go_on_from(records);
@@ -562,7 +587,6 @@ impl Machine {
             }
         }
         self.close()?;
-        self.summary.closings += 1;
         let (_, reader) = self.engine.as_ref().expect("it was opened again");
         let verified = verify(reader).map_err(|error| broken(SAME, error.to_string()))?;
         self.summary.records = verified.records;

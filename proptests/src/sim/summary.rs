@@ -25,7 +25,7 @@ pub struct Summary {
     pub recoveries: u64,
     /// Openings that failed on an injected error and were tried again.
     pub recoveries_failed: u64,
-    /// Openings of a log that was closed in order.
+    /// Logs closed in order.
     pub closings: u64,
     /// Damaged logs that were refused by name.
     pub refused: u64,

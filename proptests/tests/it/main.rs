@@ -11,6 +11,7 @@ mod nth_call;
 mod reversals;
 mod shares;
 mod sim_disk;
+mod simulation;
 mod state_hash;
 
 use ledger_core::decide::Answer;
