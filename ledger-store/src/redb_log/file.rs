@@ -27,7 +27,7 @@ pub(super) struct RedbFile {
 }
 
 impl RedbFile {
-    /// Opens the file, locks it, and makes durable what is in it.
+    /// Opens the file and locks it.
     pub(super) fn open(dir: &DataDir, name: &str, access: Access) -> Result<Self, StoreError> {
         let file = dir.open(name, access)?;
         let path = dir.join(name);
@@ -44,9 +44,6 @@ impl RedbFile {
                 dir: dir.path().to_owned(),
             });
         }
-        // A process that was killed may have left what the kernel shows and the disk does not have yet.
-        // It would be taken for durable.
-        file.sync_or_forget().map_err(StoreError::io(&path))?;
         Ok(Self {
             file: Arc::from(file),
             failure: Arc::default(),
@@ -90,5 +87,54 @@ impl StorageBackend for RedbFile {
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         self.change(self.file.write_all_at(data, offset))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file that cannot be written, and that the kernel calls written once it has said so.
+    #[derive(Debug)]
+    struct Failing;
+
+    impl DiskFile for Failing {
+        fn len(&self) -> io::Result<u64> {
+            Ok(0)
+        }
+
+        fn read_exact_at(&self, _: &mut [u8], _: u64) -> io::Result<()> {
+            Err(io::ErrorKind::UnexpectedEof.into())
+        }
+
+        fn write_all_at(&self, _: &[u8], _: u64) -> io::Result<()> {
+            Err(io::ErrorKind::StorageFull.into())
+        }
+
+        fn set_len(&self, _: u64) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn sync(&self) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn forget(&self) {}
+
+        fn try_lock(&self) -> io::Result<bool> {
+            Ok(true)
+        }
+    }
+
+    #[test]
+    fn a_failure_that_redb_is_silent_about_is_told_at_the_next_sync() {
+        let file = RedbFile {
+            file: Arc::new(Failing),
+            failure: Arc::default(),
+        };
+        file.sync_all().unwrap();
+        StorageBackend::write(&file, 0, b"header").unwrap_err();
+        let error = file.sync_all().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
     }
 }
