@@ -16,10 +16,11 @@ fn filled(dir: &Path) {
 }
 
 fn refusal(dir: &Path) -> (String, u16) {
-    match DiskLog::open(dir, LogOptions::default()).unwrap_err() {
-        StoreError::UnsupportedVersion { place, version } => (place, version),
-        other => panic!("{other}"),
-    }
+    let error = DiskLog::open(dir, LogOptions::default()).unwrap_err();
+    let StoreError::UnsupportedVersion { place, version } = error else {
+        panic!("{error}");
+    };
+    (place, version)
 }
 
 #[test]
