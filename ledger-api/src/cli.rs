@@ -192,7 +192,7 @@ fn dispatch(cli: &Cli, out: &mut impl Write) -> Result<Ended, CliError> {
             with_ledger(args, |ledger| show::trial_balance(ledger, cli.json, out))
         }
         Command::Verify(args) => verify::run(args, cli.json, out),
-        Command::Head(args) => with_ledger(args, |ledger| head::run(ledger, cli.json, out)),
+        Command::Head(args) => head::run(args, cli.json, out),
         Command::Prove(args) => prove::run(args, cli.json, out),
         Command::CheckProof(args) => check_proof::run(args, cli.json, out),
         Command::Copy(args) => copy::run(args, cli.json, out),

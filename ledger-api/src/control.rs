@@ -13,12 +13,13 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use ledger_store::backup::{BackedUp, durable_head};
-use ledger_store::{CONTROL, LogHead, StoreError, StoreKind};
+use ledger_store::backup::BackedUp;
+use ledger_store::{CONTROL, StoreError, StoreKind};
 use rustix::net::{AddressFamily, Shutdown, SocketAddrUnix, SocketType, bind, listen, socket};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::head_file::HeadFile;
 use crate::ledger::Ledger;
 use crate::status::StatusView;
 
@@ -42,7 +43,7 @@ pub enum Question {
         /// Store of a new backup, by its name.
         store: Option<String>,
     },
-    /// Where the durable log ends.
+    /// Where the durable log ends, and what it adds up to.
     Head {},
     /// Whether commands are accepted.
     Status {},
@@ -78,25 +79,6 @@ impl From<BackedUp> for BackupView {
             bytes: backed_up.bytes,
             store: backed_up.store.name().to_owned(),
             continued: backed_up.continued,
-        }
-    }
-}
-
-/// Where a log ends, as programs are told it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct HeadView {
-    /// Sequence number of the last record.
-    pub sequence: u64,
-    /// Hash of the last block.
-    pub chain_hash: String,
-}
-
-impl From<LogHead> for HeadView {
-    fn from(head: LogHead) -> Self {
-        Self {
-            sequence: head.last_seq,
-            chain_hash: head.chain.to_string(),
         }
     }
 }
@@ -208,8 +190,9 @@ fn answer_one(stream: &UnixStream, ledger: &Ledger) -> io::Result<()> {
 fn answer(ledger: &Ledger, question: Question) -> Value {
     let answer = match question {
         Question::Backup { to, store } => back_up(ledger, &to, store.as_deref()),
-        Question::Head {} => durable_head(ledger.reader())
-            .map(|head| json(&HeadView::from(head)))
+        Question::Head {} => ledger
+            .head()
+            .map(|head| json(&HeadFile::of(&head, ledger.store())))
             .map_err(|error| failed(error.code(), &error.to_string())),
         Question::Status {} => Ok(json(&StatusView::of(ledger))),
     };

@@ -22,13 +22,13 @@ pub struct HeadFile {
     pub sequence: u64,
     /// Chain hash there.
     #[serde(with = "hex::serde")]
-    chain_hash: [u8; 32],
+    pub chain_hash: [u8; 32],
     /// State hash there.
     #[serde(with = "hex::serde")]
-    state_hash: [u8; 32],
+    pub state_hash: [u8; 32],
     /// Root of the tree over all records up to there.
     #[serde(with = "hex::serde")]
-    tree_root: [u8; 32],
+    pub tree_root: [u8; 32],
     /// When the last record was recorded.
     pub recorded_at: Option<String>,
     /// The store that the log was kept in; of no importance for what the log is.

@@ -4,17 +4,30 @@ use std::fs::File;
 use std::io::{Read as _, Write};
 use std::path::Path;
 
-use ledger_api::Ledger;
+use ledger_api::control::Question;
 use ledger_api::head_file::HeadFile;
 use ledger_api::kept_file::FILE_BYTES_MAX;
+use ledger_store::StoreError;
 use ledger_store::kept_head::KeptHead;
 
+use super::backup::ask_holder;
 use super::table::{self, Columns};
-use super::{CliError, Ended, write_json};
+use super::{ApiError, CliError, DataArgs, Ended, with_ledger, write_json};
 
-pub(super) fn run(ledger: &Ledger, json: bool, out: &mut impl Write) -> Result<Ended, CliError> {
-    let head = ledger.head()?;
-    let file = HeadFile::of(&head, ledger.store());
+/// Takes the head of a ledger, or asks the process that has it open.
+pub(super) fn run(args: &DataArgs, json: bool, out: &mut impl Write) -> Result<Ended, CliError> {
+    let mut file = None;
+    let taken = with_ledger(args, |ledger| {
+        file = Some(HeadFile::of(&ledger.head()?, ledger.store()));
+        Ok(Ended::Well)
+    });
+    let file = match (taken, file) {
+        (Ok(_), Some(file)) => file,
+        (Err(CliError::Api(ApiError::Store(StoreError::Locked { .. }))), _) | (Ok(_), None) => {
+            ask_holder(&args.data, &Question::Head {})?
+        }
+        (Err(error), _) => return Err(error),
+    };
     if json {
         write_json(out, &file)?;
         return Ok(Ended::Well);
@@ -22,9 +35,9 @@ pub(super) fn run(ledger: &Ledger, json: bool, out: &mut impl Write) -> Result<E
     let none = || "none".to_owned();
     let rows = [
         ["Sequence", &file.sequence.to_string()],
-        ["Chain hash", &head.log.chain.to_string()],
-        ["State hash", &head.state.to_string()],
-        ["Tree root", &head.tree_root.to_string()],
+        ["Chain hash", &hex::encode(file.chain_hash)],
+        ["State hash", &hex::encode(file.state_hash)],
+        ["Tree root", &hex::encode(file.tree_root)],
         [
             "Recorded at",
             &file.recorded_at.clone().unwrap_or_else(none),

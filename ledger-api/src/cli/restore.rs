@@ -1,16 +1,14 @@
 //! `ledger restore`.
 
-use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use ledger_store::copy::restore;
-use ledger_store::{ChainHash, LogHead, LogOptions, StoreError, StoreKind};
-use serde::Deserialize;
+use ledger_store::{LogOptions, StoreError, StoreKind};
 
 use super::copy::show_progress;
-use super::{ApiError, CliError, Ended, refuse_missing, write_json};
+use super::{ApiError, CliError, Ended, head, refuse_missing, write_json};
 
 /// Arguments of `restore`.
 #[derive(Debug, Args)]
@@ -24,22 +22,15 @@ pub(super) struct RestoreArgs {
     /// Store of the ledger, `sled` or `redb`; by default that of the backup.
     #[arg(long, value_name = "STORE")]
     store: Option<StoreKind>,
-    /// A head that was kept elsewhere, as `ledger head --json` prints it; the backup must contain it.
+    /// The backup must contain the head in this file, which `head --json` wrote.
     #[arg(long, value_name = "FILE")]
-    expect_head: Option<PathBuf>,
-}
-
-/// A head that was kept; it may say more.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct KeptHead {
-    sequence: u64,
-    chain_hash: String,
+    head: Option<PathBuf>,
 }
 
 pub(super) fn run(args: &RestoreArgs, json: bool, out: &mut impl Write) -> Result<Ended, CliError> {
     refuse_missing(&args.from)?;
-    let kept = args.expect_head.as_deref().map(read_head).transpose()?;
+    let kept = args.head.as_deref().map(head::read).transpose()?;
+    let kept = kept.map(|kept| kept.log);
     let options = LogOptions {
         store: args.store,
         ..LogOptions::default()
@@ -72,23 +63,6 @@ pub(super) fn run(args: &RestoreArgs, json: bool, out: &mut impl Write) -> Resul
         }
     }
     Ok(Ended::Well)
-}
-
-fn read_head(path: &Path) -> Result<LogHead, CliError> {
-    let failed = |source| CliError::File {
-        path: path.to_owned(),
-        source,
-    };
-    let text = fs::read_to_string(path).map_err(failed)?;
-    let kept: KeptHead = serde_json::from_str(&text).map_err(|error| failed(error.into()))?;
-    let chain = ChainHash::from_hex(&kept.chain_hash).ok_or_else(|| {
-        let problem = "chainHash must be 64 hexadecimal digits";
-        failed(io::Error::new(io::ErrorKind::InvalidData, problem))
-    })?;
-    Ok(LogHead {
-        last_seq: kept.sequence,
-        chain,
-    })
 }
 
 /// What is in the place of the ledger is evidence, or the ledger itself; it is never replaced.

@@ -10,7 +10,8 @@ use ledger_api::{Ledger, LedgerOptions};
 use ledger_core::event::Record;
 use ledger_core::state::LedgerState;
 use ledger_store::backup::BackedUp;
-use ledger_store::{StoreKind, recovery};
+use ledger_store::copy::restore;
+use ledger_store::{LogOptions, StoreKind, recovery};
 
 use crate::command_line::{json_lines, ledger, text};
 
@@ -22,7 +23,7 @@ const SCENE: &str = r#"{"issuerId":"wl","correlationId":"s1","command":"configur
 const POSTERS: usize = 8;
 const BACKUPS: usize = 3;
 
-/// A payment by one of the posters, the so-manieth.
+/// A payment by one of the posters.
 fn payment(poster: usize, number: usize) -> String {
     format!(
         "{{\"issuerId\":\"wl\",\"correlationId\":\"p{poster}-{number}\",\"command\":\"post-payment-operation\",\"account\":{{\"issuerAccountExternalReference\":\"A1\"}},\"body\":{{\"referenceAmount\":{{\"value\":-{},\"exponent\":2,\"isoCode\":\"EUR\"}},\"externalOperationDate\":\"2023-01-02T14:20:34.715Z\",\"externalOperationReference\":\"P{poster}-{number}\",\"externalOperationServicePoster\":\"ISSUER\"}}}}",
@@ -67,12 +68,27 @@ fn while_posting<T>(ledger: &Ledger, work: impl FnOnce() -> T) -> (T, usize) {
     })
 }
 
-/// The backup is the log up to where it ends, in bytes and in what it adds up to, and goes on.
+/// The backup is the log up to where it ends, in bytes and in what it adds up to, and goes on; and so is
+/// what is restored from it.
 fn assert_prefix(backup: &Path, at: &BackedUp, records: &[Record]) {
+    let restored = backup.with_extension("restored");
+    restore(
+        backup,
+        &restored,
+        LogOptions::default(),
+        Some(at.head),
+        &mut |_, _| (),
+    )
+    .expect("restored");
+    let ledger = Ledger::open(&restored).expect("opens");
+    let head = ledger.head().expect("taken");
+    ledger.close().expect("closes");
     let end = usize::try_from(at.head.last_seq).expect("few");
     let expected = &records[..end];
     let recovered = recovery::recover(backup).expect("opens");
     let replayed = LedgerState::replay(expected);
+    assert_eq!(head.log, at.head);
+    assert_eq!(head.state, replayed.state_hash());
     assert!(
         recovered.state.portfolio() == replayed.portfolio(),
         "another state"
@@ -193,6 +209,9 @@ fn back_up_a_replay_and_kill_it(store: &str) {
         "{}",
         text(&status.stderr)
     );
+    let head = ledger(dir.path(), &["head", "--data", "d", "--json"]);
+    assert!(head.status.success(), "{}", text(&head.stderr));
+    std::fs::write(dir.path().join("head"), head.stdout).expect("written");
     let args = ["backup", "--data", "d", "--to", "b", "--json"];
     let first = ledger(dir.path(), &args);
     assert!(first.status.success(), "{}", text(&first.stderr));
@@ -213,6 +232,13 @@ fn back_up_a_replay_and_kill_it(store: &str) {
     let verified = &json_lines(&verified.stdout)[0];
     assert_eq!(verified["records"], second["sequence"]);
     assert_eq!(verified["chain"], second["chainHash"]);
+    // It contains the head that was taken before it.
+    let restored = ["restore", "--from", "b", "--data", "r", "--head", "head"];
+    let restored = ledger(dir.path(), &restored);
+    assert!(restored.status.success(), "{}", text(&restored.stderr));
+    let contains = ["verify", "--data", "r", "--head", "head"];
+    let contains = ledger(dir.path(), &contains);
+    assert!(contains.status.success(), "{}", text(&contains.stderr));
     // The socket of the killed one is in nobody's way, and what it left is continued.
     let third = ledger(dir.path(), &args);
     assert!(third.status.success(), "{}", text(&third.stderr));
