@@ -33,7 +33,8 @@ fn copy(from: &Path, to: &Path) {
         let target = to.join(entry.file_name());
         if entry.path().is_dir() {
             copy(&entry.path(), &target);
-        } else {
+        } else if entry.path().is_file() {
+            // The socket of a killed process is none, and nothing without it.
             fs::copy(entry.path(), target).expect("copied");
         }
     }
@@ -48,7 +49,7 @@ fn files(dir: &Path) -> Vec<PathBuf> {
             let path = entry.expect("an entry").path();
             if path.is_dir() {
                 folders.push(path);
-            } else {
+            } else if path.is_file() {
                 found.push(path.strip_prefix(dir).expect("inside").to_owned());
             }
         }
