@@ -92,6 +92,10 @@ struct Machine {
     /// Bits turned and writes misplaced before the directory was last put in order.
     damage_before: u64,
     is_bad: bool,
+    /// On a disk that lies, the last epoch as it once was.
+    older: Option<(PathBuf, Vec<u8>)>,
+    /// Whether the power was cut since the log was last open, so that `HEAD` may lag.
+    head_may_lag: bool,
     /// On a disk that lies, how many records were shown when, since the log was opened.
     shown_at: Vec<(Duration, usize)>,
     summary: Summary,
@@ -139,6 +143,8 @@ impl Machine {
             backup: None,
             damage_before: 0,
             is_bad: false,
+            older: None,
+            head_may_lag: false,
             shown_at: Vec::new(),
             summary: Summary {
                 seeds: 1,
@@ -162,6 +168,7 @@ impl Machine {
                 self.close()?;
             } else {
                 self.weather();
+                self.remember_epoch();
                 self.step()?;
             }
         }
@@ -394,6 +401,7 @@ impl Machine {
             return self.cut_power();
         }
         self.summary.kills += 1;
+        let older = self.older.take();
         if self.luck.below(2) == 0 {
             self.disk.kill();
             self.engine = None;
@@ -402,13 +410,32 @@ impl Machine {
             self.engine = None;
             self.disk.kill();
         }
+        if let Some((path, bytes)) = older {
+            self.disk.take_back(&path, bytes);
+        }
         self.open()
     }
 
+    /// Remembers an epoch as it is, on a disk that lies.
+    fn remember_epoch(&mut self) {
+        if self.odds.lies && self.luck.below(100) == 0 {
+            let epochs = self.disk.files().into_iter();
+            let mut epochs = epochs.filter(|(path, _)| path.starts_with("/ledger/log"));
+            self.older = epochs.next_back();
+        }
+    }
+
     fn cut_power(&mut self) -> Result<(), Violation> {
-        self.disk.lose_power();
+        self.lose_power();
         self.engine = None;
         self.open()
+    }
+
+    fn lose_power(&mut self) {
+        self.disk.lose_power();
+        self.head_may_lag = true;
+        // What was remembered is from before.
+        self.older = None;
     }
 
     /// Closes in order, and keeps a copy of the directory.
@@ -459,7 +486,7 @@ impl Machine {
 
     fn damage(&self) -> u64 {
         let injected = self.disk.injected();
-        injected.flips + injected.misdirected
+        injected.flips + injected.misdirected + injected.taken_back
     }
 
     fn is_damaged(&self) -> bool {
@@ -486,13 +513,13 @@ impl Machine {
             };
             if !self.disk.has_power() {
                 self.summary.power_losses_in_recovery += 1;
-                self.disk.lose_power();
+                self.lose_power();
             } else if self.errors() > errors {
                 self.summary.recoveries_failed += 1;
                 if self.luck.below(2) == 0 {
                     self.disk.kill();
                 } else {
-                    self.disk.lose_power();
+                    self.lose_power();
                 }
             } else if self.is_damaged() {
                 self.replace_damaged(&error)?;
@@ -543,7 +570,9 @@ impl Machine {
     /// reached, but a power cut may set it back by about a second; damage to what was written after that
     /// looks like a write that was under way.
     fn certain(&self) -> usize {
-        if !self.is_damaged() {
+        let damage = self.damage() - self.damage_before;
+        // Where `HEAD` does not lag, it takes a second damage, to it.
+        if damage == 0 || damage == 1 && !self.head_may_lag {
             return usize::MAX;
         }
         let before = self.disk.elapsed().saturating_sub(HEAD_MAY_LAG);
@@ -576,6 +605,7 @@ impl Machine {
         self.summary.unnoticed += u64::from(missing > 0);
         self.shown_at = vec![(Duration::ZERO, self.promise.shown())];
         self.summary.recoveries += 1;
+        self.head_may_lag = false;
         self.engine = Some((stepper, reader));
         Ok(None)
     }

@@ -111,6 +111,7 @@ impl Summary {
             ("slow_syncs", injected.slow_syncs),
             ("misdirected_writes", injected.misdirected),
             ("bit_flips", injected.flips),
+            ("files_taken_back", injected.taken_back),
             ("clock_oddities", self.clock_oddities),
             ("virtual_hours", self.virtual_time.as_secs() / 3_600),
         ]
