@@ -142,6 +142,9 @@ fn open_existing(
 /// The process before may have ended at a sync that failed. What was to be written then may be lost, and
 /// the kernel show it all the same; a record found there would be gone after the next power cut. So what
 /// counts is what is on the disk. Epochs before the last were full, and synced, before a manifest said so.
+///
+/// It may also have ended after the manifest was put in its place and before that was durable; nothing may
+/// be written on the strength of it until it is.
 fn forget_unwritten(dir: &DataDir, manifest: &Manifest) -> Result<(), StoreError> {
     let mut names = vec![HEAD.to_owned()];
     if let Some(entry) = manifest.epochs.last() {
@@ -153,7 +156,7 @@ fn forget_unwritten(dir: &DataDir, manifest: &Manifest) -> Result<(), StoreError
             file.sync_and_forget().map_err(StoreError::io(&path))?;
         }
     }
-    Ok(())
+    dir.sync()
 }
 
 fn refuse_foreign_disk(dir: &DataDir, store: StoreKind) -> Result<(), StoreError> {
