@@ -27,6 +27,7 @@ pub mod reader;
 pub mod recovery;
 mod redb_log;
 mod sled_log;
+mod sync;
 pub mod verify;
 pub mod writer;
 mod zero_tail;
