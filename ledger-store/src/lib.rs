@@ -10,6 +10,10 @@
 pub mod block;
 pub mod checkpoint;
 pub mod codec;
+#[cfg(test)]
+#[allow(dead_code, reason = "each test uses some of it")]
+#[path = "../tests/it/commands.rs"]
+mod commands;
 pub mod copy;
 mod data_dir;
 pub mod deciding;

@@ -2,10 +2,6 @@
 //!
 //! `cargo test -p ledger-store --features schedules --lib schedules`; `LEDGER_SCHEDULES` asks for more of them.
 
-#[expect(clippy::unwrap_used, reason = "helpers of tests")]
-#[path = "../../tests/it/commands.rs"]
-mod commands;
-
 use std::collections::BTreeMap;
 use std::env;
 use std::sync::Arc;
@@ -16,9 +12,9 @@ use ledger_core::projection::books::Books;
 use ledger_core::state::LedgerState;
 use shuttle::thread;
 
-use self::commands::{NOW, SETUP_RECORDS, fee, number, setup};
 use super::*;
 use crate::block::Block;
+use crate::commands::{NOW, SETUP_RECORDS, fee, number, setup};
 use crate::event_log::{LogHead, LogReader};
 use crate::mem_log::MemLog;
 
