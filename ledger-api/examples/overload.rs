@@ -2,7 +2,8 @@
 //!
 //! `cargo run --release -p ledger-api --example overload -- [DIRECTORY [SECONDS [STORE]]]` first finds out what
 //! the ledger carries out when everyone waits for room, and then offers as much, and four times as much, to be
-//! refused as busy where the queue is full. The directory should be on a real disk, and empty.
+//! refused as busy where the queue is full. In every run as many requests are made, so that making them takes as
+//! much of the processors from the ledger. The directory should be on a real disk, and empty.
 
 use std::env;
 use std::path::PathBuf;
@@ -20,6 +21,8 @@ use ledger_store::writer::{QUEUE_REQUESTS_MAX, SubmitError, Ticket};
 
 /// Requests that a client hands in together.
 const SUBMISSION: u64 = 16;
+/// How much more is offered than can be carried out, in the end.
+const OVERLOAD: u64 = 4;
 /// How often what should have been offered is made up for.
 const TICK: Duration = Duration::from_millis(1);
 
@@ -40,10 +43,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let fees = Fees::new(include_str!("quickstart.jsonl"))?;
     let time = Duration::from_secs(seconds);
-    let capacity = run(&ledger, &fees, "when free", None, time)?;
-    for times in [1, 4] {
-        let rate = times * capacity;
-        run(&ledger, &fees, &format!("{times} x"), Some(rate), time)?;
+    let capacity = run(&ledger, &fees, None, time)?;
+    for times in [1, OVERLOAD] {
+        run(&ledger, &fees, Some((times, capacity)), time)?;
     }
     ledger.close()?;
     Ok(())
@@ -65,6 +67,14 @@ impl Fees {
             made: AtomicU64::new(0),
             session: now.as_secs(),
         })
+    }
+
+    /// The next submission, of which only one in so many that are made is handed in.
+    fn one_of(&self, count: u64) -> Vec<Request> {
+        for _ in 1..count {
+            drop(std::hint::black_box(self.next()));
+        }
+        self.next()
     }
 
     fn next(&self) -> Vec<Request> {
@@ -89,14 +99,14 @@ impl Fees {
     }
 }
 
-/// Offers at a rate, or as there is room, and prints what came of it; gives what was answered a second.
+/// Offers so many times what can be carried out, or as there is room, and prints what came of it; gives what was answered a second.
 fn run(
     ledger: &Ledger,
     fees: &Fees,
-    name: &str,
-    rate: Option<u64>,
+    offer: Option<(u64, u64)>,
     time: Duration,
 ) -> Result<u64, ApiError> {
+    let name = offer.map_or("when free".to_owned(), |(times, _)| format!("{times} x"));
     let (tickets, accepted) = mpsc::channel::<Ticket>();
     let began = Instant::now();
     let (offered, refused, answered) = thread::scope(|scope| {
@@ -109,16 +119,16 @@ fn run(
         });
         let (mut offered, mut refused, mut shown) = (0, 0, 0);
         while began.elapsed() < time {
-            match rate {
+            match offer {
                 None => {
-                    let _ = tickets.send(ledger.ticket_when_free(fees.next())?);
+                    let _ = tickets.send(ledger.ticket_when_free(fees.one_of(OVERLOAD))?);
                     offered += SUBMISSION;
                 }
-                Some(rate) => {
-                    let due = began.elapsed().as_millis() * u128::from(rate) / 1_000;
+                Some((times, capacity)) => {
+                    let due = began.elapsed().as_millis() * u128::from(times * capacity) / 1_000;
                     while u128::from(offered) < due {
                         offered += SUBMISSION;
-                        match ledger.ticket(fees.next()) {
+                        match ledger.ticket(fees.one_of(OVERLOAD / times)) {
                             Ok(ticket) => drop(tickets.send(ticket)),
                             Err(ApiError::Submit(SubmitError::Busy)) => refused += SUBMISSION,
                             Err(error) => return Err(error),
@@ -131,9 +141,10 @@ fn run(
             if second > shown {
                 shown = second;
                 println!(
-                    "{name:>10} {second:>3} s: {:>6} of {QUEUE_REQUESTS_MAX} waiting, {} MiB resident",
+                    "{name:>10} {second:>3} s: {:>6} of {QUEUE_REQUESTS_MAX} waiting, {} MiB resident, {} of them for keys and histories",
                     ledger.waiting(),
-                    resident_mib()
+                    resident_mib(),
+                    ledger.retained().bytes() >> 20
                 );
             }
         }

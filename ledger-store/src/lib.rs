@@ -11,6 +11,10 @@ pub mod backup;
 pub mod block;
 pub mod checkpoint;
 pub mod codec;
+#[cfg(test)]
+#[allow(dead_code, reason = "each test uses some of it")]
+#[path = "../tests/it/commands.rs"]
+mod commands;
 pub mod copy;
 mod data_dir;
 pub mod deciding;
@@ -30,6 +34,7 @@ pub mod reader;
 pub mod recovery;
 mod redb_log;
 mod sled_log;
+mod sync;
 pub mod tree;
 pub mod verify;
 pub mod writer;

@@ -1,16 +1,16 @@
 //! The readers' side: the books of everything durable, and the records behind them.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use ledger_core::event::Record;
 use ledger_core::ids::Seq;
 use ledger_core::projection::books::Books;
-use parking_lot::{RwLock, RwLockReadGuard};
 
 use crate::codec;
 use crate::error::StoreError;
 use crate::event_log::{LogReader, scan};
+use crate::sync::{AtomicU64, RwLock, RwLockReadGuard};
 
 /// A shared view of the durable log. Cloning it is cheap and shows the same books.
 #[derive(Clone)]

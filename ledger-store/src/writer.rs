@@ -19,21 +19,19 @@
 //! accepted any more until the log is opened again.
 
 mod gate;
+#[cfg(all(test, feature = "schedules"))]
+mod schedules;
 mod stepper;
 mod steps;
 
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use ledger_core::command::Request;
 use ledger_core::decide::Answer;
 use ledger_core::state::{LedgerState, RetainedKeys};
 use ledger_core::time::Timestamp;
-use parking_lot::Mutex;
 use thiserror::Error;
-use tokio::sync::oneshot;
 
 use self::gate::Gate;
 use self::steps::{Appender, Decided, Decider, Job, Publisher};
@@ -41,15 +39,20 @@ use crate::checkpoint::Checkpointer;
 use crate::error::StoreError;
 use crate::event_log::EventLog;
 use crate::reader::Reader;
+use crate::sync::{
+    JoinHandle, Mutex, Receiver, RecvTimeoutError, Sender, bounded, oneshot, spawn, unbounded,
+};
 
 pub use self::stepper::Stepper;
 
 /// Most requests in one submission.
 pub const SUBMISSION_REQUESTS_MAX: usize = 8_192;
 /// Most requests that wait to be decided; beyond it submissions are refused as busy, or wait.
-pub const QUEUE_REQUESTS_MAX: usize = 65_536;
+pub const QUEUE_REQUESTS_MAX: usize = if EXPLORED { 4 } else { 65_536 };
 /// Requests after which a batch takes no further submission.
-pub const BATCH_REQUESTS_MAX: usize = 8_192;
+pub const BATCH_REQUESTS_MAX: usize = if EXPLORED { 2 } else { 8_192 };
+/// So few clients as a schedule has can fill what is this small.
+const EXPLORED: bool = cfg!(feature = "schedules");
 /// Decided batches that wait for the disk, and durable ones that wait to be shown. Two keep the
 /// threads busy; more only add latency.
 const BATCHES_WAITING_MAX: usize = 2;
@@ -139,9 +142,9 @@ impl Writer {
         checkpointer: Option<Checkpointer>,
         now: impl FnMut() -> Timestamp + Send + 'static,
     ) -> Self {
-        let (jobs, waiting) = crossbeam_channel::unbounded();
-        let (decided, to_append) = crossbeam_channel::bounded(BATCHES_WAITING_MAX);
-        let (durable, to_publish) = crossbeam_channel::bounded(BATCHES_WAITING_MAX);
+        let (jobs, waiting) = unbounded();
+        let (decided, to_append) = bounded(BATCHES_WAITING_MAX);
+        let (durable, to_publish) = bounded(BATCHES_WAITING_MAX);
         let gate = Arc::new(Gate::default());
         let failure = Arc::new(Failure::default());
         let retained = Arc::new(Mutex::new(state.retained_bytes()));
@@ -420,14 +423,4 @@ impl Failure {
             })
         })
     }
-}
-
-fn spawn<T: Send + 'static>(
-    name: &str,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> JoinHandle<T> {
-    std::thread::Builder::new()
-        .name(name.to_owned())
-        .spawn(work)
-        .expect("a process that opens a ledger may start a few threads")
 }

@@ -1,5 +1,6 @@
 //! Commands with arbitrary bodies, carried out one after the other by an engine in memory.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
 use allocation_counter::measure;
@@ -327,6 +328,16 @@ impl Engine {
         let read = blocks.iter().flat_map(codec::decode_all);
         let read: Vec<Record> = read.collect::<Result<_, _>>().expect("what was encoded");
         assert_eq!(read, self.records);
+        let mut keys = BTreeSet::new();
+        for record in &read {
+            let is_new = keys.insert(format!("{:?}", record.event.correlation));
+            assert!(is_new, "a correlation id has two records");
+            let Some(operation) = record.operation() else {
+                continue;
+            };
+            let is_new = keys.insert(format!("{:?}", operation.triplet));
+            assert!(is_new, "a triplet names two operations");
+        }
         let state = LedgerState::replay(&read);
         assert_eq!(state.portfolio(), self.deciding.state().portfolio());
         assert_eq!(state.portfolio(), self.books.portfolio());

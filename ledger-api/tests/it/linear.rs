@@ -420,8 +420,8 @@ fn read(line: &str) -> Option<Entry> {
     };
     let number = number.parse().ok()?;
     let told: Option<i128> = told.parse().ok();
-    let named =
-        || told.map(|told| [Told::Applied, Told::AppliedBefore, Told::NotFound][told as usize]);
+    let all = [Told::Applied, Told::AppliedBefore, Told::NotFound];
+    let named = || all.into_iter().find(|known| told == Some(code(*known)));
     let operation = match kind {
         "post" => Operation::Post(number, named()),
         "reverse" => Operation::Reverse(number, named()),

@@ -1,8 +1,7 @@
 //! The queue's bound, counted in requests.
 
-use parking_lot::{Condvar, Mutex};
-
 use super::QUEUE_REQUESTS_MAX;
+use crate::sync::{Condvar, Mutex};
 
 /// Counts the requests that wait, so that the queue is bounded in requests, not in submissions.
 #[derive(Debug, Default)]

@@ -10,7 +10,6 @@ use ledger_core::decide::{Answer, Batch};
 use ledger_core::event::Record;
 use ledger_core::state::{LedgerState, RecordKeys, RetainedKeys};
 use ledger_core::time::Timestamp;
-use tokio::sync::oneshot;
 
 use super::{Failure, SubmitError, Ticket};
 use crate::checkpoint::Checkpointer;
@@ -19,6 +18,7 @@ use crate::error::StoreError;
 use crate::event_log::{EventLog, LogHead};
 use crate::framing::Framer;
 use crate::reader::Reader;
+use crate::sync::oneshot;
 
 /// Records shown to readers at a time: readers wait no longer than this takes.
 const PUBLISH_RECORDS_MAX: usize = 1_024;

@@ -1,10 +1,5 @@
 //! Hostile bytes in the place of a checkpoint.
 
-#[expect(dead_code, reason = "the tests of the store use more of it")]
-#[expect(clippy::unwrap_used, reason = "helpers of tests")]
-#[path = "../../../tests/it/commands.rs"]
-mod commands;
-
 #[path = "../../../tests/it/changes.rs"]
 mod changes;
 
@@ -22,10 +17,12 @@ use ledger_core::text::ReasonCode;
 use ledger_core::time::{BusinessDate, Moment};
 
 use self::changes::Change;
-use self::commands::{NOW, TODAY, eur, external, fee_of, fee_operation, opening, request, setup};
 use super::*;
 use crate::checkpoint::chunk::Chunk;
 use crate::codec;
+use crate::commands::{
+    self, NOW, TODAY, eur, external, fee_of, fee_operation, opening, request, setup,
+};
 use crate::deciding::Deciding;
 use crate::event_log::EventLog;
 use crate::framing::Framer;
