@@ -220,18 +220,15 @@ impl<'a> Parser<'a> {
             .extend(deed.map(|deed| Call { begin, end, deed }));
     }
 
-    /// An opening is a deed when it creates the file.
+    /// An opening is a deed when it creates the file, or empties it.
     fn open(&mut self, path: PathBuf, arguments: &str) -> Option<Deed> {
         assert!(!arguments.contains("O_APPEND"), "the model does not append");
         if !arguments.contains("O_CREAT") {
             return None;
         }
-        if self.files.contains_key(&path) {
-            assert!(
-                !arguments.contains("O_TRUNC"),
-                "the model does not empty {path:?}"
-            );
-            return None;
+        if let Some(file) = self.files.get(&path) {
+            let empties = arguments.contains("O_TRUNC");
+            return empties.then_some(Deed::Resize(*file, 0));
         }
         let file = self.calls.len();
         let name = path.file_name().unwrap().to_string_lossy();
