@@ -4,7 +4,9 @@
 //! integers, little endian). Place and recording time are not repeated in each record: the block
 //! has them. The block's codec id says that this codec wrote it.
 
-use bincode::BorrowDecode;
+use bincode::enc::EncoderImpl;
+use bincode::enc::write::SizeWriter;
+use bincode::{BorrowDecode, Encode};
 use ledger_core::event::{Event, Record};
 use ledger_core::ids::Seq;
 use ledger_core::projection::general_ledger::Total;
@@ -47,11 +49,14 @@ fn decode_record(block: &Block, seq: u64, bytes: &[u8]) -> Result<Record, StoreE
         place: format!("record {seq}"),
         what,
     };
-    let (event, length) =
-        bincode::borrow_decode_from_slice::<Event, _>(bytes, bincode::config::standard())
-            .map_err(|error| damaged(format!("is not an event of this version: {error}")))?;
+    let config = bincode::config::standard().with_limit::<EVENT_BYTES_MAX>();
+    let (event, length) = bincode::borrow_decode_from_slice::<Event, _>(bytes, config)
+        .map_err(|error| damaged(format!("is not an event of this version: {error}")))?;
     if length != bytes.len() {
         return Err(damaged("is longer than its event".to_owned()));
+    }
+    if encoded_bytes(&event) != bytes.len() {
+        return Err(damaged("is not encoded as this version does it".to_owned()));
     }
     let recorded_at = Timestamp(block.recorded_at_ms());
     Ok(Record {
@@ -61,9 +66,20 @@ fn decode_record(block: &Block, seq: u64, bytes: &[u8]) -> Result<Record, StoreE
     })
 }
 
+/// Length of an event when it is encoded. A number can be written in more bytes than it takes, and would be
+/// read; copied by way of its event, such a record would break the hash chain.
+fn encoded_bytes(event: &Event) -> usize {
+    let mut encoder = EncoderImpl::new(SizeWriter::default(), bincode::config::standard());
+    event
+        .encode(&mut encoder)
+        .expect("counting does not fail and every type of an event is encodable");
+    encoder.into_writer().bytes_written
+}
+
 /// Reads one event, if the bytes are exactly one.
-pub(crate) fn decode_event(bytes: &[u8]) -> Option<Event> {
-    whole(bytes)
+#[must_use]
+pub fn decode_event(bytes: &[u8]) -> Option<Event> {
+    whole::<_, EVENT_BYTES_MAX>(bytes)
 }
 
 /// Writes the totals of double entry into `buffer`, which is emptied first.
@@ -75,15 +91,18 @@ pub(crate) fn encode_totals(totals: &[Total], buffer: &mut Vec<u8>) {
 
 /// Reads the totals of double entry, if the bytes are exactly that.
 pub(crate) fn decode_totals(bytes: &[u8]) -> Option<Vec<Total>> {
-    whole(bytes)
+    whole::<_, TOTALS_BYTES_MAX>(bytes)
 }
 
-/// Far more than the totals of any general ledger take.
-const DECODED_BYTES_MAX: usize = 64 << 20;
+// What the lengths in hostile bytes may ask memory for.
 
-fn whole<'a, T: BorrowDecode<'a, ()>>(bytes: &'a [u8]) -> Option<T> {
-    // The bound is on what lengths in the bytes may ask memory for.
-    let config = bincode::config::standard().with_limit::<DECODED_BYTES_MAX>();
+/// Far more than any event takes: its lists have at most 100 entries, and its record at most 32 KiB.
+const EVENT_BYTES_MAX: usize = 1 << 20;
+/// Far more than the totals of any general ledger take.
+pub(crate) const TOTALS_BYTES_MAX: usize = 64 << 20;
+
+fn whole<'a, T: BorrowDecode<'a, ()>, const BYTES_MAX: usize>(bytes: &'a [u8]) -> Option<T> {
+    let config = bincode::config::standard().with_limit::<BYTES_MAX>();
     let decoded = bincode::borrow_decode_from_slice(bytes, config).ok();
     decoded
         .filter(|(_, length)| *length == bytes.len())

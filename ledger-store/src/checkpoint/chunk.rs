@@ -291,6 +291,16 @@ impl Header {
         })
     }
 
+    /// Makes length, checksum and link of a chunk right, for tests of what is behind those checks.
+    #[cfg(test)]
+    pub(super) fn mend(header: &mut [u8], body: &[u8], previous: Link) -> Link {
+        header[20..24].copy_from_slice(&crc32c::crc32c(body).to_le_bytes());
+        header[24..32].copy_from_slice(&large(body.len()).to_le_bytes());
+        let link = previous.to(&header[..LINKED_BYTES]);
+        header[LINKED_BYTES..].copy_from_slice(&link.0);
+        link
+    }
+
     /// The chunk with this body, if it is the one the header is of.
     pub(super) fn with(self, body: &[u8]) -> Option<Sealed> {
         if crc32c::crc32c(body) != self.body_checksum {

@@ -180,3 +180,6 @@ fn next(file: &mut impl Read, left: &mut u64, link: Link, last_seq: u64) -> Opti
     // Nothing is said by the padding, so nothing is asked of it.
     header.with(&body)
 }
+
+#[cfg(test)]
+mod fuzz;

@@ -77,9 +77,8 @@ impl DiskFile for DirectFile {
         self.file.sync_data()
     }
 
-    fn sync_and_forget(&self) -> io::Result<()> {
-        // What was written past the cache is not in it.
-        self.sync()
+    fn forget(&self) {
+        // Nothing of it is kept for readers, or hardly anything.
     }
 
     fn try_lock(&self) -> io::Result<bool> {

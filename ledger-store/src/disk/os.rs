@@ -123,10 +123,9 @@ impl DiskFile for OsFile {
         self.file.sync_data()
     }
 
-    fn sync_and_forget(&self) -> io::Result<()> {
-        self.sync()?;
-        // Pages that are clean are dropped, and after the sync all of them are.
-        Ok(fadvise(&self.file, 0, None, Advice::DontNeed)?)
+    fn forget(&self) {
+        // It concerns what needs no writing; what does is kept and written.
+        let _ = fadvise(&self.file, 0, None, Advice::DontNeed);
     }
 
     fn try_lock(&self) -> io::Result<bool> {

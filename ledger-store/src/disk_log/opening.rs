@@ -45,7 +45,7 @@ pub(super) fn begin(dir: DataDir, options: LogOptions) -> Result<Opening, StoreE
         }
         left => {
             refuse_records(&dir)?;
-            create(dir, options, lock, left.is_some())
+            create(dir, options, lock, left.map(|begun| begun.store))
         }
     }
 }
@@ -54,10 +54,11 @@ fn create(
     dir: DataDir,
     options: LogOptions,
     lock: DirLock,
-    was_begun: bool,
+    begun: Option<StoreKind>,
 ) -> Result<Opening, StoreError> {
-    let store = options.store.unwrap_or_default();
+    let store = options.store.or(begun).unwrap_or_default();
     refuse_foreign_disk(&dir, store)?;
+    dir.sync_path()?;
     let creating = Manifest {
         state: State::Creating,
         store,
@@ -65,7 +66,7 @@ fn create(
         files: Vec::new(),
     };
     creating.store(&dir)?;
-    if was_begun {
+    if begun.is_some() {
         // No record is acknowledged before the creation is complete, so what is there can go.
         EpochFiles::new(&dir, store, LOG).remove()?;
     }
@@ -102,6 +103,9 @@ fn open_existing(
         });
     }
     refuse_foreign_disk(&dir, store)?;
+    // The last process may have been stopped between putting this manifest in place and making its name
+    // durable. Nothing may rest on it before that, or a power cut could bring back the one before.
+    dir.sync()?;
     check_files(&dir, &manifest)?;
     let last_exit = match manifest.state {
         State::Closed => LastExit::Closed,
@@ -137,11 +141,10 @@ fn open_existing(
 
 /// The process before may have ended at a sync that failed. What was to be written then may be lost, and
 /// the kernel show it all the same; a record found there would be gone after the next power cut. So what
-/// counts is what is on the disk. It may also have ended after the manifest was put in its place and before
-/// that was durable; nothing may be written on the strength of it until it is.
+/// counts is what is on the disk. Epochs before the last were full, and synced, before a manifest said so.
 fn forget_unwritten(dir: &DataDir, manifest: &Manifest) -> Result<(), StoreError> {
     let mut names = vec![HEAD.to_owned()];
-    for entry in &manifest.epochs {
+    if let Some(entry) = manifest.epochs.last() {
         names.extend(EpochFiles::new(dir, manifest.store, &entry.name).changing_files()?);
     }
     for name in names {
@@ -150,7 +153,7 @@ fn forget_unwritten(dir: &DataDir, manifest: &Manifest) -> Result<(), StoreError
             file.sync_and_forget().map_err(StoreError::io(&path))?;
         }
     }
-    dir.sync()
+    Ok(())
 }
 
 fn refuse_foreign_disk(dir: &DataDir, store: StoreKind) -> Result<(), StoreError> {
@@ -247,6 +250,15 @@ impl Opening {
     /// When the block is there but cannot be read as it was written.
     pub fn reaches(&mut self, head: LogHead) -> Result<bool, StoreError> {
         self.epochs.reaches(head)
+    }
+
+    /// Where the last block of the log ends. Reads that one block at most.
+    ///
+    /// # Errors
+    ///
+    /// When the block is there but cannot be read as it was written.
+    pub fn end(&self) -> Result<LogHead, StoreError> {
+        self.epochs.last_end()
     }
 
     /// Hands every block after `covered` to `visit`, in order, each checked: that it is what was

@@ -40,6 +40,10 @@ impl Gate {
         self.left.notify_all();
     }
 
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.lock().requests
+    }
+
     pub(super) fn close(&self) {
         self.waiting.lock().closed = true;
         self.left.notify_all();

@@ -427,6 +427,30 @@ fn check(events: Vec<(String, EventBody)>, pinned: Expect) {
     }
 }
 
+/// An event of every variant, of every kind of posting, of every action and rejection, as pinned.
+pub(crate) fn payloads() -> Vec<Vec<u8>> {
+    let bodies = bodies()
+        .into_iter()
+        .chain(details().into_iter().map(posted))
+        .chain(
+            actions()
+                .into_iter()
+                .map(|action| rejected(action, Rejection::AccountClosed)),
+        )
+        .chain(
+            rejections()
+                .into_iter()
+                .map(|why| rejected(AccountAction::Close, why)),
+        );
+    bodies
+        .map(|body| {
+            let mut bytes = Vec::new();
+            codec::encode(&event(body), &mut bytes);
+            bytes
+        })
+        .collect()
+}
+
 fn named<T: Debug>(values: Vec<T>, body: fn(T) -> EventBody) -> Vec<(String, EventBody)> {
     let with_name = |value| (name(&value), body(value));
     values.into_iter().map(with_name).collect()

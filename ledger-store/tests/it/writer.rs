@@ -65,22 +65,22 @@ impl EventLog for GatedLog {
 }
 
 /// A writer on a gated log, with the handles that steer and watch it.
-struct Stage {
-    reader: Reader,
+pub(crate) struct Stage {
+    pub(crate) reader: Reader,
     /// The appender is in an append.
-    entered: Receiver<()>,
+    pub(crate) entered: Receiver<()>,
     /// Lets one append go on; dropping it lets all go on.
-    release: Sender<()>,
+    pub(crate) release: Sender<()>,
     /// The decider begins a batch; every earlier batch is then on its way to the appender.
     batches: Receiver<()>,
     tally: Arc<Tally>,
     // Last: the gate is dropped, and so opened, before the writer waits for the log to end.
-    writer: Writer,
+    pub(crate) writer: Writer,
 }
 
 impl Stage {
     /// A writer whose bank is set up, on a log that waits from then on.
-    fn new(log: MemLog) -> Self {
+    pub(crate) fn new(log: MemLog) -> Self {
         let (entered_in, entered) = unbounded();
         let (release, release_out) = unbounded();
         let (batches_in, batches) = unbounded();
@@ -112,7 +112,7 @@ impl Stage {
     }
 
     /// Submits a batch of its own: returns when the decider has begun it.
-    fn submit_apart(&self, requests: Vec<Request>) -> Ticket {
+    pub(crate) fn submit_apart(&self, requests: Vec<Request>) -> Ticket {
         let ticket = self.writer.submit(requests).unwrap();
         self.batches.recv().unwrap();
         ticket
@@ -137,7 +137,7 @@ fn in_memory() -> (Writer, Reader) {
 }
 
 /// A request that is answered without a record.
-fn unrecorded(correlation: u128) -> Request {
+pub(crate) fn unrecorded(correlation: u128) -> Request {
     Request {
         issuer: IssuerId::new("NOBODY").unwrap(),
         correlation: CorrelationId(correlation.to_be_bytes()),

@@ -1,0 +1,268 @@
+//! Hostile bytes in the place of a checkpoint.
+
+#[expect(dead_code, reason = "the tests of the store use more of it")]
+#[expect(clippy::unwrap_used, reason = "helpers of tests")]
+#[path = "../../../tests/it/commands.rs"]
+mod commands;
+
+#[path = "../../../tests/it/changes.rs"]
+mod changes;
+
+use std::sync::LazyLock;
+
+use allocation_counter::measure;
+use bolero::TypeGenerator;
+use ledger_core::command::{
+    AccountAction, AccountSelector, Command, OnAccount, OperationKind, PostDetail, PostPayment,
+    Request, ReverseOperation,
+};
+use ledger_core::ids::AccountIndex;
+use ledger_core::state::RecordKeys;
+use ledger_core::text::ReasonCode;
+use ledger_core::time::{BusinessDate, Moment};
+
+use self::changes::Change;
+use self::commands::{NOW, TODAY, eur, external, fee_of, fee_operation, opening, request, setup};
+use super::*;
+use crate::checkpoint::chunk::Chunk;
+use crate::codec;
+use crate::deciding::Deciding;
+use crate::event_log::EventLog;
+use crate::framing::Framer;
+use crate::mem_log::MemLog;
+
+/// What stands in the place of the checkpoint.
+#[derive(Debug, TypeGenerator)]
+enum Input {
+    Any(Vec<u8>),
+    Changed {
+        /// Lengths, checksums and links are made right again, so that what is behind them is reached.
+        mended: bool,
+        /// The file is cut there.
+        cut: Option<u16>,
+        /// Each of one of the chunks.
+        changes: Vec<(u8, Change)>,
+    },
+}
+
+/// Any bytes give nothing or what the log adds up to where one of the chunks ended. Bytes with right
+/// checksums that were not written by this program may give anything, but neither a panic nor more
+/// memory than the file accounts for.
+#[test]
+fn a_hostile_checkpoint_gives_nothing_or_a_sound_prefix() {
+    bolero::check!()
+        .with_type::<Input>()
+        .for_each(|input| match input {
+            Input::Any(bytes) => {
+                assert!(restored_within_bounds(bytes).is_none());
+            }
+            Input::Changed {
+                mended,
+                cut,
+                changes,
+            } => {
+                let mut bytes = file(*mended, changes);
+                if let Some(cut) = cut {
+                    bytes.truncate((*cut).into());
+                }
+                let found = restored_within_bounds(&bytes);
+                if !mended && let Some(found) = found {
+                    assert!(INTACT.prefixes.contains(&found));
+                }
+            }
+        });
+}
+
+/// Else the law above would hold of nothing.
+#[test]
+fn the_checkpoint_that_is_changed_is_a_sound_one() {
+    for mended in [false, true] {
+        let found = restored_within_bounds(&file(mended, &[]));
+        assert!(found.as_ref() == INTACT.prefixes.last());
+    }
+    let kept = &INTACT.prefixes.last().expect("three chunks").books;
+    assert_eq!(kept.refused(AccountIndex(0)).len(), 2);
+    assert!(
+        kept.general_ledger()
+            .discrepancies(kept.portfolio())
+            .is_empty()
+    );
+}
+
+/// What a checkpoint says.
+#[derive(PartialEq)]
+struct Found {
+    head: LogHead,
+    portfolio: Portfolio,
+    books: Books,
+}
+
+/// A checkpoint that was written as it should be.
+struct Intact {
+    /// Header and body of each chunk, without padding.
+    chunks: Vec<Vec<u8>>,
+    /// What it says up to each.
+    prefixes: Vec<Found>,
+}
+
+static INTACT: LazyLock<Intact> = LazyLock::new(intact);
+
+fn intact() -> Intact {
+    let log = MemLog::new();
+    let mut deciding = Deciding::new(LedgerState::default(), log.reader());
+    let mut framer = Framer::continuing(LogHead::EMPTY.chain);
+    let (mut books, mut link) = (Books::default(), Link::default());
+    let (mut chunks, mut prefixes) = (Vec::new(), Vec::new());
+    for requests in [setup(), mixed(0), mixed(20)] {
+        let mut batch = deciding.begin(Seq(0));
+        deciding
+            .decide(requests, NOW, &mut batch)
+            .expect("memory is read back");
+        let keys: Vec<_> = batch.records.iter().map(RecordKeys::of).collect();
+        let records = deciding.end(batch.records);
+        framer
+            .frame(&records, &mut Vec::new())
+            .expect("the records are short");
+        books.apply_all(&records);
+        let head = LogHead {
+            last_seq: records.last().expect("some were applied").seq.0,
+            chain: framer.chain(),
+        };
+        let mut chunk = Chunk::default();
+        for (record, keys) in records.iter().zip(&keys) {
+            chunk.add(record, keys);
+        }
+        let (bytes, next) = chunk.seal(head, books.general_ledger().totals(), link);
+        let body = usize::try_from(u64::from_le_bytes(
+            *bytes[24..].first_chunk().expect("a header"),
+        ));
+        chunks.push(bytes[..HEADER_BYTES + body.expect("short")].to_vec());
+        link = next;
+        prefixes.push(Found {
+            head,
+            portfolio: deciding.state().portfolio().clone(),
+            books: books.clone(),
+        });
+    }
+    Intact { chunks, prefixes }
+}
+
+/// Requests of every kind that a checkpoint keeps in another way.
+fn mixed(first: u64) -> Vec<Request> {
+    let on = |number: u64, action| {
+        let on = OnAccount {
+            account: AccountSelector::External(external(1)),
+            posting_date: None,
+            action,
+        };
+        request(number, Command::OnAccount(on))
+    };
+    let mut later = fee_operation(first + 1, 500);
+    later.value_date = Some(Moment::Day(BusinessDate(TODAY.0 + 3)));
+    let mut payment = fee_operation(first + 2, -700);
+    payment.detail = PostDetail::Payment(PostPayment {
+        channel: None,
+        reason: None,
+        sepa: None,
+    });
+    let reversal = ReverseOperation {
+        kind: OperationKind::Fee,
+        triplet: commands::triplet(first + 3),
+        matching: commands::triplet(first),
+        reference_amount: None,
+        reversal_reason: Some(ReasonCode::new("REVERSAL_ON_DEMAND").expect("a code")),
+        fee_type: None,
+        description: None,
+        external_code: None,
+    };
+    vec![
+        fee_of(first, 100),
+        on(first + 1, AccountAction::Post(later)),
+        on(first + 2, AccountAction::Post(payment)),
+        on(
+            first + 3,
+            AccountAction::Reverse(Box::new(reversal.clone())),
+        ),
+        // Refused and remembered: it was reversed before.
+        on(
+            first + 4,
+            AccountAction::Reverse(Box::new(ReverseOperation {
+                triplet: commands::triplet(first + 4),
+                ..reversal
+            })),
+        ),
+        request(first + 5, Command::OpenAccount(opening(first + 5))),
+        fee_of(first + 6, 250),
+        fee_of(first + 7, eur(i64::from(i32::MAX)).minor),
+    ]
+}
+
+/// The file with these changes.
+fn file(mended: bool, changes: &[(u8, Change)]) -> Vec<u8> {
+    let mut chunks = INTACT.chunks.clone();
+    for (chunk, change) in changes {
+        let count = chunks.len();
+        change.apply(&mut chunks[usize::from(*chunk) % count]);
+    }
+    let mut file = Vec::new();
+    let mut link = Link::default();
+    for mut chunk in chunks {
+        if mended && chunk.len() >= HEADER_BYTES {
+            let (header, body) = chunk.split_at_mut(HEADER_BYTES);
+            link = Header::mend(header, body, link);
+        }
+        chunk.resize(chunk.len().next_multiple_of(ALIGNMENT), 0);
+        file.append(&mut chunk);
+    }
+    file
+}
+
+/// Memory that restoring takes for each byte of the file, for nothing, and for what a hostile length of the
+/// totals may ask for.
+const ALLOCATED_PER_BYTE: u64 = 64;
+const ALLOCATED_BASE: u64 = (1 << 20) + codec::TOTALS_BYTES_MAX as u64;
+
+fn restored_within_bounds(bytes: &[u8]) -> Option<Found> {
+    let mut found = None;
+    let allocated = measure(|| found = restored(bytes));
+    let most = ALLOCATED_BASE + ALLOCATED_PER_BYTE * bytes.len() as u64;
+    assert!(
+        allocated.bytes_max <= most,
+        "{} bytes for a file of {}",
+        allocated.bytes_max,
+        bytes.len()
+    );
+    found
+}
+
+/// As [`restore`], of bytes in memory and on this thread alone, so that its memory can be counted.
+fn restored(mut file: &[u8]) -> Option<Found> {
+    let (mut link, mut last_seq) = (Link::default(), 0);
+    let mut left = file.len() as u64;
+    let mut chunks = Vec::new();
+    while let Some(chunk) = next(&mut file, &mut left, link, last_seq).map(Arc::new) {
+        (link, last_seq) = (chunk.link, chunk.head.last_seq);
+        chunks.push(chunk);
+    }
+    let last = chunks.last()?;
+    let (sender, receiver) = mpsc::channel();
+    for chunk in &chunks {
+        sender.send(Arc::clone(chunk)).ok()?;
+    }
+    drop(sender);
+    let (portfolio, _) = guard::catch(|| restore_portfolio(receiver)).ok()?;
+    let histories = guard::catch(|| restore_histories(&chunks)).ok()?;
+    let _ = FingerprintIndex::of(chunks.iter().flat_map(|c| c.correlations()));
+    let _ = FingerprintIndex::of(chunks.iter().flat_map(|c| c.triplets()));
+    let copy = portfolio.clone();
+    Some(Found {
+        head: last.head,
+        portfolio: copy,
+        books: Books::restored(
+            portfolio,
+            histories,
+            last.totals.clone(),
+            Seq(last.head.last_seq),
+        ),
+    })
+}
