@@ -80,6 +80,10 @@ pub(crate) trait Epoch: Send + Sync {
         visit: &mut dyn FnMut(Block) -> ControlFlow<()>,
     ) -> Result<(), StoreError>;
 
+    /// What was read of it is not what was written: its store is not to be trusted with closing it, and
+    /// [`Self::end`] only lets go of the files.
+    fn abandon(&self) {}
+
     /// Lets go of the files. Waits for calls under way; later ones give [`StoreError::Closed`].
     fn end(&self) -> Result<(), StoreError>;
 }

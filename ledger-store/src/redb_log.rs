@@ -8,8 +8,10 @@
 mod file;
 
 use std::io::{self, ErrorKind};
+use std::mem;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use redb::{Database, ReadableDatabase, StorageBackend as _, TableDefinition};
 
@@ -33,6 +35,7 @@ pub(crate) struct RedbEpoch {
     /// The file, below the data directory.
     name: String,
     engine: Engine<Open>,
+    is_damaged: AtomicBool,
 }
 
 /// A database, and the file that it has.
@@ -80,6 +83,7 @@ impl RedbEpoch {
             path,
             name: name.to_owned(),
             engine: Engine::new(name.to_owned(), open),
+            is_damaged: AtomicBool::new(false),
         })
     }
 
@@ -91,11 +95,15 @@ impl RedbEpoch {
         &self,
         read: impl FnOnce(&redb::ReadOnlyTable<u64, &'static [u8]>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        self.engine.with(|open| {
+        let outcome = self.engine.with(|open| {
             let transaction = open.database.begin_read().map_err(|e| self.failed(e))?;
             let table = transaction.open_table(BLOCKS).map_err(|e| self.failed(e))?;
             read(&table)
-        })
+        });
+        if matches!(outcome, Err(StoreError::Damaged { .. })) {
+            self.abandon();
+        }
+        outcome
     }
 }
 
@@ -146,10 +154,24 @@ impl Epoch for RedbEpoch {
         })
     }
 
+    fn abandon(&self) {
+        self.is_damaged.store(true, Ordering::Release);
+    }
+
     fn end(&self) -> Result<(), StoreError> {
         let Some(Open { database, file }) = self.engine.take()? else {
             return Ok(());
         };
+        if self.is_damaged.load(Ordering::Acquire) {
+            // Closing writes into its trees, which panics in damaged ones, and again while it cleans up, which
+            // would end the process. Its memory is given up; the file is free to be copied or opened again.
+            mem::forget(database);
+            file.let_go();
+            return Err(StoreError::damaged(
+                &self.name,
+                "was left as it is, since it is damaged",
+            ));
+        }
         // Dropping writes down that all is well, so that the next opening need not walk the file.
         guard::quietly(&self.name, || {
             drop(database);

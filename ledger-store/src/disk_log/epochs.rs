@@ -209,6 +209,15 @@ impl Epochs {
         }
     }
 
+    /// Has the stores not touch any more what is open, see [`Epoch::abandon`].
+    pub(super) fn abandon(&self) {
+        for slot in &*self.slots.read() {
+            if let Some(epoch) = &*slot.handle.lock() {
+                epoch.abandon();
+            }
+        }
+    }
+
     /// Lets go of everything, the epoch that is written to last; gives the first thing that went wrong.
     pub(super) fn end(&self) -> Result<(), StoreError> {
         self.has_ended.store(true, Ordering::Release);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use redb::StorageBackend;
 
 use crate::data_dir::DataDir;
@@ -18,10 +18,11 @@ use crate::error::StoreError;
 const LOCK_ATTEMPTS: u32 = 50;
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
-/// The file of an epoch, locked until the last clone is dropped.
+/// The file of an epoch, locked until it is let go or the last clone is dropped.
 #[derive(Debug, Clone)]
 pub(super) struct RedbFile {
-    file: Arc<dyn DiskFile>,
+    /// Nothing once it was let go.
+    file: Arc<RwLock<Option<Box<dyn DiskFile>>>>,
     /// The first change that failed.
     failure: Arc<Mutex<Option<io::Error>>>,
 }
@@ -45,7 +46,7 @@ impl RedbFile {
             });
         }
         Ok(Self {
-            file: Arc::from(file),
+            file: Arc::new(RwLock::new(Some(file))),
             failure: Arc::default(),
         })
     }
@@ -54,8 +55,20 @@ impl RedbFile {
     /// wrong while it closes, and what the kernel could not write once it may call written later.
     pub(super) fn sync_all(&self) -> io::Result<()> {
         match self.failure.lock().take() {
-            None => self.file.sync_or_forget(),
+            None => self.with(|file| file.sync_or_forget()),
             Some(failure) => Err(failure),
+        }
+    }
+
+    /// Closes the file, whoever still holds a clone.
+    pub(super) fn let_go(&self) {
+        *self.file.write() = None;
+    }
+
+    fn with<T>(&self, call: impl FnOnce(&dyn DiskFile) -> io::Result<T>) -> io::Result<T> {
+        match &*self.file.read() {
+            Some(file) => call(&**file),
+            None => Err(io::Error::other("the file was let go")),
         }
     }
 
@@ -70,23 +83,23 @@ impl RedbFile {
 
 impl StorageBackend for RedbFile {
     fn len(&self) -> io::Result<u64> {
-        self.file.len()
+        self.with(|file| file.len())
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.file.read_exact_at(out, offset)
+        self.with(|file| file.read_exact_at(out, offset))
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.change(self.file.set_len(len))
+        self.change(self.with(|file| file.set_len(len)))
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.change(self.file.sync_or_forget())
+        self.change(self.with(|file| file.sync_or_forget()))
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.change(self.file.write_all_at(data, offset))
+        self.change(self.with(|file| file.write_all_at(data, offset)))
     }
 }
 
@@ -129,7 +142,7 @@ mod tests {
     #[test]
     fn a_failure_that_redb_is_silent_about_is_told_at_the_next_sync() {
         let file = RedbFile {
-            file: Arc::new(Failing),
+            file: Arc::new(RwLock::new(Some(Box::new(Failing)))),
             failure: Arc::default(),
         };
         file.sync_all().unwrap();

@@ -87,6 +87,8 @@ struct Machine {
     is_bad: bool,
     /// On a disk that lies, the last epoch as it once was.
     older: Option<(PathBuf, Vec<u8>)>,
+    /// Whether a checkpoint that is not this log's lies beside it.
+    has_other_checkpoint: bool,
     /// Whether the power was cut since the log was last open, so that `HEAD` may lag.
     head_may_lag: bool,
     /// On a disk that lies, how many records were shown when, since the log was opened.
@@ -137,6 +139,7 @@ impl Machine {
             damage_before: 0,
             is_bad: false,
             older: None,
+            has_other_checkpoint: false,
             head_may_lag: false,
             shown_at: Vec::new(),
             summary: Summary {
@@ -483,7 +486,7 @@ impl Machine {
     }
 
     fn is_damaged(&self) -> bool {
-        self.damage() > self.damage_before
+        self.damage() > self.damage_before || self.has_other_checkpoint
     }
 
     /// After the faults: the log opens, requests succeed, and once closed it opens the same.

@@ -79,12 +79,12 @@ impl Machine {
         self.summary.refused += 1;
         let (mut files, records) = self.backup.clone().unwrap_or_default();
         let checkpoint = PathBuf::from(DIR).join(CHECKPOINT);
-        if records > 0
-            && self.luck.below(2) == 0
-            && let Some(bytes) = self.disk.files().remove(&checkpoint)
-        {
+        let may_stay = records > 0 && !self.has_other_checkpoint && self.luck.below(2) == 0;
+        self.has_other_checkpoint = false;
+        if may_stay && let Some(bytes) = self.disk.files().remove(&checkpoint) {
             // Whoever put the copy back left the checkpoint of the log that went on from it.
             files.insert(checkpoint, bytes);
+            self.has_other_checkpoint = true;
         }
         self.disk.restore(&files);
         let records = self.promise.first(records);
@@ -133,6 +133,7 @@ impl Machine {
         self.shown_at = vec![(Duration::ZERO, self.promise.shown())];
         self.summary.recoveries += 1;
         self.head_may_lag = false;
+        self.has_other_checkpoint = false;
         self.engine = Some((stepper, reader));
         Ok(None)
     }
