@@ -1,20 +1,35 @@
 //! Commands of the command line, and what they exit with.
 
+mod aside;
+mod backup;
 mod bench;
+mod check_proof;
 mod copy;
+mod export;
 mod generate;
+mod head;
+mod import;
+mod prove;
 mod replay;
+mod restore;
 mod show;
+mod status;
 mod table;
+mod verify;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use ledger_api::control::ControlError;
+use ledger_api::import::ImportError;
+use ledger_api::kept_file::KeptFileError;
 use ledger_api::{ApiError, Ledger, LedgerOptions};
 use ledger_store::StoreKind;
 use thiserror::Error;
+
+use self::aside::ForQueries;
 
 /// Event-sourced ledger for account operations.
 #[derive(Debug, Parser)]
@@ -42,9 +57,25 @@ enum Command {
     /// Show the trial balance; exits with 1 if it does not hold.
     TrialBalance(DataArgs),
     /// Recompute every checksum, the hash chain, every balance and the trial balance from the log.
-    Verify(DataArgs),
+    Verify(verify::VerifyArgs),
+    /// Show where the log ends and what it adds up to; with --json, as a file to keep elsewhere.
+    Head(DataArgs),
+    /// Write a proof that a record is in the log, or that the log continues a kept head.
+    Prove(prove::ProveArgs),
+    /// Check a proof, without a ledger; exits with 1 if it proves nothing.
+    CheckProof(check_proof::CheckProofArgs),
     /// Copy the log of a ledger, block by block, to a new directory, perhaps in another store.
     Copy(copy::CopyArgs),
+    /// Back up a ledger, also while another process has it open; continues an earlier backup.
+    Backup(backup::BackupArgs),
+    /// Put a backup where a ledger was lost.
+    Restore(restore::RestoreArgs),
+    /// Write the whole log as text, from which `import` makes the same log again.
+    Export(export::ExportArgs),
+    /// Make a ledger of what `export` wrote.
+    Import(import::ImportArgs),
+    /// Show whether commands are accepted, and if not, why.
+    Status(DataArgs),
     /// Write a made-up card history in the replay format.
     Generate(generate::GenerateArgs),
     /// Measure this machine: what is posted a second, at which latency, at which cost.
@@ -80,8 +111,20 @@ enum CliError {
     File { path: PathBuf, source: io::Error },
     #[error("{}: there is no ledger (no MANIFEST)", .0.display())]
     NoLedger(PathBuf),
+    #[error("{} {error}", path.display())]
+    KeptFile { path: PathBuf, error: KeptFileError },
     #[error("{0}")]
     Usage(String),
+    /// Another process has the ledger open, and does not listen (yet).
+    #[error(
+        "{} is open in another process that cannot be asked; if that is just starting, try again",
+        .0.display()
+    )]
+    NobodyListens(PathBuf),
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    #[error(transparent)]
+    Import(#[from] ImportError),
     #[error(transparent)]
     Api(#[from] ApiError),
     #[error(transparent)]
@@ -148,8 +191,16 @@ fn dispatch(cli: &Cli, out: &mut impl Write) -> Result<Ended, CliError> {
         Command::TrialBalance(args) => {
             with_ledger(args, |ledger| show::trial_balance(ledger, cli.json, out))
         }
-        Command::Verify(args) => with_ledger(args, |ledger| show::verify(ledger, cli.json, out)),
+        Command::Verify(args) => verify::run(args, cli.json, out),
+        Command::Head(args) => with_ledger(args, |ledger| head::run(ledger, cli.json, out)),
+        Command::Prove(args) => prove::run(args, cli.json, out),
+        Command::CheckProof(args) => check_proof::run(args, cli.json, out),
         Command::Copy(args) => copy::run(args, cli.json, out),
+        Command::Backup(args) => backup::run(args, cli.json, out),
+        Command::Restore(args) => restore::run(args, cli.json, out),
+        Command::Export(args) => export::run(args, out),
+        Command::Import(args) => import::run(args, cli.json, out),
+        Command::Status(args) => status::run(args, cli.json, out),
         Command::Generate(args) => generate::run(args, out),
         Command::Bench(args) => bench::run(args, cli.json, out),
     }
@@ -161,9 +212,9 @@ fn with_ledger(
     work: impl FnOnce(&Ledger) -> Result<Ended, CliError>,
 ) -> Result<Ended, CliError> {
     refuse_missing(&args.data)?;
-    let ledger = args.open()?;
-    let ended = work(&ledger);
-    let closed = ledger.close().map_err(ApiError::from);
+    let opened = ForQueries::open(args)?;
+    let ended = work(&opened.ledger);
+    let closed = opened.close();
     // What went wrong first says more than what followed from it.
     let ended = ended?;
     closed?;
@@ -192,9 +243,16 @@ fn report(error: &CliError, json: bool) {
         CliError::Replay(ledger_api::replay::ReplayError::Ledger(error)) => error.code(),
         CliError::Bench(error) => error.code(),
         CliError::Stage => "BENCH_FAILED",
+        CliError::NobodyListens(_) => "STORE_LOCKED",
+        CliError::Control(ControlError::Refused { code, .. }) => code,
+        CliError::Import(error) => error.code(),
         CliError::NoLedger(_) => "LEDGER_NOT_FOUND",
+        CliError::KeptFile { error, .. } => error.code(),
         CliError::Usage(_) => "INVALID_REQUEST",
-        CliError::File { .. } | CliError::Replay(_) | CliError::Output(_) => "IO",
+        CliError::File { .. }
+        | CliError::Replay(_)
+        | CliError::Control(ControlError::Io(_))
+        | CliError::Output(_) => "IO",
     };
     if json {
         let error = serde_json::json!({"error": {"code": code, "message": error.to_string()}});

@@ -2,6 +2,7 @@
 
 use ledger_core::rejection::Rejection;
 use ledger_store::StoreError;
+use ledger_store::kept_head::HeadError;
 use ledger_store::writer::SubmitError;
 use thiserror::Error;
 
@@ -17,6 +18,12 @@ pub enum ApiError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The log is not the one that a kept head is of.
+    #[error(transparent)]
+    Head(#[from] HeadError),
+    /// The ledger has no such record.
+    #[error("the ledger has no {0}")]
+    NoRecord(String),
     /// A second ledger field is needed to tell which issuer is meant.
     #[error("there are several issuers; name one")]
     IssuerRequired,
@@ -30,6 +37,8 @@ impl ApiError {
             Self::Rejected(rejection) => rejection.code(),
             Self::Submit(error) => error.code(),
             Self::Store(error) => error.code(),
+            Self::Head(error) => error.code(),
+            Self::NoRecord(_) => "RECORD_NOT_FOUND",
             Self::IssuerRequired => "ISSUER_REQUIRED",
         }
     }

@@ -5,6 +5,7 @@ use std::path::Path;
 use ledger_core::command::Request;
 use ledger_core::decide::Answer;
 use ledger_core::time::Timestamp;
+use ledger_store::backup::{self, BackedUp};
 use ledger_store::event_log::EventLog;
 use ledger_store::reader::Reader;
 use ledger_store::recovery;
@@ -15,12 +16,14 @@ use ledger_store::{LogOptions, MemLog, StoreError, StoreKind};
 use crate::clock;
 use crate::error::ApiError;
 use crate::line;
+use crate::status::Status;
 
 /// An open ledger. Share it between threads behind an `Arc`; one process has it open at a time.
 #[derive(Debug)]
 pub struct Ledger {
     writer: Writer,
     reader: Reader,
+    store: Option<StoreKind>,
 }
 
 /// Memory that grows with the number of operations, in bytes.
@@ -104,8 +107,13 @@ impl Ledger {
             ..LogOptions::default()
         };
         let recovered = recovery::recover_with(dir.as_ref(), log_options)?;
+        let store = Some(recovered.log.store());
         let (writer, reader) = recovered.start(options.now);
-        Ok(Self { writer, reader })
+        Ok(Self {
+            writer,
+            reader,
+            store,
+        })
     }
 
     /// A ledger that keeps nothing, for tests and for trying things out.
@@ -114,7 +122,11 @@ impl Ledger {
         let log = MemLog::new();
         let reader = Reader::new(Default::default(), log.reader());
         let writer = Writer::start(Box::new(log), Default::default(), reader.clone(), now);
-        Self { writer, reader }
+        Self {
+            writer,
+            reader,
+            store: None,
+        }
     }
 
     /// Carries out one command; returns once its answer is durable. Blocks; not for async code.
@@ -188,6 +200,12 @@ impl Ledger {
         &self.reader
     }
 
+    /// The store that the log is kept in; none for a ledger that keeps nothing.
+    #[must_use]
+    pub fn store(&self) -> Option<StoreKind> {
+        self.store
+    }
+
     /// Memory held for every operation there ever was: to know its keys again, and to answer for any
     /// day of its account's history. Goes over all accounts.
     #[must_use]
@@ -198,6 +216,43 @@ impl Ledger {
             triplet_bytes: keys.triplets,
             history_bytes: self.reader.books().retained_bytes(),
         }
+    }
+
+    /// Whether commands are accepted; after a failure of the disk they are not, and queries show what
+    /// was durable by then.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        match self.writer.failure() {
+            None => Status::Accepting,
+            Some((reason, at)) => {
+                let ago = i64::try_from(at.elapsed().as_millis()).unwrap_or(i64::MAX);
+                let since = Timestamp(clock::now().0.saturating_sub(ago));
+                Status::ReadOnly { reason, since }
+            }
+        }
+    }
+
+    /// Backs up everything that is durable at this moment into another directory, while posting and
+    /// queries go on. A backup of this ledger that is there already is continued. `store` is that of a
+    /// new backup; absent: this ledger's.
+    ///
+    /// `progress` is told the records backed up so far and how many there will be.
+    ///
+    /// # Errors
+    /// [`StoreError::OtherLog`] when the directory has another ledger, or more than this one;
+    /// [`StoreError::Io`] when there is anything else in it or the disk fails.
+    pub fn backup(
+        &self,
+        to: impl AsRef<Path>,
+        store: Option<StoreKind>,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<BackedUp, StoreError> {
+        let options = LogOptions {
+            store,
+            ..LogOptions::default()
+        };
+        let own_store = self.store.unwrap_or_default();
+        backup::back_up(&self.reader, own_store, to.as_ref(), options, progress)
     }
 
     /// How many requests wait to be decided. Where it nears its bound, `QUEUE_REQUESTS_MAX`, submissions are

@@ -6,18 +6,29 @@
 
 pub mod bench;
 pub mod clock;
+pub mod control;
 mod dates;
 pub mod error;
+pub mod export;
 mod fields;
 #[cfg(test)]
 mod fuzz;
 pub mod generate;
+pub mod head_file;
+pub mod import;
 mod json;
+pub mod kept_file;
 pub mod ledger;
 pub mod line;
+pub mod proof_file;
+pub mod proof_view;
+mod proving;
 pub mod queries;
+mod readable;
 pub mod replay;
+pub mod status;
 pub mod views;
 
 pub use error::ApiError;
 pub use ledger::{Ledger, LedgerOptions};
+pub use status::Status;

@@ -103,12 +103,17 @@ pub(crate) fn too_long() -> Rejection {
     Rejection::invalid("", format!("a line has at most {LINE_BYTES_MAX} bytes"))
 }
 
-/// A UUID is taken as it is; any other printable text becomes the version-5 UUID of that text in the
-/// issuer's namespace.
 fn correlation_id(issuer: &IssuerId, line: &Fields<'_>) -> Result<CorrelationId, Rejection> {
-    let Some(text) = line.raw_text("correlationId")? else {
-        return Err(Rejection::CorrelationIdRequired);
-    };
+    let text = line.raw_text("correlationId")?;
+    correlation_of(issuer, text.ok_or(Rejection::CorrelationIdRequired)?)
+}
+
+/// The correlation id that an issuer means by a text. A UUID is taken as it is; any other printable text
+/// becomes the version-5 UUID of that text in the issuer's namespace.
+///
+/// # Errors
+/// When it is too long, unprintable, or holds a card number.
+pub fn correlation_of(issuer: &IssuerId, text: &str) -> Result<CorrelationId, Rejection> {
     if let Ok(uuid) = Uuid::try_parse(text) {
         return Ok(CorrelationId(uuid.into_bytes()));
     }
@@ -186,7 +191,7 @@ enum Direction {
 }
 
 /// What the operations are called in the names of commands.
-const OPERATION_NAMES: [(&str, OperationKind); 9] = [
+pub(crate) const OPERATION_NAMES: [(&str, OperationKind); 9] = [
     ("fee", OperationKind::Fee),
     ("bonus", OperationKind::Bonus),
     ("interest", OperationKind::Interest),
@@ -332,23 +337,23 @@ fn open_account(body: &Fields<'_>) -> Result<OpenAccount, Rejection> {
 }
 
 /// Names of the three fields of a triplet.
-struct TripletNames {
-    date: &'static str,
-    reference: &'static str,
-    service_poster: &'static str,
+pub(crate) struct TripletNames {
+    pub(crate) date: &'static str,
+    pub(crate) reference: &'static str,
+    pub(crate) service_poster: &'static str,
 }
 
-const OWN: TripletNames = TripletNames {
+pub(crate) const OWN: TripletNames = TripletNames {
     date: "externalOperationDate",
     reference: "externalOperationReference",
     service_poster: "externalOperationServicePoster",
 };
-const MATCHING: TripletNames = TripletNames {
+pub(crate) const MATCHING: TripletNames = TripletNames {
     date: "externalMatchingOperationDate",
     reference: "externalMatchingOperationReference",
     service_poster: "externalMatchingOperationServicePoster",
 };
-const REWARDED: TripletNames = TripletNames {
+pub(crate) const REWARDED: TripletNames = TripletNames {
     date: "rewardedExternalMatchingOperationDate",
     reference: "rewardedExternalMatchingOperationReference",
     service_poster: "rewardedExternalMatchingOperationServicePoster",

@@ -282,6 +282,8 @@ impl Shard {
 
 #[cfg(test)]
 mod tests {
+    use crate::time::Timestamp;
+
     use super::*;
 
     /// A fixed sequence of numbers without a pattern (Knuth's multiplier).
@@ -342,12 +344,77 @@ mod tests {
 
     #[test]
     fn a_key_takes_about_ten_bytes() {
+        let empty = FingerprintIndex::default();
+        assert!(empty.is_empty());
+        let fixed = empty.retained_bytes();
+        assert_eq!(fixed, 1_024 * size_of::<Shard>());
         let mut index = FingerprintIndex::default();
         for n in 0..400_000 {
             index.insert(Fingerprint(scattered(n)), Seq(n + 1));
         }
-        let fixed = FingerprintIndex::default().retained_bytes();
         let each = (index.retained_bytes() - fixed) / index.len();
         assert!((8..=12).contains(&each), "{each} bytes a key");
+        // Those that come at once leave room for as many again by a half.
+        let keys = (0..400_000).map(|n| (Fingerprint(scattered(n)), Seq(n + 1)));
+        let at_once = FingerprintIndex::of(keys);
+        assert!(!at_once.is_empty());
+        let each = (at_once.retained_bytes() - fixed) / at_once.len();
+        assert_eq!(each, 13, "bytes a key");
+    }
+
+    #[test]
+    fn keys_are_spread_over_the_shards_and_over_the_words_of_each() {
+        let mut index = FingerprintIndex::default();
+        for n in 0..400_000 {
+            index.insert(Fingerprint(scattered(n)), Seq(n + 1));
+        }
+        for shard in &index.shards {
+            assert!((300..500).contains(&shard.len), "{} keys", shard.len);
+            let homes = usize_of(shard.homes);
+            assert!(homes * 7 / 8 >= usize_of(shard.len) - 1, "{homes} homes");
+            for eighth in 0..8 {
+                let lowest = eighth << (u64::BITS - 3);
+                assert_eq!(
+                    shard.home(lowest),
+                    homes * usize::try_from(eighth).unwrap() / 8
+                );
+            }
+        }
+    }
+
+    /// Fingerprints are kept in checkpoints, so a hash can never change.
+    #[test]
+    fn the_hashes_stay_what_they_are() {
+        let correlation = CorrelationId(*b"0123456789abcdef");
+        let triplet = |reference: &str, poster: &str| Triplet {
+            date: Timestamp(1_672_653_600_000),
+            reference: OperationReference::new(reference).unwrap(),
+            service_poster: ServicePoster::new(poster).unwrap(),
+        };
+        let short = triplet("R1", "BANK");
+        let longest = triplet(
+            &"r".repeat(OperationReference::BYTES_MAX),
+            &"p".repeat(ServicePoster::BYTES_MAX),
+        );
+        let external = ExternalReference::new("ACC-1").unwrap();
+        let issuer = IssuerIndex(7);
+        let bits = [
+            Fingerprint::of_correlation(issuer, correlation),
+            Fingerprint::of_triplet(issuer, &short),
+            Fingerprint::of_triplet(issuer, &longest),
+            Fingerprint::of_external(issuer, &external),
+        ]
+        .map(Fingerprint::to_bits);
+        expect_test::expect![[r#"
+            [
+                0x94b45af9c5a18566,
+                0x73b7fb2cce84c527,
+                0xe5a626e2d1a66289,
+                0xf881a3005be6d9ec,
+            ]"#]]
+        .assert_eq(&format!("{bits:#018x?}"));
+        for bits in bits {
+            assert_eq!(Fingerprint::from_bits(bits).to_bits(), bits);
+        }
     }
 }

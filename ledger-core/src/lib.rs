@@ -23,5 +23,6 @@ pub mod portfolio;
 pub mod projection;
 pub mod rejection;
 pub mod state;
+pub mod state_hash;
 pub mod text;
 pub mod time;

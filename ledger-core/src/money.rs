@@ -3,11 +3,26 @@
 //! Debit is positive (the holder owes more), credit is negative. One amount is an `i64`; sums are
 //! `i128`, which no number of amounts within [`Amount::MINOR_MAX`] can overflow.
 
+use bincode::de::BorrowDecoder;
+use bincode::error::DecodeError;
 use bincode::{BorrowDecode, Encode};
 
 /// An ISO 4217 currency that has minor units, kept as its numeric code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, BorrowDecode)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode)]
 pub struct Currency(u16);
+
+impl<'de, C> BorrowDecode<'de, C> for Currency {
+    fn borrow_decode<D: BorrowDecoder<'de, Context = C>>(
+        decoder: &mut D,
+    ) -> Result<Self, DecodeError> {
+        let numeric = u16::borrow_decode(decoder)?;
+        // Every other method relies on the code being one of the table.
+        iso_currency::Currency::from_numeric(numeric)
+            .filter(|currency| currency.exponent().is_some())
+            .map(|_| Self(numeric))
+            .ok_or(DecodeError::Other("a currency that does not exist"))
+    }
+}
 
 impl Currency {
     /// The currency with this three-letter code; none for unknown codes and for those without
@@ -88,5 +103,21 @@ mod tests {
         assert_eq!(Currency::from_code("XAU"), None);
         assert_eq!(Currency::from_code("EURO"), None);
         assert_eq!(Currency::from_code("eur"), None);
+    }
+
+    #[test]
+    fn only_currencies_that_exist_are_read_back() {
+        let config = bincode::config::standard();
+        let mut read = 0;
+        for numeric in 0..=u16::MAX {
+            let bytes = bincode::encode_to_vec(numeric, config).expect("a number");
+            let decoded: Result<(Currency, usize), _> =
+                bincode::borrow_decode_from_slice(&bytes, config);
+            if let Ok((currency, _)) = decoded {
+                assert_eq!(Currency::from_code(currency.code()), Some(currency));
+                read += 1;
+            }
+        }
+        assert!((150..250).contains(&read), "{read} currencies");
     }
 }

@@ -55,7 +55,8 @@ impl ChainHash {
     }
 
     /// Reads what displaying a hash writes.
-    pub(crate) fn from_hex(text: &str) -> Option<Self> {
+    #[must_use]
+    pub fn from_hex(text: &str) -> Option<Self> {
         let mut bytes = [0; 32];
         if text.len() != 2 * bytes.len() {
             return None;
@@ -127,6 +128,7 @@ pub enum BlockDamage {
 pub struct BlockBuilder {
     first_seq: u64,
     recorded_at_ms: i64,
+    records_max: usize,
     /// Room for the header, then the framed records.
     bytes: Vec<u8>,
     /// Where each record's frame begins.
@@ -150,8 +152,22 @@ impl BlockBuilder {
         Self {
             first_seq,
             recorded_at_ms,
+            records_max: BLOCK_RECORDS_MAX,
             bytes,
             offsets: Vec::new(),
+        }
+    }
+
+    /// As [`Self::new`], for making a block again that may be of an earlier version, and longer.
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::new`].
+    #[must_use]
+    pub fn again(first_seq: u64, recorded_at_ms: i64) -> Self {
+        Self {
+            records_max: OLDER_BLOCK_RECORDS_MAX,
+            ..Self::new(first_seq, recorded_at_ms)
         }
     }
 
@@ -191,7 +207,7 @@ impl BlockBuilder {
     /// Whether one more record of this length has room.
     #[must_use]
     pub fn fits(&self, record_bytes: usize) -> bool {
-        self.len() < BLOCK_RECORDS_MAX
+        self.len() < self.records_max
             && self.bytes() + RECORD_HEADER_BYTES + record_bytes <= BLOCK_BYTES_MAX
     }
 
@@ -235,6 +251,7 @@ impl BlockBuilder {
             recorded_at_ms,
             mut bytes,
             mut offsets,
+            records_max: _,
         } = self;
         let count = small(offsets.len());
         let body_end = small(bytes.len());

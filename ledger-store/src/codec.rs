@@ -77,7 +77,8 @@ fn encoded_bytes(event: &Event) -> usize {
 }
 
 /// Reads one event, if the bytes are exactly one.
-pub(crate) fn decode_event(bytes: &[u8]) -> Option<Event> {
+#[must_use]
+pub fn decode_event(bytes: &[u8]) -> Option<Event> {
     whole::<_, EVENT_BYTES_MAX>(bytes)
 }
 

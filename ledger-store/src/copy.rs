@@ -1,20 +1,11 @@
-//! Copying a log block by block, as from one store into another.
+//! Copying a log block by block: into another store, or from a backup to where a log was lost.
 
-use std::ffi::OsString;
-use std::io::{self, ErrorKind};
-
-use crate::block::Block;
-use crate::data_dir::{self, DataDir};
+use crate::data_dir::DataDir;
 use crate::disk_log::{DiskLog, LogOptions};
 use crate::epoch::StoreKind;
 use crate::error::StoreError;
-use crate::event_log::{EventLog, LogHead};
-
-/// What the directory is called until the copy is whole.
-const PARTIAL_SUFFIX: &str = ".copying";
-
-/// Blocks appended with one sync.
-const BLOCKS_AT_ONCE: usize = 32;
+use crate::event_log::{EventLog, LogHead, end_of};
+use crate::new_log::{NewLog, ReadBack, Written};
 
 /// What was copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,93 +36,90 @@ pub fn copy(
     options: LogOptions,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Copied, StoreError> {
-    let (from, to) = (from.into(), to.into());
-    refuse_filled(&to)?;
-    let partial = partial(&to)?;
-    let (disk, partial_path) = (to.disk(), partial.path());
-    let found = disk.entry(partial_path);
-    if found.map_err(StoreError::io(partial_path))?.is_some() {
-        // It may be of a copy that is under way.
-        return Err(StoreError::io(partial_path)(
-            ErrorKind::AlreadyExists.into(),
-        ));
-    }
-    let outcome = copy_to_new(&from, &partial, options, progress).and_then(|copied| {
-        disk.rename(partial_path, to.path())
-            .map_err(StoreError::io(to.path()))?;
-        data_dir::sync_above(disk, to.path())?;
-        Ok(copied)
-    });
-    if outcome.is_err() {
-        // What went wrong first says more than what follows from it.
-        let _ = disk.remove_dir_all(partial_path);
-    }
-    outcome
+    copy_and_read_back(
+        &from.into(),
+        &to.into(),
+        options,
+        None,
+        ReadBack::Blocks,
+        progress,
+    )
 }
 
-fn copy_to_new(
+/// Puts a backup where a log was lost: as [`copy`], and its records are folded, so that it is known to
+/// open, before it is put in its place.
+///
+/// `kept` is a head of the log that was kept elsewhere: the backup must contain it.
+///
+/// # Errors
+///
+/// As [`copy`]; whatever recovering finds; and [`StoreError::OtherLog`] when the backup ends before the
+/// kept head, or has other records there.
+pub fn restore(
+    from: impl Into<DataDir>,
+    to: impl Into<DataDir>,
+    options: LogOptions,
+    kept: Option<LogHead>,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Copied, StoreError> {
+    copy_and_read_back(
+        &from.into(),
+        &to.into(),
+        options,
+        kept,
+        ReadBack::Folds,
+        progress,
+    )
+}
+
+fn copy_and_read_back(
     from: &DataDir,
     to: &DataDir,
     options: LogOptions,
+    kept: Option<LogHead>,
+    read_back: ReadBack,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Copied, StoreError> {
+    let mut destination = NewLog::begin(to, options)?;
     let opening = DiskLog::begin(from, LogOptions::default())?;
     let total = opening.promised().last_seq;
-    let mut destination = DiskLog::open(to, options)?;
-    let to_store = destination.store();
-    let mut blocks = 0;
-    let mut waiting = Vec::with_capacity(BLOCKS_AT_ONCE);
-    let mut append = |waiting: &mut Vec<Block>| -> Result<(), StoreError> {
-        destination.append(waiting)?;
-        blocks += waiting.len() as u64;
-        waiting.clear();
-        let copied = destination.head().last_seq;
+    let mut met = kept.is_none_or(|kept| kept == LogHead::EMPTY);
+    let source = opening.finish(LogHead::EMPTY, &mut |block| {
+        met |= Some(end_of(block)) == kept;
+        destination.add(block.clone())?;
+        let copied = destination.appended_seq();
         progress(copied, total.max(copied));
         Ok(())
-    };
-    let source = opening.finish(LogHead::EMPTY, &mut |block| {
-        waiting.push(block.clone());
-        if waiting.len() == BLOCKS_AT_ONCE {
-            append(&mut waiting)?;
-        }
-        Ok(())
     })?;
-    append(&mut waiting)?;
-    let copied = Copied {
-        blocks,
-        head: source.head(),
-        from_store: source.store(),
-        to_store,
-    };
+    let (head, from_store) = (source.head(), source.store());
+    // Before anything is refused, so that the backup is left as it was found.
     Box::new(source).close()?;
-    Box::new(destination).close()?;
-    let read_back = DiskLog::open(to, options)?;
-    if read_back.head() != copied.head {
-        let what = "does not end as the log it was copied from";
-        return Err(StoreError::damaged(to.path().to_string_lossy(), what));
+    if let Some(kept) = kept.filter(|_| !met) {
+        return Err(not_met(from, head, kept));
     }
-    Box::new(read_back).close()?;
-    Ok(copied)
+    let Written { blocks, store, .. } = destination.finish(read_back)?;
+    progress(head.last_seq, head.last_seq);
+    Ok(Copied {
+        blocks,
+        head,
+        from_store,
+        to_store: store,
+    })
 }
 
-fn refuse_filled(to: &DataDir) -> Result<(), StoreError> {
-    if to.names()?.is_empty() {
-        return Ok(());
+fn not_met(dir: &DataDir, head: LogHead, kept: LogHead) -> StoreError {
+    let what = match kept.last_seq.checked_sub(head.last_seq) {
+        Some(missing @ 1..) => format!(
+            "ends with record {}, {missing} records before the head that was kept",
+            head.last_seq
+        ),
+        Some(0) | None => format!(
+            "has other records up to {} than the head that was kept",
+            kept.last_seq
+        ),
+    };
+    StoreError::OtherLog {
+        dir: dir.path().to_owned(),
+        what,
     }
-    Err(StoreError::io(to.path())(
-        ErrorKind::DirectoryNotEmpty.into(),
-    ))
-}
-
-/// Beside the destination, so that it can be renamed to it.
-fn partial(to: &DataDir) -> Result<DataDir, StoreError> {
-    let path = to.path();
-    let nameless = || io::Error::new(ErrorKind::InvalidInput, "is no name for a new directory");
-    let mut name = OsString::from(
-        path.file_name()
-            .ok_or_else(nameless)
-            .map_err(StoreError::io(path))?,
-    );
-    name.push(PARTIAL_SUFFIX);
-    Ok(to.with_path(path.with_file_name(name)))
 }

@@ -9,7 +9,10 @@ use crate::error::StoreError;
 use crate::manifest::{MANIFEST, MANIFEST_NEW};
 
 /// Name of the file that is locked while a process has the directory open.
-const LOCK: &str = "LOCK";
+pub(crate) const LOCK: &str = "LOCK";
+
+/// Name of the socket at which a process that has the directory open may be asked.
+pub const CONTROL: &str = "CONTROL";
 
 /// A data directory: a path, and the disk it is on. A path alone is one of the operating system's.
 #[derive(Debug, Clone)]
@@ -97,27 +100,33 @@ impl DataDir {
         }
     }
 
-    /// Creates it and whatever is missing above it, durably.
+    /// Creates it and whatever is missing above it, if it is missing.
     pub(crate) fn create(&self) -> Result<(), StoreError> {
-        let mut missing = Vec::new();
-        for dir in self.path.ancestors() {
-            let is_here = dir.as_os_str().is_empty();
-            if is_here
-                || self.disk.entry(dir).map_err(StoreError::io(dir))? == Some(Entry::Directory)
-            {
-                break;
-            }
-            missing.push(dir);
-        }
-        if missing.is_empty() {
+        let found = self.disk.entry(&self.path);
+        if found.map_err(StoreError::io(&self.path))? == Some(Entry::Directory) {
             return Ok(());
         }
         self.disk
             .create_dir_all(&self.path)
-            .map_err(StoreError::io(&self.path))?;
-        missing
-            .iter()
-            .try_for_each(|dir| sync_above(&*self.disk, dir))
+            .map_err(StoreError::io(&self.path))
+    }
+
+    /// Makes its name durable, and every name above it: whoever created them may have been stopped before
+    /// that, even when it was not now.
+    pub(crate) fn sync_path(&self) -> Result<(), StoreError> {
+        sync_above(&*self.disk, &self.path)?;
+        for dir in self.path.ancestors().skip(1) {
+            if dir.parent().is_none() {
+                break;
+            }
+            match sync_above(&*self.disk, dir) {
+                // Where we may not look we have created nothing.
+                Err(StoreError::Io { source, .. })
+                    if source.kind() == ErrorKind::PermissionDenied => {}
+                outcome => outcome?,
+            }
+        }
+        Ok(())
     }
 
     /// Makes its entries durable.
@@ -133,11 +142,11 @@ impl DataDir {
         if self.has(MANIFEST)? {
             return Ok(());
         }
-        // These two are what a creation that was cut short may have left.
+        // The first two are what a creation that was cut short may have left; a socket holds nothing.
         match self
             .names()?
             .iter()
-            .find(|name| *name != LOCK && *name != MANIFEST_NEW)
+            .find(|name| ![LOCK, MANIFEST_NEW, CONTROL].contains(&name.as_str()))
         {
             None => Ok(()),
             Some(name) => Err(StoreError::damaged(

@@ -75,7 +75,27 @@ pub trait DiskFile: Debug + Send + Sync {
     fn set_len(&self, bytes: u64) -> io::Result<()>;
 
     /// Makes what was written durable, and the length.
+    ///
+    /// After a failure some of it may be lost and yet be shown to every reader, and the next sync may
+    /// say nothing of it: kernels believe that they have written what they could not write.
     fn sync(&self) -> io::Result<()>;
+
+    /// Shows from now on what the disk has, where the kernel only believes that the disk has it.
+    fn forget(&self);
+
+    /// As [`Self::sync`], but what is shown after a failure is what the disk has.
+    fn sync_or_forget(&self) -> io::Result<()> {
+        self.sync().inspect_err(|_| self.forget())
+    }
+
+    /// Makes durable what is not, and forgets what is remembered of the rest, so that reads show what is on
+    /// the disk. After a sync that failed that can be less than what they showed before: what could not be
+    /// written is remembered as if it had been.
+    fn sync_and_forget(&self) -> io::Result<()> {
+        self.sync()?;
+        self.forget();
+        Ok(())
+    }
 
     /// Locks the file for this handle until it is dropped; tells whether nobody else has.
     fn try_lock(&self) -> io::Result<bool>;

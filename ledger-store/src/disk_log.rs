@@ -43,7 +43,7 @@ pub use self::opening::Opening;
 
 use self::epochs::Epochs;
 use self::preparation::Preparation;
-use crate::block::Block;
+use crate::block::{Block, ChainHash};
 use crate::checkpoint::CHUNK_RECORDS;
 use crate::data_dir::{DataDir, DirLock};
 use crate::epoch::{Epoch, StoreKind};
@@ -343,6 +343,19 @@ impl Shared {
         }
     }
 
+    /// The block with this record, if it is in memory.
+    fn kept(&self, seq: u64) -> Option<Block> {
+        self.recall(seq).or_else(|| self.recall_read(seq))
+    }
+
+    /// The block with this record, from the store.
+    fn stored(&self, seq: u64) -> Result<Block, StoreError> {
+        let found = self.epochs.block_at(seq)?;
+        found
+            .filter(|block| block.record(seq).is_some())
+            .ok_or_else(|| StoreError::damaged(format!("record {seq}"), "is missing from the log"))
+    }
+
     fn recall(&self, seq: u64) -> Option<Block> {
         let blocks = &self.recent.lock().blocks;
         let after = blocks.partition_point(|block| block.first_seq() <= seq);
@@ -364,14 +377,20 @@ impl LogReader for Shared {
         if seq == 0 || seq > self.durable_seq.load(Ordering::Acquire) {
             return Ok(None);
         }
-        if let Some(block) = self.recall(seq).or_else(|| self.recall_read(seq)) {
+        if let Some(block) = self.kept(seq) {
             return Ok(Some(block));
         }
-        let found = self.epochs.block_at(seq)?;
-        let Some(block) = found.filter(|block| block.record(seq).is_some()) else {
-            let place = format!("record {seq}");
-            return Err(StoreError::damaged(place, "is missing from the log"));
+        let block = self.stored(seq)?;
+        // Opening reads nothing that the checkpoint covers. So a block that is whole, but of another log,
+        // shows here only: it does not follow the one before it.
+        let before = match block.first_seq() - 1 {
+            0 => ChainHash::EMPTY,
+            last_seq => match self.kept(last_seq) {
+                Some(before) => before.chain(),
+                None => self.stored(last_seq)?.chain(),
+            },
         };
+        block.verify_chain(before)?;
         let mut read = self.read.lock();
         read.push_back(block.clone());
         let surplus = read.len().saturating_sub(READ_BLOCKS_MAX);

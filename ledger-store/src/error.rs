@@ -106,6 +106,14 @@ pub enum StoreError {
         /// The storage engine.
         store: StoreKind,
     },
+    /// A directory has another log than the one it should be a part of.
+    #[error("{} {what}", dir.display())]
+    OtherLog {
+        /// The data directory.
+        dir: PathBuf,
+        /// How that shows.
+        what: String,
+    },
     /// Opening made no progress for so long that it was given up.
     #[error("{place} did not open: nothing happened for {silence_s} seconds")]
     OpenTimedOut {
@@ -135,6 +143,7 @@ impl StoreError {
             Self::UnsupportedVersion { .. } => "STORE_UNSUPPORTED_VERSION",
             Self::StoreKindMismatch { .. } => "STORE_KIND_MISMATCH",
             Self::StoreNeedsOs { .. } => "STORE_NEEDS_OS",
+            Self::OtherLog { .. } => "STORE_OTHER_LOG",
             Self::OpenTimedOut { .. } => "STORE_OPEN_TIMED_OUT",
         }
     }

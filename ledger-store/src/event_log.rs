@@ -46,6 +46,14 @@ impl LogHead {
     }
 }
 
+/// Where the log ends after this block.
+pub(crate) fn end_of(block: &Block) -> LogHead {
+    LogHead {
+        last_seq: block.last_seq(),
+        chain: block.chain(),
+    }
+}
+
 /// An append-only log of records in blocks, with one writer.
 pub trait EventLog: Send {
     /// Appends the blocks and returns once they are durable.

@@ -71,6 +71,12 @@ impl HeadFile {
         file.read_exact_at(&mut bytes, 0)
             .map_err(StoreError::io(&path))?;
         let (even, odd) = bytes.split_at(SLOT_BYTES);
+        if let Some(version) = newer_version(even).or_else(|| newer_version(odd)) {
+            return Err(StoreError::UnsupportedVersion {
+                place: HEAD.to_owned(),
+                version,
+            });
+        }
         let newest = choose(even, odd, last_exit)?;
         let generation = newest.generation;
         Ok((
@@ -185,6 +191,14 @@ fn decode(bytes: &[u8], index: u64) -> Option<Slot> {
     };
     // Encoding it again covers the checksum, the padding and every reserved byte at once.
     (encode(slot) == bytes && slot.generation % 2 == index).then_some(slot)
+}
+
+/// The version of a slot that a later program wrote. The first fields and their checksum keep their place.
+fn newer_version(slot: &[u8]) -> Option<u16> {
+    let version = u16::from_le_bytes(field(slot, 4));
+    let is_whole = slot.starts_with(&MAGIC)
+        && crc32c::crc32c(&slot[..FIELDS_BYTES]) == u32::from_le_bytes(field(slot, FIELDS_BYTES));
+    (is_whole && version > FORMAT_VERSION).then_some(version)
 }
 
 fn field<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {

@@ -7,6 +7,7 @@
 //! [`disk_log::DiskLog`] on disk, [`mem_log::MemLog`] in tests. On disk the log is a row of epochs, each
 //! a database of the [`StoreKind`] that was chosen when the log was created.
 
+pub mod backup;
 pub mod block;
 pub mod checkpoint;
 pub mod codec;
@@ -25,18 +26,22 @@ pub mod event_log;
 pub mod framing;
 mod guard;
 mod head;
+pub mod kept_head;
 mod manifest;
 pub mod mem_log;
+pub mod new_log;
 pub mod reader;
 pub mod recovery;
 mod redb_log;
 mod sled_log;
 mod sync;
+pub mod tree;
 pub mod verify;
 pub mod writer;
 mod zero_tail;
 
 pub use block::{Block, BlockBuilder, ChainHash};
+pub use data_dir::CONTROL;
 pub use data_dir::DataDir;
 pub use disk_log::{DiskLog, LogOptions, Opening};
 pub use epoch::{StoreKind, UnknownStore};

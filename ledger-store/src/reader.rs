@@ -64,7 +64,8 @@ impl Reader {
     }
 
     /// The log that the books are a fold of.
-    pub(crate) fn log(&self) -> &dyn LogReader {
+    #[must_use]
+    pub fn log(&self) -> &dyn LogReader {
         self.log.as_ref()
     }
 

@@ -8,7 +8,7 @@ use ledger_core::state::{LedgerState, RecordKeys};
 use ledger_core::time::Timestamp;
 
 use crate::block::Block;
-use crate::checkpoint::{self, Checkpointer, Restored};
+use crate::checkpoint::{self, CHECKPOINT, Checkpointer, Restored};
 use crate::codec;
 use crate::data_dir::DataDir;
 use crate::disk_log::{DiskLog, LogOptions};
@@ -62,7 +62,11 @@ pub fn recover_with(dir: impl Into<DataDir>, options: LogOptions) -> Result<Reco
     let mut folds = match parts {
         // The log alone says whether the checkpoint is one of it.
         Some(parts) if opening.reaches(parts.head)? => parts.accept(dir, chunk_records),
-        Some(_) | None => Restored::nothing(dir, chunk_records),
+        Some(parts) => {
+            refuse_lost_records(parts.head, opening.end()?)?;
+            Restored::nothing(dir, chunk_records)
+        }
+        None => Restored::nothing(dir, chunk_records),
     };
     let covered = folds.head;
     let log = opening.finish(covered, &mut |block: &Block| folds.follow(block))?;
@@ -81,7 +85,27 @@ pub fn recover_with(dir: impl Into<DataDir>, options: LogOptions) -> Result<Reco
     })
 }
 
+/// A checkpoint is written of what is durable already, so one that reaches beyond the log says that the
+/// log has lost records. Only the owner may decide to go on without them.
+fn refuse_lost_records(checkpoint: LogHead, log: LogHead) -> Result<(), StoreError> {
+    if checkpoint.last_seq <= log.last_seq {
+        return Ok(());
+    }
+    let what = format!(
+        "was written when the log had {} records, yet the log ends with record {}: restore a copy, or \
+         delete {CHECKPOINT} to go on without what is lost",
+        checkpoint.last_seq, log.last_seq
+    );
+    Err(StoreError::damaged(CHECKPOINT, what))
+}
+
 impl Recovered {
+    /// Writes what the checkpoint does not have yet, so that the next opening need not fold it again.
+    pub(crate) fn store_checkpoint(&mut self) {
+        self.checkpointer
+            .write(self.books.general_ledger().totals());
+    }
+
     /// Starts the writer of the log, and gives it with what readers see. `now` is asked for the time once
     /// a batch.
     #[must_use]

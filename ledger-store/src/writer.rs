@@ -25,7 +25,7 @@ mod stepper;
 mod steps;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ledger_core::command::Request;
 use ledger_core::decide::Answer;
@@ -215,6 +215,12 @@ impl Writer {
         log.map_or(Ok(()), |log| log.close())
     }
 
+    /// Why the writer accepts nothing any more, and since when, if that is so.
+    #[must_use]
+    pub fn failure(&self) -> Option<(Arc<StoreError>, Instant)> {
+        self.failure.0.lock().clone()
+    }
+
     /// Memory held for correlation ids and triplets, as of the last batch decided.
     #[must_use]
     pub fn retained(&self) -> RetainedKeys {
@@ -394,17 +400,19 @@ fn publish(mut publisher: Publisher, durable: &Receiver<Decided>) {
     publisher.end();
 }
 
-/// The first failure; once set, the writer accepts nothing.
+/// The first failure, and when it happened; once set, the writer accepts nothing.
 #[derive(Debug, Default)]
-struct Failure(Mutex<Option<Arc<StoreError>>>);
+struct Failure(Mutex<Option<(Arc<StoreError>, Instant)>>);
 
 impl Failure {
     fn set(&self, error: StoreError) -> Arc<StoreError> {
-        Arc::clone(self.0.lock().get_or_insert_with(|| Arc::new(error)))
+        let mut failure = self.0.lock();
+        let (reason, _) = failure.get_or_insert_with(|| (Arc::new(error), Instant::now()));
+        Arc::clone(reason)
     }
 
     fn reason(&self) -> Option<Arc<StoreError>> {
-        self.0.lock().clone()
+        self.0.lock().as_ref().map(|(reason, _)| Arc::clone(reason))
     }
 
     /// What whoever comes after it is told.

@@ -2,8 +2,8 @@
 //!
 //! [`run`] plays one seed: clients hand in a random history, the writer's steps are taken in a random
 //! order over a [`disk::SimDisk`], the power goes, the process dies, the disk errs and fills up, the clock
-//! jumps. After every opening the log is held against what was promised before ([`promise`]); whatever does
-//! not hold is a [`Violation`]. The same seed is the same run, call by call.
+//! jumps. After every opening the log is held against what was promised before; whatever does not hold
+//! is a [`Violation`]. The same seed is the same run, call by call.
 
 pub mod disk;
 mod machine;

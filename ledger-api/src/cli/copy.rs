@@ -24,20 +24,26 @@ pub(super) struct CopyArgs {
     store: StoreKind,
 }
 
+/// Shows how many of the records of a log are done.
+pub(super) fn show_progress<T>(work: impl FnOnce(&mut dyn FnMut(u64, u64)) -> T) -> T {
+    let template = "{wide_bar} {human_pos} of {human_len} records, {per_sec}, {eta} left";
+    let style = ProgressStyle::with_template(template).expect("the template is right");
+    let bar = ProgressBar::new(0).with_style(style);
+    let outcome = work(&mut |done, total| {
+        bar.set_length(total);
+        bar.set_position(done);
+    });
+    bar.finish_and_clear();
+    outcome
+}
+
 pub(super) fn run(args: &CopyArgs, json: bool, out: &mut impl Write) -> Result<Ended, CliError> {
     refuse_missing(&args.from)?;
     let options = LogOptions {
         store: Some(args.store),
         ..LogOptions::default()
     };
-    let template = "{wide_bar} {human_pos} of {human_len} records, {per_sec}, {eta} left";
-    let style = ProgressStyle::with_template(template).expect("the template is right");
-    let bar = ProgressBar::new(0).with_style(style);
-    let outcome = copy(&args.from, &args.to, options, &mut |copied, total| {
-        bar.set_length(total);
-        bar.set_position(copied);
-    });
-    bar.finish_and_clear();
+    let outcome = show_progress(|progress| copy(&args.from, &args.to, options, progress));
     let copied = outcome.map_err(ApiError::from)?;
     if json {
         let report = serde_json::json!({

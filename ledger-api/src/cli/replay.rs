@@ -4,13 +4,16 @@ use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use ledger_api::Ledger;
+use ledger_api::control::Control;
 use ledger_api::replay::{FailedExpectation, LineResult, Outcome, Source, Summary, replay};
 use ledger_core::ids::OperationId;
 use ledger_core::rejection::Rejection;
+use ledger_store::CONTROL;
 use serde::{Serialize, Serializer};
 
 use super::show::accounts_table;
@@ -85,12 +88,16 @@ pub(super) fn run(args: &ReplayArgs, json: bool, out: &mut impl Write) -> Result
     if let Some(results) = &args.results {
         refuse_to_overwrite(results, args)?;
     }
-    let ledger = args.data.open()?;
+    let ledger = Arc::new(args.data.open()?);
+    let control = listen(&args.data.data, &ledger);
     // Only now: a replay that cannot run must leave the outcomes of an earlier one alone.
     let results = args.results.as_deref().map(Results::create).transpose();
     let outcome = results.and_then(|results| replay_all(&ledger, inputs, results));
     // Only people are shown the accounts, so only for them are they listed.
     let shown = (!json && outcome.is_ok()).then(|| ledger.accounts());
+    // It ends what it was asked to do, and lets go of the ledger.
+    drop(control);
+    let ledger = Arc::into_inner(ledger).expect("nobody else has it any more");
     let closed = ledger.close().map_err(ApiError::from);
     // What went wrong first says more than what followed from it.
     let summary = outcome?;
@@ -119,6 +126,18 @@ pub(super) fn run(args: &ReplayArgs, json: bool, out: &mut impl Write) -> Result
     } else {
         Ended::Well
     })
+}
+
+/// Others may ask for backups meanwhile; where they cannot, the replay runs all the same.
+fn listen(data: &Path, ledger: &Arc<Ledger>) -> Option<Control> {
+    match Control::listen(data, ledger) {
+        Ok(control) => Some(control),
+        Err(error) => {
+            let path = data.join(CONTROL);
+            eprint_line(&format!("note: {}: {error}", path.display()));
+            None
+        }
+    }
 }
 
 /// The results file is created anew; it must be neither an input nor a part of the ledger.

@@ -1,4 +1,4 @@
-//! Commands that show: accounts, balances, operations, journal, trial balance, verification.
+//! Commands that show: accounts, balances, operations, journal, trial balance.
 
 use std::io::Write;
 
@@ -12,7 +12,7 @@ use ledger_core::text::{ExternalReference, IssuerId};
 use ledger_core::time::{BusinessDate, Timestamp};
 
 use super::table::{self, Columns};
-use super::{ApiError, CliError, DataArgs, Ended, write_json};
+use super::{CliError, DataArgs, Ended, write_json};
 
 /// Which account.
 #[derive(Debug, Args)]
@@ -457,26 +457,4 @@ fn trial_balance_table(lines: &[TrialBalanceView], out: &mut impl Write) -> Resu
         ]);
     }
     Ok(table::write(out, &columns, rows)?)
-}
-
-pub(super) fn verify(ledger: &Ledger, json: bool, out: &mut impl Write) -> Result<Ended, CliError> {
-    let verified = ledger.verify().map_err(ApiError::from)?;
-    let chain = verified.chain.to_string();
-    if json {
-        let report = serde_json::json!({
-            "verified": true,
-            "records": verified.records,
-            "blocks": verified.blocks,
-            "accounts": verified.accounts,
-            "chain": chain,
-        });
-        write_json(out, &report)?;
-    } else {
-        writeln!(
-            out,
-            "verified {} records in {} blocks and the balances of {} accounts; the trial balance holds\nchain {chain}",
-            verified.records, verified.blocks, verified.accounts
-        )?;
-    }
-    Ok(Ended::Well)
 }

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use crate::command_line::{ledger, text};
 
 /// A ledger of about ten thousand records that was closed in order.
-fn undamaged(dir: &Path) -> PathBuf {
+fn undamaged(dir: &Path, store: &str) -> PathBuf {
     let args = [
         "generate",
         "--accounts",
@@ -20,7 +20,8 @@ fn undamaged(dir: &Path) -> PathBuf {
         "3",
     ];
     fs::write(dir.join("history"), ledger(dir, &args).stdout).expect("written");
-    let output = ledger(dir, &["replay", "history", "--data", "undamaged"]);
+    let args = ["replay", "history", "--data", "undamaged", "--store", store];
+    let output = ledger(dir, &args);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     dir.join("undamaged")
 }
@@ -103,7 +104,7 @@ fn check(dir: &Path, before: &Answers, why: &str) {
 }
 
 /// A ledger of about ten thousand records whose process was killed once all were acknowledged.
-fn killed(dir: &Path) -> PathBuf {
+fn killed(dir: &Path, store: &str) -> PathBuf {
     let args = [
         "generate",
         "--accounts",
@@ -121,6 +122,8 @@ fn killed(dir: &Path) -> PathBuf {
             "-",
             "--data",
             "killed",
+            "--store",
+            store,
             "--results",
             "/dev/stdout",
         ])
@@ -145,28 +148,41 @@ fn killed(dir: &Path) -> PathBuf {
 }
 
 #[test]
-fn damage_after_a_close_is_named_or_harmless() {
-    check_damage(undamaged);
+fn damage_after_a_close_is_named_or_harmless_in_sled() {
+    check_damage(
+        undamaged,
+        "sled",
+        &["log/e00000001/db", "log/e00000001/conf"],
+    );
 }
 
 #[test]
-fn damage_after_a_kill_is_named_or_harmless() {
-    check_damage(killed);
+fn damage_after_a_close_is_named_or_harmless_in_redb() {
+    check_damage(undamaged, "redb", &["log/e00000001.redb"]);
 }
 
-fn check_damage(make: impl FnOnce(&Path) -> PathBuf) {
+#[test]
+fn damage_after_a_kill_is_named_or_harmless_in_sled() {
+    check_damage(killed, "sled", &["log/e00000001/db", "log/e00000001/conf"]);
+}
+
+#[test]
+fn damage_after_a_kill_is_named_or_harmless_in_redb() {
+    check_damage(killed, "redb", &["log/e00000001.redb"]);
+}
+
+fn check_damage(make: fn(&Path, &str) -> PathBuf, store: &str, epoch: &[&str]) {
     let temporary = tempfile::tempdir().expect("a directory");
     let dir = temporary.path();
-    let undamaged = make(dir);
+    let undamaged = make(dir, store);
     copy(&undamaged, &dir.join("d"));
     let before = answers(dir);
     fs::remove_dir_all(dir.join("d")).expect("removed");
 
     let names = files(&undamaged);
-    let places = ["CHECKPOINT", "HEAD", "MANIFEST"].into_iter();
-    for place in places.chain(["log/e00000001/db", "log/e00000001/conf"]) {
+    for place in ["CHECKPOINT", "HEAD", "MANIFEST"].iter().chain(epoch) {
         assert!(
-            names.contains(&PathBuf::from(place)),
+            names.contains(&PathBuf::from(*place)),
             "{place} in {names:?}"
         );
     }

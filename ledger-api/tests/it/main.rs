@@ -1,5 +1,6 @@
 //! Tests of the library, the replay format and the command line, through what users touch.
 
+mod backup;
 mod bank;
 mod bench;
 mod berka;
@@ -7,7 +8,16 @@ mod command_line;
 mod damage;
 mod duplicates;
 mod edge;
+mod effort;
+mod export;
+mod failed_disk;
+mod full_disk;
+mod history;
+mod kill;
 mod library;
 mod linear;
+mod old_data;
+mod proofs;
 mod readme;
 mod replaying;
+mod system_errors;

@@ -192,7 +192,7 @@ fn money(amount: Option<Amount>) -> Quantity {
     }
 }
 
-/// As much of a sum as an answer can show.
+/// As much of a sum that is not negative as an answer can show.
 fn clamp(sum: i128) -> i64 {
-    i64::try_from(sum).unwrap_or(if sum < 0 { i64::MIN } else { i64::MAX })
+    i64::try_from(sum).unwrap_or(i64::MAX)
 }

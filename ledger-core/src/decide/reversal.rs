@@ -2,7 +2,7 @@
 //!
 //! Source: specification 2d.
 
-use crate::command::{OperationKind, PostDetail, ReversalValueDating, ReverseOperation};
+use crate::command::{PostDetail, ReversalValueDating, ReverseOperation};
 use crate::decide::Context;
 use crate::event::{ContraKey, Decided, EventBody, OperationView};
 use crate::ids::OperationId;
@@ -65,10 +65,9 @@ impl Context<'_> {
         let pending = portfolio.is_pending(self.issuer, at, (original.id, original.id));
         let dating = self.issuer().configuration().reversal_value_dating;
         let value_date = match dating {
-            // Both take effect together or not at all.
-            _ if pending => at,
             ReversalValueDating::Original => at,
-            // In a replayed history today may lie before the value date of the original.
+            // Today may lie before the value date of the original: where that is pending, and both take
+            // effect together or not at all, and in a replayed history.
             ReversalValueDating::BusinessDate => self.day.today.max(at),
         };
         Ok(Reversal {
@@ -108,11 +107,11 @@ impl Context<'_> {
         let Some(Amount { minor, .. }) = reverse.reference_amount else {
             return Ok(remaining);
         };
-        let expected = match original.decided.quantity.value {
-            ..0 => Sign::Positive,
-            0.. => Sign::Negative,
+        let (expected, has_it) = match original.decided.quantity.value {
+            ..0 => (Sign::Positive, minor.is_positive()),
+            0.. => (Sign::Negative, minor.is_negative()),
         };
-        if (minor > 0) != (expected == Sign::Positive) {
+        if !has_it {
             let field = "referenceAmount".to_owned();
             return Err(Rejection::AmountSignInvalid { field, expected });
         }
@@ -154,8 +153,8 @@ fn check_kind(
         | PostDetail::Transaction(_) => None,
     };
     match (&reverse.fee_type, fee_type) {
-        (Some(given), Some(fee_type)) if given != fee_type => mismatch("feeType"),
-        (Some(_), None) if reverse.kind != OperationKind::Fee => mismatch("feeType"),
-        (Some(_) | None, _) => Ok(()),
+        (Some(given), Some(fee_type)) if given == fee_type => Ok(()),
+        (Some(_), _) => mismatch("feeType"),
+        (None, _) => Ok(()),
     }
 }

@@ -1,6 +1,12 @@
 //! The two idempotency keys, and what is remembered of a refusal. Source: specification 2e, rulings
 //! 4 and 5.
 
+use ledger_core::command::Triplet;
+use ledger_core::fingerprint::Fingerprint;
+use ledger_core::ids::{CorrelationId, IssuerIndex};
+use ledger_core::text::{OperationReference, ServicePoster};
+use ledger_core::time::Timestamp;
+
 use crate::script::check;
 
 fn in_scene(table: &str) {
@@ -126,6 +132,8 @@ fn a_fee_under_a_used_id_names_the_field_that_differs() {
         pay A1 5.00 key=k ref=F -> IDEMPOTENCY_PAYLOAD_MISMATCH command
         reverse-fee A1 F key=k  -> IDEMPOTENCY_PAYLOAD_MISMATCH command
         close A1 key=k          -> IDEMPOTENCY_PAYLOAD_MISMATCH command
+        # Which command comes before what it is about.
+        pay A2 5.00 key=k ref=F -> IDEMPOTENCY_PAYLOAD_MISMATCH command
         advance 2023-01-03 key=k -> IDEMPOTENCY_PAYLOAD_MISMATCH command
         # Even a command that would be malformed.
         fee A1 0.00 MANUAL_FEE key=k ref=F -> IDEMPOTENCY_PAYLOAD_MISMATCH referenceAmount
@@ -254,6 +262,41 @@ fn a_used_triplet_is_told_before_anything_else() {
         fee       A1 1.00 MANUAL_FEE ref=F1 -> DUPLICATE_EXTERNAL_TRIPLET op=3 same_payload=true
         fee       A1 1.00 NO_FEE ref=F1     -> DUPLICATE_EXTERNAL_TRIPLET op=3 same_payload=false
         fee       A1 1.00 MANUAL_FEE ref=F2 -> ACCOUNT_CLOSED
+        ",
+    );
+}
+
+/// What an index of keys keeps of a hash.
+const KEPT_BITS: u32 = 40;
+
+#[test]
+fn keys_that_an_index_cannot_tell_apart_are_told_apart_by_their_records() {
+    let kept = |key: Fingerprint| key.to_bits() >> (u64::BITS - KEPT_BITS);
+    let correlation = |key: &str| {
+        let mut id = [0; 16];
+        id[..key.len()].copy_from_slice(key.as_bytes());
+        kept(Fingerprint::of_correlation(
+            IssuerIndex(0),
+            CorrelationId(id),
+        ))
+    };
+    let triplet = |reference| {
+        let triplet = Triplet {
+            date: Timestamp(1_672_653_600_000),
+            reference: OperationReference::new(reference).expect("a reference"),
+            service_poster: ServicePoster::new("ISSUER").expect("a poster"),
+        };
+        kept(Fingerprint::of_triplet(IssuerIndex(0), &triplet))
+    };
+    assert_eq!(correlation("k430027"), correlation("k525902"));
+    assert_eq!(triplet("R185313"), triplet("R367231"));
+    in_scene(
+        "
+        fee A1 1.00 MANUAL_FEE key=k430027 ref=R185313 at=2023-01-02T10:00:00Z -> posted op=1
+        fee A1 2.00 MANUAL_FEE key=k525902 ref=R367231 at=2023-01-02T10:00:00Z -> posted op=2
+        fee A1 1.00 MANUAL_FEE key=k430027 ref=R185313 at=2023-01-02T10:00:00Z -> replayed op=1
+        fee A1 2.00 MANUAL_FEE key=k525902 ref=R367231 at=2023-01-02T10:00:00Z -> replayed op=2
+        fee A1 2.00 MANUAL_FEE key=c1 ref=R367231 at=2023-01-02T10:00:00Z -> DUPLICATE_EXTERNAL_TRIPLET op=2 same_payload=true
         ",
     );
 }

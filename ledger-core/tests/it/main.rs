@@ -11,5 +11,6 @@ mod payouts;
 mod points;
 mod reversals;
 mod script;
+mod state_hash;
 mod value_dates;
 mod vectors;

@@ -157,3 +157,31 @@ fn a_payout_that_waits_is_not_paid_out_twice() {
     ",
     );
 }
+
+#[test]
+fn a_reimbursement_is_at_most_what_an_amount_can_be() {
+    in_scene(
+        "
+        open      P2 PREPAID
+        load      P2 -10000000000000.00
+        reimburse P2 none FULL             -> posted amount=10000000000000.00
+        load      P2 -10000000000000.00
+        load      P2 -0.01
+        reimburse P2 none FULL             -> REIMBURSEMENT_EXCEEDS_ALLOWED referenceAmount 1000000000000001
+        reimburse P2 10000000000000.00 MAX -> posted amount=10000000000000.00
+        balance   P2                       -> -0.01
+    ",
+    );
+}
+
+#[test]
+fn what_may_be_reimbursed_is_told_as_far_as_an_answer_can_show() {
+    let loads = "load P2 -10000000000000.00\n".repeat(9_224);
+    in_scene(&format!(
+        "
+        open      P2 PREPAID
+        {loads}
+        reimburse P2 none FULL -> REIMBURSEMENT_EXCEEDS_ALLOWED referenceAmount 9223372036854775807
+    "
+    ));
+}

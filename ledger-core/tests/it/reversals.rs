@@ -18,13 +18,13 @@ fn in_scene(table: &str) {
 fn parts_of_a_fee_are_reversed_up_to_the_whole() {
     in_scene("
         fee         A1 15.00 MANUAL_FEE ref=F1 -> posted op=1
-        reverse-fee A1 F1 -4.00                -> reversed op=2 amount=-4.00
+        reverse-fee A1 F1 -4.00                -> reversed op=2 amount=-4.00 part
         reverse-fee A1 F1 -11.01               -> REVERSAL_EXCEEDS_REMAINING referenceAmount only 1100
         reverse-fee A1 F1 -15.00               -> REVERSAL_EXCEEDS_REMAINING referenceAmount only 1100
         reverse-fee A1 F1 -1.00                -> reversed op=3
         status      1                          -> effective reversed=5.00
         balance     A1                         -> 10.00 otb=9990.00
-        reverse-fee A1 F1 -10.00               -> reversed op=4
+        reverse-fee A1 F1 -10.00               -> reversed op=4 part
         reverse-fee A1 F1 -0.01                -> OPERATION_ALREADY_REVERSED
         balance     A1                         -> 0.00 otb=10000.00
     ");
@@ -36,8 +36,10 @@ fn a_reversal_without_an_amount_takes_what_remains() {
         "
         fee            A1 15.00 MANUAL_FEE ref=F1
         reverse-fee    A1 F1 -4.00             -> reversed amount=-4.00
-        reverse-fee    A1 F1                   -> reversed amount=-11.00
+        reverse-fee    A1 F1                   -> reversed amount=-11.00 part
         reverse-fee    A1 F1                   -> OPERATION_ALREADY_REVERSED
+        fee            A1 15.00 MANUAL_FEE ref=F2
+        reverse-fee    A1 F2                   -> reversed amount=-15.00 whole
         adjust         A1 -8.00 GOODWILL ref=J1
         reverse-adjust A1 J1 3.00              -> reversed amount=3.00
         reverse-adjust A1 J1                   -> reversed amount=5.00

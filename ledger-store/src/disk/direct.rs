@@ -77,6 +77,10 @@ impl DiskFile for DirectFile {
         self.file.sync_data()
     }
 
+    fn forget(&self) {
+        // Nothing of it is kept for readers, or hardly anything.
+    }
+
     fn try_lock(&self) -> io::Result<bool> {
         Err(io::ErrorKind::Unsupported.into())
     }

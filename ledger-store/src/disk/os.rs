@@ -123,6 +123,11 @@ impl DiskFile for OsFile {
         self.file.sync_data()
     }
 
+    fn forget(&self) {
+        // It concerns what needs no writing; what does is kept and written.
+        let _ = fadvise(&self.file, 0, None, Advice::DontNeed);
+    }
+
     fn try_lock(&self) -> io::Result<bool> {
         match self.file.try_lock() {
             Ok(()) => {

@@ -11,7 +11,7 @@ use crate::block::Block;
 use crate::data_dir::DataDir;
 use crate::epoch::{Epoch, EpochFiles, StoreKind};
 use crate::error::StoreError;
-use crate::event_log::LogHead;
+use crate::event_log::{LogHead, end_of};
 use crate::guard;
 use crate::manifest::{EpochEntry, MANIFEST};
 
@@ -148,6 +148,16 @@ impl Epochs {
         Ok(block.is_some_and(|block| end_of(&block) == head))
     }
 
+    /// Where the last block ends; the epoch that is written to may have none yet.
+    pub(super) fn last_end(&self) -> Result<LogHead, StoreError> {
+        if let Some(block) = self.block_at(u64::MAX)? {
+            return Ok(end_of(&block));
+        }
+        let slots = self.slots.read();
+        let full = slots.iter().rev().find_map(|slot| slot.end());
+        Ok(full.unwrap_or(LogHead::EMPTY))
+    }
+
     /// The epoch, opened if it is not.
     pub(super) fn open(&self, slot: &Arc<Slot>) -> Result<Arc<dyn Epoch>, StoreError> {
         slot.used
@@ -249,14 +259,6 @@ impl Slot {
 fn place_of(seq: u64, slots: &[Arc<Slot>]) -> usize {
     let behind = slots.partition_point(|slot| slot.first_seq <= seq);
     behind.saturating_sub(1)
-}
-
-/// Where the log ends after this block.
-pub(super) fn end_of(block: &Block) -> LogHead {
-    LogHead {
-        last_seq: block.last_seq(),
-        chain: block.chain(),
-    }
 }
 
 /// Checks that a full epoch begins and ends as the manifest says, without reading what is between.

@@ -10,6 +10,7 @@ use super::scan::{Scan, other_records, scan_here, scan_in_thread};
 use super::{Appended, DiskLog, LogOptions, Shared};
 use crate::block::Block;
 use crate::data_dir::{DataDir, DirLock};
+use crate::disk::Access;
 use crate::epoch::{Epoch, EpochFiles, LOG, StoreKind};
 use crate::error::StoreError;
 use crate::event_log::LogHead;
@@ -44,7 +45,7 @@ pub(super) fn begin(dir: DataDir, options: LogOptions) -> Result<Opening, StoreE
         }
         left => {
             refuse_records(&dir)?;
-            create(dir, options, lock, left.is_some())
+            create(dir, options, lock, left.map(|begun| begun.store))
         }
     }
 }
@@ -53,10 +54,11 @@ fn create(
     dir: DataDir,
     options: LogOptions,
     lock: DirLock,
-    was_begun: bool,
+    begun: Option<StoreKind>,
 ) -> Result<Opening, StoreError> {
-    let store = options.store.unwrap_or_default();
+    let store = options.store.or(begun).unwrap_or_default();
     refuse_foreign_disk(&dir, store)?;
+    dir.sync_path()?;
     let creating = Manifest {
         state: State::Creating,
         store,
@@ -64,7 +66,7 @@ fn create(
         files: Vec::new(),
     };
     creating.store(&dir)?;
-    if was_begun {
+    if begun.is_some() {
         // No record is acknowledged before the creation is complete, so what is there can go.
         EpochFiles::new(&dir, store, LOG).remove()?;
     }
@@ -101,11 +103,17 @@ fn open_existing(
         });
     }
     refuse_foreign_disk(&dir, store)?;
+    // The last process may have been stopped between putting this manifest in place and making its name
+    // durable. Nothing may rest on it before that, or a power cut could bring back the one before.
+    dir.sync()?;
     check_files(&dir, &manifest)?;
     let last_exit = match manifest.state {
         State::Closed => LastExit::Closed,
         State::Open | State::Creating => LastExit::Crashed,
     };
+    if last_exit == LastExit::Crashed {
+        forget_unwritten(&dir, &manifest)?;
+    }
     let head_file = HeadFile::load(&dir, last_exit)?;
     let epochs = Epochs::new(&dir, store, &manifest.epochs, options.background);
     let constant = constant_sums(&dir, store, &manifest)?;
@@ -129,6 +137,23 @@ fn open_existing(
         head_file: Some(head_file),
         lock,
     })
+}
+
+/// The process before may have ended at a sync that failed. What was to be written then may be lost, and
+/// the kernel show it all the same; a record found there would be gone after the next power cut. So what
+/// counts is what is on the disk. Epochs before the last were full, and synced, before a manifest said so.
+fn forget_unwritten(dir: &DataDir, manifest: &Manifest) -> Result<(), StoreError> {
+    let mut names = vec![HEAD.to_owned()];
+    if let Some(entry) = manifest.epochs.last() {
+        names.extend(EpochFiles::new(dir, manifest.store, &entry.name).changing_files()?);
+    }
+    for name in names {
+        if let Some(file) = dir.open_present(&name, Access::Write)? {
+            let path = dir.join(&name);
+            file.sync_and_forget().map_err(StoreError::io(&path))?;
+        }
+    }
+    Ok(())
 }
 
 fn refuse_foreign_disk(dir: &DataDir, store: StoreKind) -> Result<(), StoreError> {
@@ -225,6 +250,15 @@ impl Opening {
     /// When the block is there but cannot be read as it was written.
     pub fn reaches(&mut self, head: LogHead) -> Result<bool, StoreError> {
         self.epochs.reaches(head)
+    }
+
+    /// Where the last block of the log ends. Reads that one block at most.
+    ///
+    /// # Errors
+    ///
+    /// When the block is there but cannot be read as it was written.
+    pub fn end(&self) -> Result<LogHead, StoreError> {
+        self.epochs.last_end()
     }
 
     /// Hands every block after `covered` to `visit`, in order, each checked: that it is what was

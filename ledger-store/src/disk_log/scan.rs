@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 
-use super::epochs::{Epochs, Slot, end_of};
+use super::epochs::{Epochs, Slot};
 use crate::block::Block;
 use crate::error::StoreError;
-use crate::event_log::LogHead;
+use crate::event_log::{LogHead, end_of};
 use crate::guard::{self, SILENCE_MAX};
 use crate::manifest::MANIFEST;
 

@@ -54,7 +54,7 @@ impl RedbFile {
     /// wrong while it closes, and what the kernel could not write once it may call written later.
     pub(super) fn sync_all(&self) -> io::Result<()> {
         match self.failure.lock().take() {
-            None => self.file.sync(),
+            None => self.file.sync_or_forget(),
             Some(failure) => Err(failure),
         }
     }
@@ -82,10 +82,59 @@ impl StorageBackend for RedbFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.change(self.file.sync())
+        self.change(self.file.sync_or_forget())
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         self.change(self.file.write_all_at(data, offset))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file that cannot be written, and that the kernel calls written once it has said so.
+    #[derive(Debug)]
+    struct Failing;
+
+    impl DiskFile for Failing {
+        fn len(&self) -> io::Result<u64> {
+            Ok(0)
+        }
+
+        fn read_exact_at(&self, _: &mut [u8], _: u64) -> io::Result<()> {
+            Err(io::ErrorKind::UnexpectedEof.into())
+        }
+
+        fn write_all_at(&self, _: &[u8], _: u64) -> io::Result<()> {
+            Err(io::ErrorKind::StorageFull.into())
+        }
+
+        fn set_len(&self, _: u64) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn sync(&self) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn forget(&self) {}
+
+        fn try_lock(&self) -> io::Result<bool> {
+            Ok(true)
+        }
+    }
+
+    #[test]
+    fn a_failure_that_redb_is_silent_about_is_told_at_the_next_sync() {
+        let file = RedbFile {
+            file: Arc::new(Failing),
+            failure: Arc::default(),
+        };
+        file.sync_all().unwrap();
+        StorageBackend::write(&file, 0, b"header").unwrap_err();
+        let error = file.sync_all().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
     }
 }

@@ -149,3 +149,41 @@ fn the_checkpoint_of_another_log_is_not_believed() {
         assert_eq!(recovered.log.head(), head);
     }
 }
+
+/// It was written of durable records, so it is what is left of them.
+#[test]
+fn a_checkpoint_beyond_the_log_is_refused_until_it_is_deleted() {
+    for store in StoreKind::ALL {
+        let dir = three_sessions(store);
+        let (books, head) = from_the_log(dir.path(), store);
+        let earlier = tempfile::tempdir().unwrap();
+        copy(dir.path(), earlier.path());
+        let (writer, _) = open(dir.path(), store).start(|| NOW);
+        post(&writer, 9 * BATCH, 1);
+        writer.close().unwrap();
+        // All but the checkpoint is of an earlier moment, and sound.
+        let path = earlier.path().join(CHECKPOINT);
+        fs::copy(dir.path().join(CHECKPOINT), &path).unwrap();
+        let options = LogOptions {
+            store: Some(store),
+            ..LogOptions::default()
+        };
+        let checkpoint = fs::read(&path).unwrap();
+        for _ in 0..2 {
+            let error = recover_with(earlier.path(), options).unwrap_err();
+            assert_eq!(error.code(), "STORE_DAMAGED");
+            let last_seq = head.last_seq;
+            let named = format!(
+                "CHECKPOINT was written when the log had {} records, yet the log ends with record \
+                 {last_seq}: restore a copy, or delete CHECKPOINT to go on without what is lost",
+                last_seq + BATCH
+            );
+            assert_eq!(error.to_string(), named, "{store}");
+            assert!(fs::read(&path).unwrap() == checkpoint, "{store}");
+        }
+        fs::remove_file(&path).unwrap();
+        let recovered = open(earlier.path(), store);
+        assert_eq!(recovered.log.head(), head, "{store}");
+        assert!(recovered.books == books);
+    }
+}

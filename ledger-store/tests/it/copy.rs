@@ -121,18 +121,21 @@ fn what_is_there_is_not_replaced() {
         assert!(text.contains("not empty"), "{text}");
     }
     assert_eq!(fs::read(to.join("somebodys")).unwrap(), b"file");
-    // What an earlier copy left may be of one that is still under way.
     fs::remove_file(to.join("somebodys")).unwrap();
+    // A copy of that name that is still under way.
+    let under_way = DiskLog::open(&partial, LogOptions::default()).unwrap();
+    let error = copied(&from, &to, LogOptions::default()).unwrap_err();
+    assert_eq!(error.code(), "STORE_LOCKED");
+    assert!(error.to_string().contains("to.copying"), "{error}");
+    drop(under_way);
+    // What a killed one left is replaced.
+    let replaced = copied(&from, &to, LogOptions::default()).unwrap();
+    assert_eq!(replaced.head.last_seq, RECORDS);
+    // What is no log is not.
+    fs::remove_dir_all(&to).unwrap();
     fs::create_dir(&partial).unwrap();
+    fs::write(partial.join("somebodys"), "file").unwrap();
     let error = copied(&from, &to, LogOptions::default()).unwrap_err();
     assert!(error.to_string().contains("to.copying"), "{error}");
-    assert!(partial.exists());
-    fs::remove_dir(&partial).unwrap();
-    assert_eq!(
-        copied(&from, &to, LogOptions::default())
-            .unwrap()
-            .head
-            .last_seq,
-        RECORDS
-    );
+    assert_eq!(fs::read(partial.join("somebodys")).unwrap(), b"file");
 }

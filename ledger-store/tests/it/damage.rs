@@ -1,22 +1,22 @@
 //! Damage of any kind is either without effect or named, and never answered with other records.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use ledger_store::{DiskLog, EventLog, LogOptions, StoreError, StoreKind};
 use tempfile::TempDir;
 
 use crate::crash::append_and_kill;
+use crate::files::Files;
 use crate::records::{Random, fill, in_epochs, in_one_epoch, open_and_check};
 
 const RECORDS: u64 = 10_000;
 
-/// A data directory held in memory, so that each case gets a fresh copy of it.
+/// What was left, and what must be found in it.
 struct Original {
-    directories: Vec<String>,
-    files: BTreeMap<String, Vec<u8>>,
+    left: Files,
     options: LogOptions,
     /// Where it may be found to end: nothing that was acknowledged may be missing.
     last_seq: RangeInclusive<u64>,
@@ -24,38 +24,17 @@ struct Original {
 
 impl Original {
     fn read(dir: &Path, options: LogOptions, last_seq: u64) -> Self {
-        let mut original = Self {
-            directories: Vec::new(),
-            files: BTreeMap::new(),
+        Self {
+            left: Files::read(dir),
             options,
             last_seq: last_seq..=last_seq,
-        };
-        original.add(dir, "");
-        original
-    }
-
-    fn add(&mut self, dir: &Path, below: &str) {
-        for entry in fs::read_dir(dir.join(below)).unwrap() {
-            let name = format!("{below}{}", entry.unwrap().file_name().to_str().unwrap());
-            let path = dir.join(&name);
-            if path.is_file() {
-                self.files.insert(name, fs::read(path).unwrap());
-            } else {
-                self.add(dir, &format!("{name}/"));
-                self.directories.push(name);
-            }
         }
     }
 
     /// A copy with the change made to it.
     fn damaged(&self, damage: impl FnOnce(&Path)) -> TempDir {
         let dir = TempDir::new().unwrap();
-        for name in &self.directories {
-            fs::create_dir_all(dir.path().join(name)).unwrap();
-        }
-        for (name, bytes) in &self.files {
-            fs::write(dir.path().join(name), bytes).unwrap();
-        }
+        self.left.write(dir.path());
         damage(dir.path());
         dir
     }
@@ -84,7 +63,11 @@ impl Original {
 
     /// The files that hold anything; the lock file is empty.
     fn names(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        let files = self.files.iter().filter(|(_, bytes)| !bytes.is_empty());
+        let files = self
+            .left
+            .files
+            .iter()
+            .filter(|(_, bytes)| !bytes.is_empty());
         files.map(|(name, bytes)| (name.as_str(), &bytes[..]))
     }
 }
@@ -161,7 +144,7 @@ fn lengths(bytes: &[u8]) -> Vec<usize> {
 /// Flips, cuts, removals and zeroed pages in every file; tells how many were refused.
 fn damage_everything(original: &Original, flips: usize, seed: u64) -> (usize, usize) {
     let mut outcomes = damage_files(original, |_| true, flips, seed);
-    for name in &original.directories {
+    for name in &original.left.directories {
         // sled makes the place for blobs again, and there is nothing in it.
         if !name.ends_with("/blobs") {
             outcomes.push(original.check(&format!("{name} removed"), |dir| {
@@ -276,7 +259,7 @@ fn a_log_in_many_epochs_is_the_same_or_refused() {
 fn a_log_left_by_a_killed_process_is_the_same_or_refused() {
     for store in StoreKind::ALL {
         let dir = TempDir::new().unwrap();
-        let acknowledged = append_and_kill(dir.path(), store, None);
+        let acknowledged = append_and_kill(dir.path(), store, 1, Duration::ZERO);
         // The last group may be there without having been acknowledged, so ask what is there.
         let left = Original::read(dir.path(), in_epochs(store), 0);
         let last_seq = acknowledged..=open_and_check(dir.path(), left.options).unwrap().1;
@@ -304,9 +287,9 @@ fn a_refused_closed_log_is_left_as_it_was() {
     for (store, name) in StoreKind::ALL.into_iter().zip(names) {
         let original = closed(in_one_epoch(store));
         let dir = original.damaged(|dir| edit(dir.join(name), |bytes| bytes[70_000] ^= 1));
-        let before = Original::read(dir.path(), original.options, 0).files;
+        let before = Files::read(dir.path()).files;
         DiskLog::open(dir.path(), original.options).unwrap_err();
-        let after = Original::read(dir.path(), original.options, 0).files;
+        let after = Files::read(dir.path()).files;
         assert!(after == before);
     }
 }
@@ -338,6 +321,19 @@ fn an_unfinished_creation_is_begun_anew() {
             error.to_string().contains("HEAD has record 10000"),
             "{error}"
         );
+    }
+}
+
+#[test]
+fn an_unfinished_creation_keeps_to_the_store_that_was_chosen() {
+    for store in StoreKind::ALL {
+        let dir = TempDir::new().unwrap();
+        let text = format!("ledger-store manifest 2\nstate creating\nstore {store}\n");
+        let creating = format!("{text}end {:08x}\n", crc32c::crc32c(text.as_bytes()));
+        fs::write(dir.path().join("MANIFEST"), creating).unwrap();
+        // Whoever opens it next has no opinion, as a query has none.
+        let log = DiskLog::open(dir.path(), LogOptions::default()).unwrap();
+        assert_eq!(log.store(), store);
     }
 }
 

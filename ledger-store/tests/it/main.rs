@@ -9,6 +9,7 @@
     reason = "the tests look at files, and damage them, behind the back of the store"
 )]
 
+mod backup;
 mod changes;
 mod checkpoint;
 mod commands;
@@ -16,12 +17,19 @@ mod contract;
 mod copy;
 mod crash;
 mod damage;
+mod damage_cases;
+mod disk;
+mod effort;
 mod epochs;
+mod files;
 mod fuzz;
 mod golden;
+mod kept_head;
+mod later;
 mod overload;
 mod power_loss;
 mod quiet;
 mod records;
 mod recovery;
+mod tree;
 mod writer;

@@ -11,10 +11,11 @@ use ledger_core::time::BusinessDate;
 use ledger_store::reader::Reader;
 use ledger_store::recovery::{Recovered, recover};
 use ledger_store::verify::{Verified, verify};
-use ledger_store::{BlockBuilder, DiskLog, EventLog, LogOptions, StoreError, codec};
+use ledger_store::{BlockBuilder, DiskLog, EventLog, StoreError, StoreKind, codec};
 use tempfile::TempDir;
 
 use crate::commands::{NOW, TODAY, configuration, eur, euro, fee_operation, opening, product};
+use crate::records::in_one_epoch;
 
 fn issuer() -> EventBody {
     EventBody::IssuerConfigured {
@@ -88,8 +89,8 @@ fn payloads(bodies: Vec<EventBody>) -> Vec<Vec<u8>> {
 }
 
 /// Writes a log of these records, two to a block, with every checksum right.
-fn write(dir: &Path, payloads: &[Vec<u8>]) {
-    let mut log = DiskLog::open(dir, LogOptions::default()).unwrap();
+fn write(dir: &Path, store: StoreKind, payloads: &[Vec<u8>]) {
+    let mut log = DiskLog::open(dir, in_one_epoch(store)).unwrap();
     for pair in payloads.chunks(2) {
         let head = log.head();
         let mut builder = BlockBuilder::new(head.last_seq + 1, NOW.0);
@@ -101,10 +102,13 @@ fn write(dir: &Path, payloads: &[Vec<u8>]) {
     Box::new(log).close().unwrap();
 }
 
-fn recovered(payloads: &[Vec<u8>]) -> Result<u64, StoreError> {
-    let dir = TempDir::new().unwrap();
-    write(dir.path(), payloads);
-    recover(dir.path()).map(|recovered| recovered.log.head().last_seq)
+/// What comes of opening such a log, in each store.
+fn recovered(payloads: &[Vec<u8>]) -> [Result<u64, StoreError>; 2] {
+    StoreKind::ALL.map(|store| {
+        let dir = TempDir::new().unwrap();
+        write(dir.path(), store, payloads);
+        recover(dir.path()).map(|recovered| recovered.log.head().last_seq)
+    })
 }
 
 #[test]
@@ -127,14 +131,18 @@ fn a_record_that_contradicts_those_before_it_is_named() {
     for (case, wrong) in cases {
         let mut bodies = sound();
         bodies.extend([fee(0, 0), wrong, fee(0, 2)]);
-        let error = recovered(&payloads(bodies)).expect_err(case);
-        assert_eq!(error.code(), "STORE_DAMAGED", "{case}");
-        let named = "record 5 contradicts the records before it";
-        assert_eq!(error.to_string(), named, "{case}");
+        for outcome in recovered(&payloads(bodies)) {
+            let error = outcome.expect_err(case);
+            assert_eq!(error.code(), "STORE_DAMAGED", "{case}");
+            let named = "record 5 contradicts the records before it";
+            assert_eq!(error.to_string(), named, "{case}");
+        }
     }
     let unknown_issuer = payloads(vec![EventBody::ProductDefined(product())]);
-    let error = recovered(&unknown_issuer).unwrap_err().to_string();
-    assert_eq!(error, "record 1 contradicts the records before it");
+    for outcome in recovered(&unknown_issuer) {
+        let error = outcome.unwrap_err().to_string();
+        assert_eq!(error, "record 1 contradicts the records before it");
+    }
 }
 
 #[test]
@@ -177,9 +185,11 @@ fn a_record_that_is_not_exactly_an_event_is_named() {
         bodies.extend([fee(0, 0), fee(0, 1)]);
         let mut payloads = payloads(bodies);
         spoil(&mut payloads[3]);
-        let error = recovered(&payloads).expect_err(case);
-        assert_eq!(error.code(), "STORE_DAMAGED", "{case}");
-        assert!(error.to_string().starts_with(named), "{case}: {error}");
+        for outcome in recovered(&payloads) {
+            let error = outcome.expect_err(case);
+            assert_eq!(error.code(), "STORE_DAMAGED", "{case}");
+            assert!(error.to_string().starts_with(named), "{case}: {error}");
+        }
     }
 }
 
@@ -189,22 +199,27 @@ fn a_hostile_length_is_named_without_asking_for_its_memory() {
     let mut payload = vec![0; 17];
     payload.extend([0, 253]);
     payload.extend((1_u64 << 63).to_le_bytes());
-    let error = recovered(&[payload]).unwrap_err();
-    let text = error.to_string();
-    assert!(
-        text.starts_with("record 1 is not an event of this version"),
-        "{text}"
-    );
+    for outcome in recovered(&[payload]) {
+        let text = outcome.unwrap_err().to_string();
+        assert!(
+            text.starts_with("record 1 is not an event of this version"),
+            "{text}"
+        );
+    }
 }
 
 #[test]
 fn verifying_a_sound_log_counts_what_it_went_over() {
+    StoreKind::ALL.into_iter().for_each(verify_a_sound_log);
+}
+
+fn verify_a_sound_log(store: StoreKind) {
     let dir = TempDir::new().unwrap();
     let mut bodies = sound();
     bodies.push(account(1));
     bodies.extend((0..7).map(|number| fee(u32::from(number % 2 == 0), number)));
     bodies.push(advanced(1));
-    write(dir.path(), &payloads(bodies));
+    write(dir.path(), store, &payloads(bodies));
     let Recovered { log, books, .. } = recover(dir.path()).unwrap();
     let reader = Reader::new(books, log.reader());
     let expected = Verified {
@@ -218,8 +233,12 @@ fn verifying_a_sound_log_counts_what_it_went_over() {
 
 #[test]
 fn verifying_compares_the_log_with_what_readers_see() {
+    StoreKind::ALL.into_iter().for_each(verify_other_books);
+}
+
+fn verify_other_books(store: StoreKind) {
     let dir = TempDir::new().unwrap();
-    write(dir.path(), &payloads(sound()));
+    write(dir.path(), store, &payloads(sound()));
     let Recovered { log, mut books, .. } = recover(dir.path()).unwrap();
     // Readers are shown an operation that is not in the log.
     let event = |body| Event {
@@ -230,7 +249,7 @@ fn verifying_compares_the_log_with_what_readers_see() {
     let other = TempDir::new().unwrap();
     let mut longer = sound();
     longer.push(fee(0, 0));
-    write(other.path(), &payloads(longer));
+    write(other.path(), store, &payloads(longer));
     let ahead = recover(other.path()).unwrap().books;
     let reader = Reader::new(ahead, log.reader());
     let error = verify(&reader).unwrap_err().to_string();

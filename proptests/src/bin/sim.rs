@@ -88,11 +88,7 @@ impl Total {
             }
             Err(violation) => {
                 self.failed += 1;
-                let Plan { seed, operations } = plan;
-                eprintln!("seed {seed}: {violation}");
-                eprintln!(
-                    "again: cargo run -p proptests --release --bin sim -- --seed {seed} --operations {operations}"
-                );
+                eprintln!("{plan}: {violation}");
             }
         }
     }

@@ -172,6 +172,17 @@ impl SimDisk {
         flipped
     }
 
+    /// Puts older bytes in the place of a file that is there, all durable: the disk said that it wrote
+    /// what came after them, and did not.
+    pub fn take_back(&self, path: &Path, bytes: Vec<u8>) {
+        let mut guard = self.machine();
+        let machine = &mut *guard;
+        if let Some(Node::File(file)) = machine.tree.node(path) {
+            machine.files.insert(file, Content::durable(bytes));
+            machine.injected.taken_back += 1;
+        }
+    }
+
     /// Time goes by.
     pub fn pass(&self, time: Duration) {
         self.machine().elapsed += time;
@@ -520,6 +531,15 @@ impl DiskFile for SimFile {
                 }
                 Err(fault.error())
             }
+        }
+    }
+
+    fn forget(&self) {
+        let mut machine = self.disk.machine();
+        if machine.oracle.start == self.start
+            && let Some(content) = machine.files.get_mut(&self.file)
+        {
+            content.drop_cache();
         }
     }
 

@@ -1,6 +1,9 @@
 //! One run: clients, the writer's steps, and everything that happens to the machine.
 
+mod opening;
+
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::panic::catch_unwind;
 use std::path::PathBuf;
@@ -9,21 +12,18 @@ use std::time::Duration;
 
 use ledger_core::command::Request;
 use ledger_core::decide::Answer;
-use ledger_core::event::Record;
 use ledger_core::ids::Seq;
 use ledger_core::time::Timestamp;
 use ledger_store::DataDir;
 use ledger_store::disk::Disk as _;
-use ledger_store::error::StoreError;
 use ledger_store::reader::Reader;
-use ledger_store::recovery::{Recovered, recover_with};
 use ledger_store::verify::verify;
 use ledger_store::writer::{Stepper, SubmitError, Ticket};
 use siphasher::sip::SipHasher13;
 
 use super::disk::{Luck, Rates, SimDisk};
 use super::odds::Odds;
-use super::promise::{ALIVE, CHAIN, LOUD, ONCE, Promise, SAME, Violation, broken};
+use super::promise::{ALIVE, ONCE, Promise, SAME, Violation, broken};
 use super::summary::{Outcome, Summary};
 use crate::strategy::{self, Step};
 
@@ -31,8 +31,6 @@ use crate::strategy::{self, Step};
 const DIR: &str = "/ledger";
 /// Runs of no more operations are also held against the naive model, whose time grows with their square.
 const MODEL_OPERATIONS_MAX: usize = 300;
-/// Openings that may fail on a bad disk before it is made good.
-const BAD_OPENINGS_MAX: u32 = 3;
 /// Requests that must succeed at the end, on a good disk.
 const LAST_REQUESTS: usize = 20;
 const DAY_MS: i64 = 86_400_000;
@@ -46,6 +44,17 @@ pub struct Plan {
     pub seed: u64,
     /// How many operations the clients have.
     pub operations: usize,
+}
+
+impl fmt::Display for Plan {
+    /// How to play it again.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seed, operations } = self;
+        write!(
+            f,
+            "cargo run -p proptests --release --bin sim -- --seed {seed} --operations {operations}"
+        )
+    }
 }
 
 /// Plays a seed.
@@ -76,6 +85,12 @@ struct Machine {
     /// Bits turned and writes misplaced before the directory was last put in order.
     damage_before: u64,
     is_bad: bool,
+    /// On a disk that lies, the last epoch as it once was.
+    older: Option<(PathBuf, Vec<u8>)>,
+    /// Whether the power was cut since the log was last open, so that `HEAD` may lag.
+    head_may_lag: bool,
+    /// On a disk that lies, how many records were shown when, since the log was opened.
+    shown_at: Vec<(Duration, usize)>,
     summary: Summary,
 }
 
@@ -121,6 +136,9 @@ impl Machine {
             backup: None,
             damage_before: 0,
             is_bad: false,
+            older: None,
+            head_may_lag: false,
+            shown_at: Vec::new(),
             summary: Summary {
                 seeds: 1,
                 ..Summary::default()
@@ -143,6 +161,7 @@ impl Machine {
                 self.close()?;
             } else {
                 self.weather();
+                self.remember_epoch();
                 self.step()?;
             }
         }
@@ -183,6 +202,8 @@ impl Machine {
             if let Some(request) = self.clients.again.pop_front() {
                 requests.push(request);
             } else if let Some(step) = self.clients.steps.pop_front() {
+                let passed = u64::try_from(step.now.0 - self.now.0).unwrap_or(0);
+                self.summary.virtual_time += Duration::from_millis(passed);
                 self.now = step.now;
                 requests.push(step.request);
             }
@@ -244,6 +265,10 @@ impl Machine {
     fn show(&mut self) {
         let seen = self.reader().last_seq().map_or(0, |seq| seq.0);
         self.promise.show(place(seen));
+        if self.odds.lies {
+            let shown = self.promise.shown();
+            self.shown_at.push((self.disk.elapsed(), shown));
+        }
     }
 
     /// A reader looks at a record, and at all books.
@@ -369,6 +394,7 @@ impl Machine {
             return self.cut_power();
         }
         self.summary.kills += 1;
+        let older = self.older.take();
         if self.luck.below(2) == 0 {
             self.disk.kill();
             self.engine = None;
@@ -377,13 +403,32 @@ impl Machine {
             self.engine = None;
             self.disk.kill();
         }
+        if let Some((path, bytes)) = older {
+            self.disk.take_back(&path, bytes);
+        }
         self.open()
     }
 
+    /// Remembers an epoch as it is, on a disk that lies.
+    fn remember_epoch(&mut self) {
+        if self.odds.lies && self.luck.below(100) == 0 {
+            let epochs = self.disk.files().into_iter();
+            let mut epochs = epochs.filter(|(path, _)| path.starts_with("/ledger/log"));
+            self.older = epochs.next_back();
+        }
+    }
+
     fn cut_power(&mut self) -> Result<(), Violation> {
-        self.disk.lose_power();
+        self.lose_power();
         self.engine = None;
         self.open()
+    }
+
+    fn lose_power(&mut self) {
+        self.disk.lose_power();
+        self.head_may_lag = true;
+        // What was remembered is from before.
+        self.older = None;
     }
 
     /// Closes in order, and keeps a copy of the directory.
@@ -403,10 +448,12 @@ impl Machine {
         drop(reader);
         self.collect()?;
         match closed {
-            Ok(()) if self.odds.lies => {
-                self.backup = Some((self.disk.files(), self.promise.shown()));
+            Ok(()) => {
+                self.summary.closings += 1;
+                if self.odds.lies {
+                    self.backup = Some((self.disk.files(), self.promise.shown()));
+                }
             }
-            Ok(()) => {}
             Err(error) if self.errors() == errors && !self.is_damaged() => {
                 return Err(broken(ALIVE, format!("closing: {error}")));
             }
@@ -432,101 +479,11 @@ impl Machine {
 
     fn damage(&self) -> u64 {
         let injected = self.disk.injected();
-        injected.flips + injected.misdirected
+        injected.flips + injected.misdirected + injected.taken_back
     }
 
     fn is_damaged(&self) -> bool {
         self.damage() > self.damage_before
-    }
-
-    /// Opens the log, as often as it takes, and holds it against the promises.
-    fn open(&mut self) -> Result<(), Violation> {
-        self.requeue();
-        for attempt in 0.. {
-            if attempt >= BAD_OPENINGS_MAX {
-                self.is_bad = false;
-                self.disk.set_full(false);
-                self.disk.set_rates(self.odds.calm());
-            }
-            let errors = self.errors();
-            let error = match recover_with(&self.dir, self.odds.options) {
-                Ok(recovered) if self.disk.has_power() => match self.check(recovered)? {
-                    None => break,
-                    Some(damage) => damage,
-                },
-                Ok(_) => StoreError::Closed,
-                Err(error) => error,
-            };
-            if !self.disk.has_power() {
-                self.summary.power_losses_in_recovery += 1;
-                self.disk.lose_power();
-            } else if self.errors() > errors {
-                self.summary.recoveries_failed += 1;
-                if self.luck.below(2) == 0 {
-                    self.disk.kill();
-                } else {
-                    self.disk.lose_power();
-                }
-            } else if self.is_damaged() {
-                self.replace_damaged(&error)?;
-            } else {
-                return Err(broken(LOUD, format!("a sound log was refused: {error}")));
-            }
-        }
-        self.disk.set_rates(self.rates());
-        Ok(())
-    }
-
-    /// What was not answered is sent again.
-    fn requeue(&mut self) {
-        for flight in std::mem::take(&mut self.clients.in_flight) {
-            self.give_up_or_repeat(flight.requests);
-        }
-    }
-
-    /// Puts the last copy in the place of a log that was refused, or begins anew.
-    fn replace_damaged(&mut self, error: &StoreError) -> Result<(), Violation> {
-        if !matches!(
-            error,
-            StoreError::Damaged { .. } | StoreError::UnsupportedVersion { .. }
-        ) {
-            return Err(broken(
-                LOUD,
-                format!("damage was called something else: {error}"),
-            ));
-        }
-        self.summary.refused += 1;
-        let (files, records) = self.backup.clone().unwrap_or_default();
-        self.disk.restore(&files);
-        let records = self.promise.first(records);
-        self.promise.go_on_from(records);
-        self.damage_before = self.damage();
-        Ok(())
-    }
-
-    /// Every oracle, on a disk that gives no errors meanwhile. Gives damage that only reading all of the log
-    /// finds.
-    fn check(&mut self, recovered: Recovered) -> Result<Option<StoreError>, Violation> {
-        self.disk.set_rates(self.odds.calm());
-        self.disk.set_full(false);
-        self.summary.checkpoints_used += u64::from(recovered.covered.last_seq > 0);
-        let state = recovered.state.clone();
-        let (stepper, reader) = recovered.into_steps();
-        let verified = verify(&reader);
-        let records: Result<Vec<Record>, StoreError> = reader.records().collect();
-        let (verified, records) = match (verified, records) {
-            (Ok(verified), Ok(records)) => (verified, records),
-            (Err(error), _) | (_, Err(error)) if self.is_damaged() => return Ok(Some(error)),
-            (Err(error), _) | (_, Err(error)) => return Err(broken(CHAIN, error.to_string())),
-        };
-        if verified.records != records.len() as u64 {
-            return Err(broken(CHAIN, "verified other records than are read"));
-        }
-        self.promise
-            .check_recovered(records, &state, &reader.books())?;
-        self.summary.recoveries += 1;
-        self.engine = Some((stepper, reader));
-        Ok(None)
     }
 
     /// After the faults: the log opens, requests succeed, and once closed it opens the same.
@@ -562,7 +519,6 @@ impl Machine {
             }
         }
         self.close()?;
-        self.summary.closings += 1;
         let (_, reader) = self.engine.as_ref().expect("it was opened again");
         let verified = verify(reader).map_err(|error| broken(SAME, error.to_string()))?;
         self.summary.records = verified.records;

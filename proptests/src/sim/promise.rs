@@ -115,9 +115,12 @@ impl Promise {
         }
     }
 
-    /// Holds what an opening found against everything promised, and takes it for the truth from here on.
+    /// Holds what an opening found against everything promised, and takes it for the truth from here on. All
+    /// but the first `certain` of the records shown may be missing: that many are those of all times but the
+    /// last on a disk that lies, else all.
     pub(super) fn check_recovered(
         &mut self,
+        certain: usize,
         records: Vec<Record>,
         state: &LedgerState,
         books: &Books,
@@ -136,7 +139,7 @@ impl Promise {
                 ));
             }
         }
-        if records.len() < self.shown {
+        if records.len() < self.shown.min(certain) {
             let what = format!(
                 "{} records are left of {} that were acknowledged or shown",
                 records.len(),

@@ -25,10 +25,13 @@ pub struct Summary {
     pub recoveries: u64,
     /// Openings that failed on an injected error and were tried again.
     pub recoveries_failed: u64,
-    /// Openings of a log that was closed in order.
+    /// Logs closed in order.
     pub closings: u64,
     /// Damaged logs that were refused by name.
     pub refused: u64,
+    /// Times that damage to what the last moments before a power cut had written was not noticed, and
+    /// records of those moments were missing.
+    pub unnoticed: u64,
     /// Openings that believed a checkpoint.
     pub checkpoints_used: u64,
     /// Times the writer stopped at an error.
@@ -64,6 +67,7 @@ impl AddAssign<&Self> for Summary {
         self.recoveries_failed += other.recoveries_failed;
         self.closings += other.closings;
         self.refused += other.refused;
+        self.unnoticed += other.unnoticed;
         self.checkpoints_used += other.checkpoints_used;
         self.stops += other.stops;
         self.reads += other.reads;
@@ -90,6 +94,7 @@ impl Summary {
             ("recoveries_failed", self.recoveries_failed),
             ("closings", self.closings),
             ("refused_by_name", self.refused),
+            ("damage_unnoticed", self.unnoticed),
             ("checkpoints_used", self.checkpoints_used),
             ("writer_stops", self.stops),
             ("reads", self.reads),
@@ -106,6 +111,7 @@ impl Summary {
             ("slow_syncs", injected.slow_syncs),
             ("misdirected_writes", injected.misdirected),
             ("bit_flips", injected.flips),
+            ("files_taken_back", injected.taken_back),
             ("clock_oddities", self.clock_oddities),
             ("virtual_hours", self.virtual_time.as_secs() / 3_600),
         ]

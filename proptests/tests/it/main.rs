@@ -7,9 +7,12 @@ mod answers;
 mod batches;
 mod books;
 mod log;
+mod nth_call;
 mod reversals;
 mod shares;
 mod sim_disk;
+mod simulation;
+mod state_hash;
 
 use ledger_core::decide::Answer;
 use proptest::test_runner::{Config, FileFailurePersistence};

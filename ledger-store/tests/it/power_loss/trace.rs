@@ -9,7 +9,9 @@ use std::process::Command;
 use ledger_store::StoreKind;
 use tempfile::TempDir;
 
-use super::{CHILD_DIR, CHILD_STORE};
+use super::{CHILD_DIR, CHILD_OPENINGS, CHILD_STORE, Luck, Recording};
+use crate::files::Files;
+use crate::records::Random;
 
 /// Every call that changes a file or a name, or promises to keep it.
 const CALLS: &str = "openat,write,pwrite64,writev,pwritev,pwritev2,ftruncate,truncate,fallocate,\
@@ -58,30 +60,57 @@ pub(super) struct Trace {
     pub(super) blocks: BTreeSet<usize>,
 }
 
-/// The trace of a child that keeps its log in this store, or nothing where there is no `strace`.
-pub(super) fn record(store: StoreKind) -> Option<Trace> {
+/// The trace of processes that keep their log in this store, or nothing where there is no `strace`.
+pub(super) fn record(store: StoreKind, recording: Recording) -> Option<Trace> {
     let dir = TempDir::new().unwrap();
     let data = dir.path().join("data");
-    let notes = dir.path().join("trace");
-    let traced = Command::new("strace")
-        .args(["-f", "-y", "-xx", "-s", "100000000", "-o"])
-        .arg(&notes)
-        .args(["-e", &format!("trace={CALLS}")])
-        .arg(env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "power_loss::child_submits_batches",
-            "--nocapture",
-        ])
-        .env(CHILD_DIR, &data)
-        .env(CHILD_STORE, store.name())
-        .output();
-    let text = fs::read_to_string(&notes).unwrap_or_default();
-    if !traced.is_ok_and(|output| output.status.success()) || text.is_empty() {
-        eprintln!("skipped: strace is not here, or may not trace");
-        return None;
+    let mut text = String::new();
+    for (openings, killed_at) in recording.processes() {
+        let notes = dir.path().join("trace");
+        let injected = killed_at.map(|call| ["-e".to_owned(), format!("inject={call}")]);
+        let traced = Command::new("strace")
+            .args(["-f", "-y", "-xx", "-s", "100000000", "-o"])
+            .arg(&notes)
+            .args(["-e", &format!("trace={CALLS}")])
+            .args(injected.iter().flatten())
+            .arg(env::current_exe().unwrap())
+            .args(["--exact", "power_loss::child_submits_batches"])
+            .arg("--nocapture")
+            .env(CHILD_DIR, &data)
+            .env(CHILD_STORE, store.name())
+            .env(CHILD_OPENINGS, openings)
+            .output();
+        let noted = fs::read_to_string(&notes).unwrap_or_default();
+        if noted.is_empty() {
+            eprintln!("skipped: strace is not here, or may not trace");
+            return None;
+        }
+        let status = traced.unwrap().status;
+        assert_eq!(
+            status.success(),
+            killed_at.is_none(),
+            "{killed_at:?}: {status}"
+        );
+        text += &noted;
     }
-    Some(Parser::new(dir.path()).parse(store, &text))
+    let trace = Parser::new(dir.path()).parse(store, &text);
+    trace.assert_complete(&data);
+    Some(trace)
+}
+
+impl Trace {
+    /// With all luck, what the trace makes is what the processes made: nothing escaped it.
+    fn assert_complete(&self, data: &Path) {
+        let made = TempDir::new().unwrap();
+        let all = self.calls.len();
+        self.leave(all, Luck::Everything, &mut Random::new(0), made.path());
+        let (made, real) = (Files::read(&made.path().join("data")), Files::read(data));
+        let names = |files: &Files| files.files.keys().cloned().collect::<Vec<_>>();
+        assert_eq!(names(&made), names(&real));
+        for (name, bytes) in &real.files {
+            assert!(made.files[name] == *bytes, "{name} was changed unnoticed");
+        }
+    }
 }
 
 /// Reads what `strace -f -y -xx` wrote.

@@ -146,6 +146,8 @@ pub struct Injected {
     pub slow_syncs: u64,
     /// Writes that landed elsewhere.
     pub misdirected: u64,
+    /// Files put back to what they were before.
+    pub taken_back: u64,
     /// Bits turned.
     pub flips: u64,
 }
@@ -182,6 +184,7 @@ impl AddAssign<&Self> for Injected {
         self.other_errors += other.other_errors;
         self.slow_syncs += other.slow_syncs;
         self.misdirected += other.misdirected;
+        self.taken_back += other.taken_back;
         self.flips += other.flips;
     }
 }

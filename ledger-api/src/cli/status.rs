@@ -1,0 +1,43 @@
+//! `ledger status`.
+
+use std::io::Write;
+
+use ledger_api::control::Question;
+use ledger_api::status::StatusView;
+use ledger_store::StoreError;
+
+use super::aside::ForQueries;
+use super::backup::ask_holder;
+use super::{ApiError, CliError, DataArgs, Ended, refuse_missing, write_json};
+
+/// Asks the process that has the ledger open, or opens it to see whether that can be done.
+pub(super) fn run(args: &DataArgs, json: bool, out: &mut impl Write) -> Result<Ended, CliError> {
+    refuse_missing(&args.data)?;
+    let view = match ForQueries::open(args) {
+        Ok(opened) => {
+            let sequence = opened.ledger.reader().last_seq().map_or(0, |seq| seq.0);
+            let view = StatusView::closed(sequence, opened.copied_for.as_ref());
+            opened.close()?;
+            view
+        }
+        Err(CliError::Api(ApiError::Store(StoreError::Locked { .. }))) => {
+            ask_holder(&args.data, &Question::Status {})?
+        }
+        Err(error) => return Err(error),
+    };
+    let is_well = view.reason.is_none();
+    if json {
+        write_json(out, &view)?;
+    } else {
+        writeln!(out, "{}, {} records", view.status, view.sequence)?;
+        if let (Some(code), Some(reason)) = (view.code, view.reason) {
+            let since = view.since.map(|since| format!("since {since}: "));
+            writeln!(out, "{}{reason} [{code}]", since.unwrap_or_default())?;
+        }
+    }
+    Ok(if is_well {
+        Ended::Well
+    } else {
+        Ended::WithFindings
+    })
+}

@@ -1,0 +1,479 @@
+//! An event in the names of the replay format, where those exist.
+//!
+//! What a command said is its `body` there, so that such a line can be replayed; what the engine decided
+//! stands beside it. Every field of an event is here, so that a line which contradicts its event shows.
+
+use ledger_core::command::{
+    AccountAction, AdjustmentReason, ConfigureIssuer, DefineProduct, OpenAccount, OperationCode,
+    OperationKind, PostBonus, PostDetail, PostFee, PostOperation, PostPayment, PostTransaction,
+    ReimbursementType, ReversalValueDating, ReverseOperation, ScriptRule, Triplet, WorkingMode,
+};
+use ledger_core::event::{Decided, EventBody};
+use ledger_core::ids::{AccountIndex, AccountReference};
+use ledger_core::money::{Amount, Unit};
+use ledger_core::time::{Moment, Timestamp};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use crate::line::{MATCHING, OPERATION_NAMES, OWN, REWARDED, TripletNames};
+use crate::views::instant;
+
+/// A command and what was decided about it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Readable {
+    /// Name of the command.
+    command: String,
+    /// Which account it was about, if about an existing one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    posting_date: Option<String>,
+    body: Value,
+    /// What the engine added.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decided: Option<Value>,
+    /// Why it was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rejected: Option<Value>,
+}
+
+impl Readable {
+    pub(crate) fn of(body: &EventBody) -> Self {
+        match body {
+            EventBody::IssuerConfigured {
+                issuer_id: _,
+                configuration,
+                business_date,
+            } => Self {
+                decided: Some(json!({"businessDate": business_date.to_string()})),
+                ..Self::plain("configure-issuer", configuration_body(configuration))
+            },
+            EventBody::ProductDefined(product) => {
+                Self::plain("define-product", product_body(product))
+            }
+            EventBody::BonusProgramDefined(program) => Self::plain(
+                "define-bonus-program",
+                json!({
+                    "bonusProgramReference": program.reference.as_str(),
+                    "monetary": program.monetary,
+                    "loyaltyUnits": texts(&program.loyalty_units, |unit| unit.as_str()),
+                }),
+            ),
+            EventBody::BusinessDateAdvanced(advance) => Self::plain(
+                "advance-business-date",
+                json!({"businessDate": advance.business_date.to_string()}),
+            ),
+            EventBody::AccountOpened {
+                account,
+                opening,
+                currency,
+                working_mode,
+                credit_limit_minor,
+                parent,
+            } => Self {
+                decided: Some(json!({
+                    "accountReference": reference(*account),
+                    "currency": currency.code(),
+                    "workingMode": working_mode_code(*working_mode),
+                    "creditLimitMinor": credit_limit_minor,
+                    "parentAccountReference": parent.map(reference),
+                })),
+                ..Self::plain("open-account", opening_body(opening))
+            },
+            EventBody::CreditLimitSet {
+                account,
+                posting_date,
+                change,
+            } => Self::on_account(
+                *account,
+                *posting_date,
+                &AccountAction::SetCreditLimit(change.clone()),
+            ),
+            EventBody::AccountClosed {
+                account,
+                posting_date,
+            } => Self::on_account(*account, *posting_date, &AccountAction::Close),
+            EventBody::OperationPosted { decided, operation } => Self {
+                decided: Some(Value::Object(decided_fields(decided))),
+                ..Self::posting(decided, operation)
+            },
+            EventBody::OperationReversed {
+                decided,
+                original,
+                contra,
+                cancels_pending,
+                partial,
+                reversal,
+            } => {
+                let mut fields = decided_fields(decided);
+                fields.insert("originalOperationId".to_owned(), text(original));
+                fields.insert("contraKind".to_owned(), contra.kind.code().into());
+                let detail = contra.detail.as_ref().map(|detail| detail.as_str());
+                fields.insert("contraDetail".to_owned(), detail.into());
+                fields.insert("cancelsPending".to_owned(), (*cancels_pending).into());
+                fields.insert("partial".to_owned(), (*partial).into());
+                Self {
+                    account: Some(account(decided.account)),
+                    posting_date: decided.posting_date.map(instant),
+                    decided: Some(Value::Object(fields)),
+                    ..Self::plain(
+                        &operation_command("reverse", reversal.kind),
+                        reversal_body(reversal),
+                    )
+                }
+            }
+            EventBody::OperationRejected {
+                account,
+                posting_date,
+                action,
+                rejection,
+            } => Self {
+                rejected: Some(json!({
+                    "code": rejection.code(),
+                    "field": rejection.field(),
+                    "message": rejection.to_string(),
+                })),
+                ..Self::on_account(*account, *posting_date, action)
+            },
+        }
+    }
+
+    fn plain(command: &str, body: Value) -> Self {
+        Self {
+            command: command.to_owned(),
+            account: None,
+            posting_date: None,
+            body: without_nulls(body),
+            decided: None,
+            rejected: None,
+        }
+    }
+
+    fn posting(decided: &Decided, operation: &PostOperation) -> Self {
+        Self {
+            account: Some(account(decided.account)),
+            posting_date: decided.posting_date.map(instant),
+            ..Self::plain(
+                &operation_command("post", operation.detail.kind()),
+                posting_body(operation),
+            )
+        }
+    }
+
+    fn on_account(
+        index: AccountIndex,
+        posting_date: Option<Timestamp>,
+        action: &AccountAction,
+    ) -> Self {
+        let plain = match action {
+            AccountAction::SetCreditLimit(change) => Self::plain(
+                "set-credit-limit",
+                json!({"creditLimitAmount": amount(change.credit_limit)}),
+            ),
+            AccountAction::Close => Self::plain("close-account", json!({})),
+            AccountAction::Post(operation) => Self::plain(
+                &operation_command("post", operation.detail.kind()),
+                posting_body(operation),
+            ),
+            AccountAction::Reverse(reversal) => Self::plain(
+                &operation_command("reverse", reversal.kind),
+                reversal_body(reversal),
+            ),
+        };
+        Self {
+            account: Some(account(index)),
+            posting_date: posting_date.map(instant),
+            ..plain
+        }
+    }
+}
+
+fn operation_command(direction: &str, kind: OperationKind) -> String {
+    let name = OPERATION_NAMES.iter().find(|(_, known)| *known == kind);
+    let (name, _) = name.expect("every kind has its name");
+    format!("{direction}-{name}-operation")
+}
+
+/// Optional fields that a command does not have are not written.
+fn without_nulls(mut body: Value) -> Value {
+    if let Value::Object(fields) = &mut body {
+        fields.retain(|_, value| !value.is_null());
+    }
+    body
+}
+
+fn text(value: &impl ToString) -> Value {
+    Value::String(value.to_string())
+}
+
+fn texts<'a, T: 'a>(values: &'a [T], as_str: impl Fn(&'a T) -> &'a str) -> Vec<&'a str> {
+    values.iter().map(as_str).collect()
+}
+
+fn reference(index: AccountIndex) -> String {
+    AccountReference::of(index).to_string()
+}
+
+fn account(index: AccountIndex) -> Value {
+    json!({"accountReference": reference(index)})
+}
+
+fn amount(amount: Amount) -> Value {
+    let Amount { minor, currency } = amount;
+    json!({"value": minor, "exponent": currency.exponent(), "isoCode": currency.code()})
+}
+
+fn moment(moment: Moment) -> String {
+    match moment {
+        Moment::Day(day) => day.to_string(),
+        Moment::Instant(at) => instant(at),
+    }
+}
+
+fn working_mode_code(mode: WorkingMode) -> &'static str {
+    match mode {
+        WorkingMode::PayLater => "PAY_LATER",
+        WorkingMode::PayBefore => "PAY_BEFORE",
+        WorkingMode::PayNow => "PAY_NOW",
+    }
+}
+
+fn decided_fields(decided: &Decided) -> Map<String, Value> {
+    // The account and the posting date stand where a command has them.
+    let Decided {
+        account: _,
+        posting_date: _,
+        value_date,
+        quantity,
+        pending,
+        script,
+    } = decided;
+    let unit = match quantity.unit {
+        Unit::Money => json!("MONEY"),
+        Unit::Points(commodity) => json!({"points": commodity.0}),
+    };
+    let mut fields = Map::new();
+    fields.insert("valueDate".to_owned(), text(value_date));
+    fields.insert("value".to_owned(), quantity.value.into());
+    fields.insert("unit".to_owned(), unit);
+    fields.insert("pending".to_owned(), (*pending).into());
+    fields.insert("script".to_owned(), (*script).into());
+    fields
+}
+
+fn configuration_body(configuration: &ConfigureIssuer) -> Value {
+    let dating = match configuration.reversal_value_dating {
+        ReversalValueDating::BusinessDate => "BUSINESS_DATE",
+        ReversalValueDating::Original => "ORIGINAL",
+    };
+    let rules = configuration.accounting_script.iter().map(script_rule);
+    json!({
+        "timeZone": configuration.time_zone.name(),
+        "businessDate": configuration.business_date.map(|day| day.to_string()),
+        "reversalValueDating": dating,
+        "accountingScript": rules.collect::<Vec<_>>(),
+        "balanceAdjustmentReasons":
+            texts(&configuration.balance_adjustment_reasons, |reason| reason.as_str()),
+        "maxForwardValueDays": configuration.value_date_ahead_days_max,
+        "maxBackValueDays": configuration.value_date_back_days_max,
+    })
+}
+
+fn script_rule(rule: &ScriptRule) -> Value {
+    let mut fields = Map::new();
+    fields.insert("operationKind".to_owned(), rule.kind.code().into());
+    fields.insert("contraAccount".to_owned(), rule.contra.as_str().into());
+    if let Some(detail) = &rule.detail {
+        let name = match rule.kind {
+            OperationKind::Fee => "feeType",
+            OperationKind::BalanceAdjustment => "balanceAdjustmentReason",
+            OperationKind::Interest => "interestType",
+            OperationKind::Bonus
+            | OperationKind::Payment
+            | OperationKind::Reimbursement
+            | OperationKind::Load
+            | OperationKind::Unload
+            | OperationKind::Transaction => "detail",
+        };
+        fields.insert(name.to_owned(), detail.as_str().into());
+    }
+    Value::Object(fields)
+}
+
+fn product_body(product: &DefineProduct) -> Value {
+    json!({
+        "productReference": product.reference.as_str(),
+        "currency": product.currency.code(),
+        "workingMode": working_mode_code(product.working_mode),
+        "feeTypes": texts(&product.fee_types, |fee_type| fee_type.as_str()),
+        "defaultCreditLimitAmount": product.default_credit_limit.map(amount),
+    })
+}
+
+fn opening_body(opening: &OpenAccount) -> Value {
+    let external = |reference: &ledger_core::text::ExternalReference| reference.to_string();
+    json!({
+        "issuerAccountExternalReference": opening.external_reference.as_ref().map(external),
+        "productReference": opening.product.as_str(),
+        "creditLimitAmount": opening.credit_limit.map(amount),
+        "parentExternalReference": opening.parent.as_ref().map(external),
+        "parentAccountReference": opening.parent_reference.map(|parent| parent.to_string()),
+        "bonusProgramReferences": texts(&opening.bonus_programs, |program| program.as_str()),
+        "noParentNotification": opening.no_parent_notification,
+        "noOtbCheck": opening.no_otb_check,
+    })
+}
+
+fn insert_triplet(fields: &mut Map<String, Value>, triplet: &Triplet, names: &TripletNames) {
+    fields.insert(names.date.to_owned(), instant(triplet.date).into());
+    let reference = triplet.reference.as_str().into();
+    fields.insert(names.reference.to_owned(), reference);
+    let poster = triplet.service_poster.as_str().into();
+    fields.insert(names.service_poster.to_owned(), poster);
+}
+
+fn posting_body(operation: &PostOperation) -> Value {
+    let mut fields = Map::new();
+    insert_triplet(&mut fields, &operation.triplet, &OWN);
+    let mut insert = |name: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            fields.insert(name.to_owned(), value);
+        }
+    };
+    insert("referenceAmount", operation.reference_amount.map(amount));
+    insert(
+        "valueDate",
+        operation.value_date.map(moment).map(Value::from),
+    );
+    insert("description", operation.description.as_ref().map(text));
+    insert(
+        "externalOperationCode",
+        operation.external_code.as_ref().map(text),
+    );
+    insert_detail(&mut fields, &operation.detail);
+    Value::Object(fields)
+}
+
+fn insert_detail(fields: &mut Map<String, Value>, detail: &PostDetail) {
+    let own = match detail {
+        PostDetail::Fee(fee) => fee_fields(fee),
+        PostDetail::Bonus(bonus) => bonus_fields(bonus),
+        PostDetail::Interest(interest_type) => json!({"interestType": interest_type.code()}),
+        PostDetail::Payment(payment) | PostDetail::Load(payment) => payment_fields(payment),
+        PostDetail::BalanceAdjustment { reason } => {
+            json!({"balanceAdjustmentReason": reason.as_str()})
+        }
+        PostDetail::Reimbursement(how) => {
+            let how = match how {
+                ReimbursementType::Full => "FULL",
+                ReimbursementType::Partial => "PARTIAL",
+                ReimbursementType::Max => "MAX",
+            };
+            json!({"reimbursementType": how})
+        }
+        PostDetail::Unload => json!({}),
+        PostDetail::Transaction(transaction) => transaction_fields(transaction),
+    };
+    if let Value::Object(own) = without_nulls(own) {
+        fields.extend(own);
+    }
+}
+
+fn fee_fields(fee: &PostFee) -> Value {
+    let reason = fee.adjustment_reason.map(|reason| match reason {
+        AdjustmentReason::ErrorDuringAcquisition => "ERROR_DURING_ACQUISITION",
+        AdjustmentReason::InvalidOperation => "INVALID_OPERATION",
+        AdjustmentReason::CommercialAdjustment => "COMMERCIAL_ADJUSTMENT",
+        AdjustmentReason::DisputeResult => "DISPUTE_RESULT",
+        AdjustmentReason::ConfigurationReprocessing => "CONFIGURATION_REPROCESSING",
+    });
+    json!({
+        "feeType": fee.fee_type.as_str(),
+        "subFeeType": fee.sub_fee_type.as_ref().map(text),
+        "frequency": fee.frequency.as_ref().map(text),
+        "adjustment": fee.adjustment,
+        "adjustmentReason": reason,
+    })
+}
+
+fn bonus_fields(bonus: &PostBonus) -> Value {
+    let points = bonus
+        .points
+        .as_ref()
+        .map(|points| json!({"unit": points.unit.as_str(), "cumulatedValue": points.value}));
+    let rewarded = bonus
+        .rewarded_operation
+        .map(|id| json!({"operationId": text(&id)}));
+    let mut fields = Map::new();
+    fields.insert(
+        "bonusProgramReference".to_owned(),
+        bonus.program.as_str().into(),
+    );
+    fields.insert("loyaltyPointAmount".to_owned(), points.into());
+    fields.insert("rewardedOperationIdentifier".to_owned(), rewarded.into());
+    if let Some(triplet) = &bonus.rewarded_triplet {
+        insert_triplet(&mut fields, triplet, &REWARDED);
+    }
+    Value::Object(fields)
+}
+
+fn payment_fields(payment: &PostPayment) -> Value {
+    json!({
+        "paymentChannel": payment.channel.as_ref().map(text),
+        "paymentReason": payment.reason.as_ref().map(text),
+        "sepa": payment.sepa,
+    })
+}
+
+fn transaction_fields(transaction: &PostTransaction) -> Value {
+    let code = match transaction.operation_code {
+        OperationCode::CashAdvance => "CASH_ADVANCE",
+        OperationCode::CashBack => "CASH_BACK",
+        OperationCode::CashWithdrawal => "CASH_WITHDRAWAL",
+        OperationCode::Credit => "CREDIT",
+        OperationCode::FundTransfer => "FUND_TRANSFER",
+        OperationCode::NormalPurchase => "NORMAL_PURCHASE",
+        OperationCode::RefundPurchase => "REFUND_PURCHASE",
+        OperationCode::Load => "LOAD",
+    };
+    json!({
+        "operationCode": code,
+        "transactionAmount": transaction.transaction_amount.map(amount),
+        "transactionDate": transaction.transaction_date.map(instant),
+        "merchantCategoryCode": transaction.merchant_category_code.as_ref().map(text),
+        "cardAcceptorName": transaction.card_acceptor_name.as_ref().map(text),
+        "cardAcceptorCity": transaction.card_acceptor_city.as_ref().map(text),
+        "cardAcceptorCountry": transaction.card_acceptor_country.as_ref().map(text),
+        "cardAcceptorIdCode": transaction.card_acceptor_id_code.as_ref().map(text),
+        "approvalCode": transaction.approval_code.as_ref().map(text),
+        "acquirerReferenceData": transaction.acquirer_reference_data.as_ref().map(text),
+        "cardReference": transaction.card_reference.as_ref().map(text),
+        "maskedPan": transaction.masked_pan.as_ref().map(text),
+    })
+}
+
+fn reversal_body(reversal: &ReverseOperation) -> Value {
+    let mut fields = Map::new();
+    insert_triplet(&mut fields, &reversal.triplet, &OWN);
+    insert_triplet(&mut fields, &reversal.matching, &MATCHING);
+    let optional = [
+        ("referenceAmount", reversal.reference_amount.map(amount)),
+        (
+            "reversalReason",
+            reversal.reversal_reason.as_ref().map(text),
+        ),
+        ("feeType", reversal.fee_type.as_ref().map(text)),
+        ("description", reversal.description.as_ref().map(text)),
+        (
+            "externalOperationCode",
+            reversal.external_code.as_ref().map(text),
+        ),
+    ];
+    for (name, value) in optional {
+        if let Some(value) = value {
+            fields.insert(name.to_owned(), value);
+        }
+    }
+    Value::Object(fields)
+}

@@ -1,0 +1,174 @@
+//! A disk that gets full, and gets space again.
+//!
+//! The disk is a file system in memory of a few MiB, which only root may mount; elsewhere the test says
+//! that it is skipped.
+
+use std::path::Path;
+use std::process::Command;
+
+use ledger_api::{ApiError, Ledger, LedgerOptions, line};
+use ledger_core::command::Request;
+use ledger_store::StoreKind;
+
+use crate::command_line::{ledger, text};
+
+const FEES_IN_A_BATCH: u64 = 500;
+/// More than any of these disks holds.
+const BATCHES_MAX: u64 = 2_000;
+
+/// A file system of its own, until dropped.
+struct Disk {
+    mounted: tempfile::TempDir,
+}
+
+impl Disk {
+    /// Mounts it, where that is allowed.
+    fn of(size: &str) -> Option<Self> {
+        let mounted = tempfile::tempdir().expect("a directory");
+        let disk = Self { mounted };
+        if disk.mount(&["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]) {
+            return Some(disk);
+        }
+        eprintln!("skipped: nothing may be mounted here");
+        None
+    }
+
+    fn grow(&self, size: &str) {
+        assert!(self.mount(&["-o", &format!("remount,size={size}")]));
+    }
+
+    fn mount(&self, args: &[&str]) -> bool {
+        let mut command = Command::new("mount");
+        let output = command.args(args).arg(self.mounted.path()).output();
+        output.is_ok_and(|output| output.status.success())
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let unmounted = Command::new("umount").arg(self.mounted.path()).status();
+        assert!(unmounted.is_ok_and(|status| status.success()));
+    }
+}
+
+fn open(dir: &Path, store: StoreKind) -> Result<Ledger, ledger_store::StoreError> {
+    let options = LedgerOptions {
+        store: Some(store),
+        ..LedgerOptions::default()
+    };
+    Ledger::open_with(dir, options)
+}
+
+fn scene(ledger: &Ledger) {
+    for line in [
+        r#"{"issuerId":"fd","correlationId":"s1","command":"configure-issuer","body":{"timeZone":"UTC"}}"#,
+        r#"{"issuerId":"fd","correlationId":"s2","command":"define-product","body":{"productReference":"CARD","currency":"EUR","workingMode":"PAY_LATER","feeTypes":["ANNUAL"]}}"#,
+        r#"{"issuerId":"fd","correlationId":"s3","command":"open-account","body":{"issuerAccountExternalReference":"A1","productReference":"CARD","creditLimitAmount":{"value":100000000,"exponent":2,"isoCode":"EUR"}}}"#,
+    ] {
+        let answer = ledger.execute(line).expect("an answer");
+        answer.outcome.expect("accepted");
+    }
+}
+
+fn fees(batch: u64) -> Vec<Request> {
+    let fee = |number| {
+        let line = format!(
+            r#"{{"issuerId":"fd","correlationId":"f{number}","command":"post-fee-operation","account":{{"issuerAccountExternalReference":"A1"}},"body":{{"feeType":"ANNUAL","referenceAmount":{{"value":1,"exponent":2,"isoCode":"EUR"}},"externalOperationDate":"2026-01-01T00:00:00Z","externalOperationReference":"r{number}","externalOperationServicePoster":"CORE"}}}}"#
+        );
+        line::parse(&line).expect("the line is right").request
+    };
+    (batch * FEES_IN_A_BATCH..(batch + 1) * FEES_IN_A_BATCH)
+        .map(fee)
+        .collect()
+}
+
+/// The balance, in cents: as many as fees were posted.
+fn balance(ledger: &Ledger) -> u64 {
+    let accounts = ledger.accounts();
+    u64::try_from(accounts[0].account_balance.value).expect("small")
+}
+
+/// Posts batches until one fails; gives how many were acknowledged, and why no more.
+fn post_until_full(ledger: &Ledger, first: u64) -> (u64, ApiError) {
+    for batch in first..first + BATCHES_MAX {
+        if let Err(error) = ledger.submit_many(fees(batch)) {
+            return (batch, error);
+        }
+    }
+    panic!("the disk did not get full");
+}
+
+fn survive_a_full_disk(store: StoreKind, small: &str, large: &str) {
+    let Some(disk) = Disk::of(small) else { return };
+    let dir = disk.mounted.path().join("ledger");
+    let ledger = open(&dir, store).expect("opened");
+    scene(&ledger);
+    let (batches, error) = post_until_full(&ledger, 0);
+    let acknowledged = batches * FEES_IN_A_BATCH;
+    assert_eq!(error.code(), "OUTCOME_UNKNOWN");
+    let full = "No space left on device";
+    assert!(error.to_string().contains(full), "{error}");
+    assert!(acknowledged > 0);
+
+    // From now on it only answers, and says why.
+    let refused = ledger.submit_many(fees(batches)).expect_err("read only");
+    assert_eq!(refused.code(), "SERVICE_UNAVAILABLE");
+    assert!(refused.to_string().contains(full), "{refused}");
+    assert_eq!(balance(&ledger), acknowledged);
+    let closing = ledger.close().expect_err("it had failed");
+    assert!(closing.to_string().contains(full), "{closing}");
+
+    reopen_while_full(&disk, store, acknowledged);
+    disk.grow(large);
+    let ledger = open(&dir, store).expect("opened");
+    // The batch whose outcome was unknown is there as a whole, or in blocks, or not at all.
+    let found = balance(&ledger);
+    assert!((acknowledged..=acknowledged + FEES_IN_A_BATCH).contains(&found));
+    ledger.verify().expect("sound");
+    let answers = ledger.submit_many(fees(batches)).expect("space again");
+    assert!(answers.iter().all(|answer| answer.outcome.is_ok()));
+    ledger
+        .submit_many(fees(batches + 1))
+        .expect("posting goes on");
+    assert_eq!(balance(&ledger), acknowledged + 2 * FEES_IN_A_BATCH);
+    ledger.close().expect("closed");
+    println!("full disk, {store}: {acknowledged} fees acknowledged when it was full, 0 lost");
+}
+
+/// Opening either serves what there is or says what is wrong, as often as it is tried; and harms nothing.
+fn reopen_while_full(disk: &Disk, store: StoreKind, acknowledged: u64) {
+    for _ in 0..3 {
+        match open(&disk.mounted.path().join("ledger"), store) {
+            Ok(ledger) => {
+                assert!(balance(&ledger) >= acknowledged);
+                eprintln!(
+                    "{store}: opened on the full disk; closed: {:?}",
+                    ledger.close()
+                );
+            }
+            Err(error) => {
+                eprintln!("{store}: refused on the full disk: {error}");
+                assert_eq!(error.code(), "STORE_IO", "{error}");
+            }
+        }
+        let args = ["accounts", "--data", "ledger", "--json"];
+        let output = ledger(disk.mounted.path(), &args);
+        let (out, errors) = (text(&output.stdout), text(&output.stderr));
+        assert!(!errors.contains("panicked"), "{errors}");
+        match output.status.code() {
+            Some(0) => assert!(out.contains("A1"), "{out}"),
+            Some(2) => assert!(errors.contains("STORE_IO"), "{errors}"),
+            code => panic!("ended with {code:?}: {errors}"),
+        }
+    }
+}
+
+#[test]
+fn a_full_disk_stops_posting_and_loses_nothing_on_sled() {
+    survive_a_full_disk(StoreKind::Sled, "40m", "200m");
+}
+
+#[test]
+fn a_full_disk_stops_posting_and_loses_nothing_on_redb() {
+    survive_a_full_disk(StoreKind::Redb, "12m", "100m");
+}

@@ -1,0 +1,229 @@
+//! The state hash: 256 bits that say everything the state is after one record. Kept elsewhere, it tells
+//! years later whether a log still adds up to what it added up to then.
+//!
+//! It covers what decisions are made of: issuers with all they configured, accounts with their sums and
+//! limits, what waits, what was reversed and cancelled, points, and how far the log was folded. Not the
+//! indexes, which only find what is there; nor the histories and totals of readers, which are other folds
+//! of the same records. So the writer, every reader, a restored copy and another store have one hash.
+//!
+//! # The canonical encoding, version 1
+//!
+//! blake3 of the sixteen bytes `ledger state 1` and two zeros, and then, each in bincode 2 as in the log
+//! (`config::standard()`: little endian, variable-length integers, lists and texts with their length first):
+//!
+//! | what | how |
+//! |---|---|
+//! | place of the last record | `u64` |
+//! | issuers, in the order of their first configuration | number; each: id, business date, configurations, products, bonus programs by name, (program, unit) pairs, pending operations |
+//! | pending operations of an issuer | number of days; each, in order: day, number; each by (original, operation): the two ids, account, quantity, contra key, script |
+//! | accounts, in the order of opening | number; each: the fields of [`Account`] in their order, then the issuer's reference. The status is 0 for active, 1 for closed |
+//! | bonus programs of accounts, points of hierarchies, waiting payouts, reversed amounts, cancelled operations | for each of these: number, and the entries in the order of their keys |
+
+use std::fmt;
+
+use bincode::Encode;
+
+use crate::ids::Seq;
+use crate::portfolio::{Account, AccountStatus, Issuer, Pending, Portfolio, WaitingPayouts};
+use crate::projection::books::Books;
+use crate::state::LedgerState;
+
+/// Names the encoding; to be changed with it.
+const DOMAIN: &[u8; 16] = b"ledger state 1\0\0";
+
+/// Bytes that are collected before they are hashed: large pieces let the hash function work on several
+/// parts side by side.
+const COLLECTED_BYTES: usize = 64 << 10;
+
+/// Hash of everything the state is after one record.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct StateHash([u8; 32]);
+
+impl StateHash {
+    /// Takes the bytes of a hash that was kept.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// Bytes of the hash.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Display for StateHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for StateHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StateHash({self})")
+    }
+}
+
+impl LedgerState {
+    /// Hash of the state, the same as that of every fold of the same records.
+    #[must_use]
+    pub fn state_hash(&self) -> StateHash {
+        self.portfolio.state_hash(self.last_seq)
+    }
+}
+
+impl Books {
+    /// Hash of the state that these books show, the same as the writer's after the same record.
+    #[must_use]
+    pub fn state_hash(&self) -> StateHash {
+        self.portfolio()
+            .state_hash(self.last_seq().unwrap_or(Seq(0)))
+    }
+}
+
+impl Portfolio {
+    /// Hash of the state of which this is the portfolio, after the record at `last_seq`.
+    #[must_use]
+    pub fn state_hash(&self, last_seq: Seq) -> StateHash {
+        // Every field is named, so that a new one must be given its place here.
+        let Self {
+            issuers,
+            issuer_by_id: _,
+            accounts,
+            external_references,
+            by_external: _,
+            bonus_programs,
+            points,
+            waiting_payouts,
+            reversed,
+            cancelled,
+        } = self;
+        let mut canonical = Canonical::new();
+        canonical.put(last_seq);
+        canonical.put_all(issuers, Canonical::put_issuer);
+        canonical.put_all(accounts.iter().zip(external_references), |canonical, of| {
+            canonical.put_account(of.0);
+            canonical.put(of.1);
+        });
+        canonical.put_all(sorted(bonus_programs), Canonical::put);
+        canonical.put_all(points, |canonical, ((root, commodity), points)| {
+            canonical.put((root, commodity, points));
+        });
+        let waiting = waiting_payouts.iter().map(|(account, waiting)| {
+            let WaitingPayouts {
+                own_minor,
+                below_minor,
+            } = waiting;
+            (account, own_minor, below_minor)
+        });
+        canonical.put_all(sorted(waiting), Canonical::put);
+        canonical.put_all(sorted(reversed), Canonical::put);
+        canonical.put_all(sorted(cancelled), Canonical::put);
+        canonical.hash()
+    }
+}
+
+/// The entries of an unordered collection, in the order of their keys.
+fn sorted<T: Ord>(entries: impl IntoIterator<Item = T>) -> Vec<T> {
+    let mut entries: Vec<_> = entries.into_iter().collect();
+    entries.sort_unstable();
+    entries
+}
+
+/// Takes the state in its canonical encoding.
+struct Canonical {
+    hasher: blake3::Hasher,
+    collected: Vec<u8>,
+}
+
+impl Canonical {
+    fn new() -> Self {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(DOMAIN);
+        Self {
+            hasher,
+            collected: Vec::with_capacity(2 * COLLECTED_BYTES),
+        }
+    }
+
+    fn put(&mut self, value: impl Encode) {
+        bincode::encode_into_std_write(value, &mut self.collected, bincode::config::standard())
+            .expect("writing to memory does not fail and every part of the state is encodable");
+        if self.collected.len() >= COLLECTED_BYTES {
+            self.hasher.update(&self.collected);
+            self.collected.clear();
+        }
+    }
+
+    fn put_all<T>(
+        &mut self,
+        all: impl IntoIterator<Item = T, IntoIter: ExactSizeIterator>,
+        mut put: impl FnMut(&mut Self, T),
+    ) {
+        let all = all.into_iter();
+        self.put(all.len());
+        all.for_each(|one| put(self, one));
+    }
+
+    fn put_issuer(&mut self, issuer: &Issuer) {
+        let Issuer {
+            id,
+            business_date,
+            configurations,
+            products,
+            product_by_reference: _,
+            programs,
+            commodities,
+            pending,
+        } = issuer;
+        self.put((id, business_date, configurations, products));
+        self.put_all(programs.values(), Self::put);
+        self.put(commodities);
+        self.put_all(pending, |canonical, (day, operations)| {
+            canonical.put(day);
+            canonical.put_all(operations, |canonical, (key, pending)| {
+                let Pending {
+                    account,
+                    quantity,
+                    contra,
+                    script,
+                } = pending;
+                canonical.put((key, account, quantity, contra, script));
+            });
+        });
+    }
+
+    fn put_account(&mut self, account: &Account) {
+        let Account {
+            balance_minor,
+            accepted_minor,
+            payments_minor,
+            credit_limit_minor,
+            operations,
+            issuer,
+            product,
+            parent,
+            root,
+            currency,
+            depth,
+            working_mode,
+            status,
+            no_parent_notification,
+            no_otb_check,
+        } = account;
+        let status: u8 = match status {
+            AccountStatus::Active => 0,
+            AccountStatus::Closed => 1,
+        };
+        self.put((balance_minor, accepted_minor, payments_minor));
+        self.put((credit_limit_minor, operations, issuer, product.0, parent));
+        self.put((root, currency, depth, working_mode, status));
+        self.put((no_parent_notification, no_otb_check));
+    }
+
+    fn hash(mut self) -> StateHash {
+        self.hasher.update(&self.collected);
+        StateHash(*self.hasher.finalize().as_bytes())
+    }
+}
