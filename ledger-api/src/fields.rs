@@ -95,9 +95,10 @@ impl<'t> Fields<'t> {
         match unknown.map(|(_, (name, _))| name.text()) {
             None => Ok(()),
             Some(name) if holds_card_number(name) => Err(Rejection::CardNumberNotAllowed {
-                field: self.prefix(),
+                field: self.prefix() + UNNAMED,
             }),
             Some(name) => {
+                let name = if name.is_empty() { UNNAMED } else { name };
                 let name: String = name.chars().take(FIELD_NAME_CHARS_MAX).collect();
                 let problem = "is not a field of this command";
                 Err(Rejection::invalid(self.prefix() + &name, problem))
@@ -352,6 +353,9 @@ impl<'t> Fields<'t> {
         }
     }
 }
+
+/// Stands for the name of a field that has none, or whose name must not be repeated.
+const UNNAMED: &str = "?";
 
 /// As much of an unknown field's name as an answer repeats.
 const FIELD_NAME_CHARS_MAX: usize = 64;

@@ -74,6 +74,26 @@ fn a_line_is_refused_or_means_one_request_however_it_is_written() {
     });
 }
 
+/// White space is what JSON says it is, and not what ASCII does. (A form feed was skipped by the short way alone.)
+#[test]
+fn blanks_around_a_line_are_those_of_json() {
+    let line = COMMANDS.lines().next().expect("a command");
+    for (blank, is_json) in [
+        (' ', true),
+        ('\t', true),
+        ('\r', true),
+        ('\n', true),
+        ('\u{c}', false),
+        ('\u{b}', false),
+        ('\u{a0}', false),
+    ] {
+        for text in [format!("{blank}{line}"), format!("{line}{blank}")] {
+            is_read_one_way(&text);
+            assert_eq!(parse(&text).is_ok(), is_json, "{text:?}");
+        }
+    }
+}
+
 fn changed(line: u8, changes: &[Change]) -> Vec<u8> {
     let lines: Vec<_> = COMMANDS.lines().collect();
     let mut text = lines[usize::from(line) % lines.len()].as_bytes().to_vec();

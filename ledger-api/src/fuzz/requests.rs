@@ -117,6 +117,33 @@ fn the_commands_that_are_changed_are_carried_out() {
     engine.check();
 }
 
+/// Also a field without a name, or with one that must not be repeated, has to be pointed at.
+#[test]
+fn a_field_that_cannot_be_named_is_pointed_at() {
+    let start = r#"{"issuerId":"i","correlationId":"c","command":"close-account""#;
+    for (rest, code, field) in [
+        (
+            r#","account":{"accountReference":"10000000000000000001"},"":1}"#,
+            "INVALID_REQUEST",
+            "?",
+        ),
+        (
+            r#","account":{"accountReference":"10000000000000000001"," ":1}}"#,
+            "INVALID_REQUEST",
+            "account.?",
+        ),
+        (
+            r#","account":{"accountReference":"10000000000000000001"},"4546172396081630":1}"#,
+            "PAN_NOT_ALLOWED",
+            "?",
+        ),
+    ] {
+        let line = format!("{start}{rest}");
+        let refusal = line::parse(&line).expect_err("no command has such a field");
+        assert_eq!((refusal.code(), refusal.field()), (code, field));
+    }
+}
+
 /// What is there before: an issuer, a product, a program and two accounts.
 static SCENE: LazyLock<Vec<String>> = LazyLock::new(|| {
     let bodies = [

@@ -24,7 +24,8 @@ pub(crate) type Entries<'a> = ArrayVec<Entry<'a>, ENTRIES_MAX>;
 
 /// Lays out an object given as plain JSON, or says that it is not plain.
 pub(crate) fn scan<'a>(text: &'a str, entries: &mut Entries<'a>) -> Option<()> {
-    let text = text.trim_ascii();
+    // Not `trim_ascii`: a form feed is white space of ASCII, and not of JSON.
+    let text = text.trim_matches([' ', '\t', '\r', '\n']);
     let mut scanner = Scanner {
         text,
         quotes: Quotes::of_plain(text)?,

@@ -35,7 +35,7 @@ fn every_flaw_is_named_by_code_and_field() {
         ("2023-01-02T14:20:34Z",          "2 January",                          "INVALID_REQUEST",         "postingDate"),
         (r#""body":{"#,                   r#""tip":1,"body":{"#,                "INVALID_REQUEST",         "tip"),
         (r#""body":{"#,                   r#""body":{"tip":1,"#,                "INVALID_REQUEST",         "tip"),
-        (r#""body":{"#,                   r#""body":{"4546172396081630":1,"#,   "PAN_NOT_ALLOWED",         ""),
+        (r#""body":{"#,                   r#""body":{"4546172396081630":1,"#,   "PAN_NOT_ALLOWED",         "?"),
         (r#""feeType":"MANUAL_FEE","#,    "",                                   "INVALID_REQUEST",         "feeType"),
         (r#""feeType":"MANUAL_FEE""#,     r#""feeType":"""#,                    "INVALID_REQUEST",         "feeType"),
         (r#""feeType":"MANUAL_FEE""#,     r#""feeType":"4546 1723 9608 1630""#, "PAN_NOT_ALLOWED",         "feeType"),
