@@ -405,10 +405,6 @@ fn publish(mut publisher: Publisher, durable: &Receiver<Decided>) {
 struct Failure(Mutex<Option<(Arc<StoreError>, Instant)>>);
 
 impl Failure {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "people are told since when; nothing the store does depends on it"
-    )]
     fn set(&self, error: StoreError) -> Arc<StoreError> {
         let mut failure = self.0.lock();
         let (reason, _) = failure.get_or_insert_with(|| (Arc::new(error), Instant::now()));

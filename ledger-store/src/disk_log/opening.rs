@@ -290,12 +290,15 @@ impl Opening {
             expected,
             met,
         };
-        let head = if self.options.background {
-            scan_in_thread(&self.place(), scan, visit)?
+        let scanned = if self.options.background {
+            scan_in_thread(&self.place(), scan, visit)
         } else {
-            scan_here(&self.place(), scan, visit)?
+            scan_here(&self.place(), scan, visit)
         };
-        self.into_log(head)
+        if matches!(scanned, Err(StoreError::Damaged { .. })) {
+            self.epochs.abandon();
+        }
+        self.into_log(scanned?)
     }
 
     fn place(&self) -> String {
