@@ -85,6 +85,8 @@ struct Machine {
     /// Bits turned and writes misplaced before the directory was last put in order.
     damage_before: u64,
     is_bad: bool,
+    /// Errors of the disk before the log was last opened.
+    errors_before: u64,
     /// On a disk that lies, the last epoch as it once was.
     older: Option<(PathBuf, Vec<u8>)>,
     /// Whether a checkpoint that is not this log's lies beside it.
@@ -138,6 +140,7 @@ impl Machine {
             backup: None,
             damage_before: 0,
             is_bad: false,
+            errors_before: 0,
             older: None,
             has_other_checkpoint: false,
             head_may_lag: false,
@@ -274,7 +277,8 @@ impl Machine {
         }
     }
 
-    /// A reader looks at a record, and at all books.
+    /// A reader looks at a record, and at all books. A store that met an error of the disk may have stopped, and
+    /// answers nothing of its epoch until the log is opened again.
     fn read(&mut self) -> Result<(), Violation> {
         let seen = self.promise.shown();
         if seen == 0 {
@@ -286,10 +290,9 @@ impl Machine {
         match self.reader().record(seq) {
             Ok(Some(record)) => self.promise.check_record(&record)?,
             Ok(None) => return Err(broken(ALIVE, format!("{seq:?} was shown and is not there"))),
-            Err(error) if self.errors() == errors && !self.is_damaged() => {
-                return Err(broken(ALIVE, format!("reading {seq:?}: {error}")));
-            }
-            Err(_) => {}
+            Err(_) if self.errors() > errors || self.is_damaged() => {}
+            Err(_) if self.errors() > self.errors_before => return self.crash(),
+            Err(error) => return Err(broken(ALIVE, format!("reading {seq:?}: {error}"))),
         }
         self.promise.check_books(&self.reader().books())
     }

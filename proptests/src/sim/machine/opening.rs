@@ -55,6 +55,7 @@ impl Machine {
             }
         }
         self.disk.set_rates(self.rates());
+        self.errors_before = self.errors();
         Ok(())
     }
 
