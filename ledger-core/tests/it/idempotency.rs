@@ -300,3 +300,15 @@ fn keys_that_an_index_cannot_tell_apart_are_told_apart_by_their_records() {
         ",
     );
 }
+
+#[test]
+fn the_command_that_brings_an_issuer_into_being_is_known_again() {
+    in_scene(
+        "
+        issuer new Europe/Berlin key=n
+        issuer new Europe/Berlin key=n -> replayed done
+        issuer new Europe/London key=n -> IDEMPOTENCY_PAYLOAD_MISMATCH timeZone
+        events                         -> 7
+        ",
+    );
+}
