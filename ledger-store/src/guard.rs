@@ -135,12 +135,16 @@ fn silence_guarded_threads() {
     INSTALLED.call_once(|| {
         let report = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
-            if !is_guarded() {
+            // One that cannot be caught ends the process, which should say why.
+            if !is_guarded() || info.payload_as_str() == Some(UNCAUGHT) {
                 report(info);
             }
         }));
     });
 }
+
+/// What the standard library calls a panic while another one cleans up.
+const UNCAUGHT: &str = "panic in a destructor during cleanup";
 
 fn is_guarded() -> bool {
     // A thread that is ending has no thread-local left; its panic is then reported as usual.

@@ -6,6 +6,7 @@
 //! is a [`Violation`]. The same seed is the same run, call by call.
 
 pub mod disk;
+mod ended;
 mod machine;
 mod odds;
 mod promise;

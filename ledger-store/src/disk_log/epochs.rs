@@ -31,6 +31,8 @@ pub(super) struct Epochs {
     closings: Mutex<Vec<JoinHandle<()>>>,
     /// Whether they are closed in the background.
     background: bool,
+    /// Whether they were found to be a sound log.
+    has_begun: AtomicBool,
     has_ended: AtomicBool,
 }
 
@@ -67,6 +69,7 @@ impl Epochs {
             uses: AtomicU64::new(0),
             closings: Mutex::default(),
             background,
+            has_begun: AtomicBool::new(false),
             has_ended: AtomicBool::new(false),
         }
     }
@@ -209,6 +212,11 @@ impl Epochs {
         }
     }
 
+    /// Says that they are a sound log.
+    pub(super) fn begin(&self) {
+        self.has_begun.store(true, Ordering::Release);
+    }
+
     /// Has the stores not touch any more what is open, see [`Epoch::abandon`].
     pub(super) fn abandon(&self) {
         for slot in &*self.slots.read() {
@@ -237,6 +245,11 @@ impl Epochs {
 
 impl Drop for Epochs {
     fn drop(&mut self) {
+        if !self.has_begun.load(Ordering::Acquire) {
+            // Nobody knows how far the damage goes that ended the opening, and a store that closes what is
+            // damaged can end the process.
+            self.abandon();
+        }
         // There is nobody to tell, but whoever opens the log next must not find it still in use.
         let _ = self.end();
     }

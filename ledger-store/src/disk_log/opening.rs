@@ -295,9 +295,6 @@ impl Opening {
         } else {
             scan_here(&self.place(), scan, visit)
         };
-        if matches!(scanned, Err(StoreError::Damaged { .. })) {
-            self.epochs.abandon();
-        }
         self.into_log(scanned?)
     }
 
@@ -339,6 +336,7 @@ impl Opening {
         if is_new {
             log.store_manifest(State::Open, log.constant.clone())?;
         }
+        log.shared.epochs.begin();
         Ok(log)
     }
 }

@@ -32,6 +32,8 @@ pub struct Summary {
     /// Times that damage to what the last moments before a power cut had written was not noticed, and
     /// records of those moments were missing.
     pub unnoticed: u64,
+    /// Runs that the store cut short, by ending the process over damage to its own trees.
+    pub ended_by_store: u64,
     /// Openings that believed a checkpoint.
     pub checkpoints_used: u64,
     /// Times the writer stopped at an error.
@@ -68,6 +70,7 @@ impl AddAssign<&Self> for Summary {
         self.closings += other.closings;
         self.refused += other.refused;
         self.unnoticed += other.unnoticed;
+        self.ended_by_store += other.ended_by_store;
         self.checkpoints_used += other.checkpoints_used;
         self.stops += other.stops;
         self.reads += other.reads;
@@ -95,6 +98,7 @@ impl Summary {
             ("closings", self.closings),
             ("refused_by_name", self.refused),
             ("damage_unnoticed", self.unnoticed),
+            ("ended_by_store", self.ended_by_store),
             ("checkpoints_used", self.checkpoints_used),
             ("writer_stops", self.stops),
             ("reads", self.reads),

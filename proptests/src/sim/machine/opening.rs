@@ -24,12 +24,13 @@ impl Machine {
     pub(super) fn open(&mut self) -> Result<(), Violation> {
         self.requeue();
         for attempt in 0.. {
+            // One that strikes while the log is opened may stop an epoch that is first read later.
+            self.errors_before = self.errors();
             if attempt >= BAD_OPENINGS_MAX {
                 self.is_bad = false;
                 self.disk.set_full(false);
                 self.disk.set_rates(self.odds.calm());
             }
-            let errors = self.errors();
             let error = match recover_with(&self.dir, self.odds.options) {
                 Ok(recovered) if self.disk.has_power() => match self.check(recovered)? {
                     None => break,
@@ -41,7 +42,7 @@ impl Machine {
             if !self.disk.has_power() {
                 self.summary.power_losses_in_recovery += 1;
                 self.lose_power();
-            } else if self.errors() > errors {
+            } else if self.errors() > self.errors_before {
                 self.summary.recoveries_failed += 1;
                 if self.luck.below(2) == 0 {
                     self.disk.kill();
@@ -55,7 +56,6 @@ impl Machine {
             }
         }
         self.disk.set_rates(self.rates());
-        self.errors_before = self.errors();
         Ok(())
     }
 
