@@ -12,6 +12,7 @@ mod import;
 mod prove;
 mod replay;
 mod restore;
+mod serve;
 mod show;
 mod status;
 mod table;
@@ -20,13 +21,14 @@ mod verify;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
-use ledger_api::control::ControlError;
+use ledger_api::control::{Control, ControlError};
 use ledger_api::import::ImportError;
 use ledger_api::kept_file::KeptFileError;
 use ledger_api::{ApiError, Ledger, LedgerOptions};
-use ledger_store::StoreKind;
+use ledger_store::{CONTROL, StoreKind};
 use thiserror::Error;
 
 use self::aside::ForQueries;
@@ -76,6 +78,8 @@ enum Command {
     Import(import::ImportArgs),
     /// Show whether commands are accepted, and if not, why.
     Status(DataArgs),
+    /// Serve the ledger over HTTP.
+    Serve(serve::ServeArgs),
     /// Write a made-up card history in the replay format.
     Generate(generate::GenerateArgs),
     /// Measure this machine: what is posted a second, at which latency, at which cost.
@@ -123,6 +127,8 @@ enum CliError {
     NobodyListens(PathBuf),
     #[error(transparent)]
     Control(#[from] ControlError),
+    #[error(transparent)]
+    Serve(#[from] ledger_api::http::ServeError),
     #[error(transparent)]
     Import(#[from] ImportError),
     #[error(transparent)]
@@ -201,6 +207,7 @@ fn dispatch(cli: &Cli, out: &mut impl Write) -> Result<Ended, CliError> {
         Command::Export(args) => export::run(args, out),
         Command::Import(args) => import::run(args, cli.json, out),
         Command::Status(args) => status::run(args, cli.json, out),
+        Command::Serve(args) => serve::run(args, out),
         Command::Generate(args) => generate::run(args, out),
         Command::Bench(args) => bench::run(args, cli.json, out),
     }
@@ -231,6 +238,18 @@ fn refuse_missing(dir: &Path) -> Result<(), CliError> {
     }
 }
 
+/// Others may ask for backups meanwhile; where they cannot, the replay runs all the same.
+fn listen_for_questions(data: &Path, ledger: &Arc<Ledger>) -> Option<Control> {
+    match Control::listen(data, ledger) {
+        Ok(control) => Some(control),
+        Err(error) => {
+            let path = data.join(CONTROL);
+            eprint_line(&format!("note: {}: {error}", path.display()));
+            None
+        }
+    }
+}
+
 /// Writes a line on standard error.
 fn eprint_line(text: &str) {
     // Nobody is left to be told when standard error is closed.
@@ -251,6 +270,7 @@ fn report(error: &CliError, json: bool) {
         CliError::Usage(_) => "INVALID_REQUEST",
         CliError::File { .. }
         | CliError::Replay(_)
+        | CliError::Serve(_)
         | CliError::Control(ControlError::Io(_))
         | CliError::Output(_) => "IO",
     };

@@ -15,6 +15,7 @@ mod fields;
 mod fuzz;
 pub mod generate;
 pub mod head_file;
+pub mod http;
 pub mod import;
 mod json;
 pub mod kept_file;

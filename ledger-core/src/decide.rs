@@ -42,6 +42,8 @@ pub struct Answer {
     pub replayed: bool,
     /// Place of the record that holds the answer, if one does.
     pub seq: Option<Seq>,
+    /// When that record was recorded.
+    pub recorded_at: Option<Timestamp>,
     /// The account's amounts right after this request, where it named an account and was decided
     /// now rather than replayed.
     pub amounts: Option<AccountAmounts>,
@@ -450,6 +452,7 @@ impl Answer {
             outcome,
             replayed: false,
             seq: Some(record.seq),
+            recorded_at: Some(record.recorded_at),
             amounts: None,
         }
     }
@@ -467,6 +470,7 @@ impl Answer {
             outcome,
             replayed: false,
             seq: None,
+            recorded_at: None,
             amounts: None,
         }
     }

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use bincode::{BorrowDecode, Encode};
-use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, TimeZone as _, Utc};
+use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, NaiveTime, TimeZone as _, Utc};
 
 /// An instant, in milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, BorrowDecode)]
@@ -95,6 +95,13 @@ impl TimeZone {
     #[must_use]
     pub fn name(self) -> &'static str {
         self.0.name()
+    }
+
+    /// An instant as clocks of the zone show it; none where the calendar does not reach.
+    #[must_use]
+    pub fn local(self, instant: Timestamp) -> Option<DateTime<FixedOffset>> {
+        let local = instant.to_utc()?.with_timezone(&self.0);
+        Some(local.fixed_offset())
     }
 
     /// The calendar day at this instant in the zone; instants that no command may name count as the

@@ -9,15 +9,13 @@ use std::sync::Arc;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use ledger_api::Ledger;
-use ledger_api::control::Control;
 use ledger_api::replay::{FailedExpectation, LineResult, Outcome, Source, Summary, replay};
 use ledger_core::ids::OperationId;
 use ledger_core::rejection::Rejection;
-use ledger_store::CONTROL;
 use serde::{Serialize, Serializer};
 
 use super::show::accounts_table;
-use super::{ApiError, CliError, DataArgs, Ended, eprint_line, write_json};
+use super::{ApiError, CliError, DataArgs, Ended, eprint_line, listen_for_questions, write_json};
 
 /// Arguments of `replay`.
 #[derive(Debug, Args)]
@@ -89,7 +87,7 @@ pub(super) fn run(args: &ReplayArgs, json: bool, out: &mut impl Write) -> Result
         refuse_to_overwrite(results, args)?;
     }
     let ledger = Arc::new(args.data.open()?);
-    let control = listen(&args.data.data, &ledger);
+    let control = listen_for_questions(&args.data.data, &ledger);
     // Only now: a replay that cannot run must leave the outcomes of an earlier one alone.
     let results = args.results.as_deref().map(Results::create).transpose();
     let outcome = results.and_then(|results| replay_all(&ledger, inputs, results));
@@ -126,18 +124,6 @@ pub(super) fn run(args: &ReplayArgs, json: bool, out: &mut impl Write) -> Result
     } else {
         Ended::Well
     })
-}
-
-/// Others may ask for backups meanwhile; where they cannot, the replay runs all the same.
-fn listen(data: &Path, ledger: &Arc<Ledger>) -> Option<Control> {
-    match Control::listen(data, ledger) {
-        Ok(control) => Some(control),
-        Err(error) => {
-            let path = data.join(CONTROL);
-            eprint_line(&format!("note: {}: {error}", path.display()));
-            None
-        }
-    }
 }
 
 /// The results file is created anew; it must be neither an input nor a part of the ledger.

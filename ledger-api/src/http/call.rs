@@ -1,0 +1,118 @@
+//! One call, taken apart.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use axum::body::Bytes;
+use axum::http::{HeaderMap, HeaderName};
+use ledger_core::command::AccountSelector;
+use ledger_core::ids::AccountReference;
+use ledger_core::rejection::Rejection;
+use ledger_core::text::{ExternalReference, IssuerId, TextError, holds_card_number};
+
+use super::fault::Fault;
+use super::query::Query;
+
+/// Names a command so that it is carried out only once; every answer repeats it.
+pub(crate) const CORRELATION_ID: HeaderName = HeaderName::from_static("wl-correlation-id");
+/// Another name of the same.
+pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// The system that the caller speaks for.
+pub(crate) const ORIGIN: HeaderName = HeaderName::from_static("wl-origin");
+/// The person that the caller speaks for.
+pub(crate) const USERNAME: HeaderName = HeaderName::from_static("wl-username");
+
+/// What a caller asks.
+#[derive(Debug)]
+pub(crate) struct Call {
+    /// When it came.
+    pub(crate) received: Instant,
+    /// Elements of the path, decoded, by their names.
+    pub(crate) path: BTreeMap<String, String>,
+    /// Path and query as they came, for links.
+    pub(crate) target: String,
+    pub(crate) query: Query,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Call {
+    /// An element of the path.
+    pub(crate) fn element(&self, name: &str) -> &str {
+        self.path.get(name).map_or("", String::as_str)
+    }
+
+    pub(crate) fn issuer(&self) -> Result<IssuerId, Fault> {
+        IssuerId::new(self.element("issuerId")).map_err(|error| element_fault("issuerId", error))
+    }
+
+    /// The account that the path names, in either way.
+    pub(crate) fn account(&self) -> Result<AccountSelector, Fault> {
+        if let Some(external) = self.path.get("issuerAccountExternalReference") {
+            let external = ExternalReference::new(external);
+            return external
+                .map(AccountSelector::External)
+                .map_err(|error| element_fault("issuerAccountExternalReference", error));
+        }
+        let text = self.element("accountReference");
+        let number = text.parse().ok().filter(|_| text.len() == REFERENCE_DIGITS);
+        if holds_card_number(text) {
+            return Err(element_fault("accountReference", TextError::CardNumber));
+        }
+        // One that could never be given out names no account, rather than being malformed.
+        let number: u64 = number.ok_or_else(|| Rejection::AccountNotFound {
+            field: "accountReference".to_owned(),
+        })?;
+        Ok(AccountSelector::Reference(AccountReference::from_number(
+            number,
+        )))
+    }
+
+    /// The correlation id that the caller gave, in either header.
+    pub(crate) fn correlation(&self) -> Result<Option<&str>, Fault> {
+        let given = self.header(&CORRELATION_ID)?;
+        let alias = self.header(&IDEMPOTENCY_KEY)?;
+        match (given, alias) {
+            (Some(given), Some(alias)) if given != alias => Err(Fault::invalid(
+                "Idempotency-Key",
+                "is another name of WL-Correlation-ID; give one, or the same twice",
+            )),
+            (given, alias) => Ok(given.or(alias)),
+        }
+    }
+
+    /// The text of a header; one that is given twice has none.
+    pub(crate) fn header(&self, name: &HeaderName) -> Result<Option<&str>, Fault> {
+        let mut values = self.headers.get_all(name).iter();
+        let Some(value) = values.next() else {
+            return Ok(None);
+        };
+        let text = std::str::from_utf8(value.as_bytes()).ok();
+        match (text, values.next()) {
+            (Some(text), None) => Ok(Some(text)),
+            (None, _) => Err(header_fault(name, "must be text in UTF-8")),
+            (_, Some(_)) => Err(header_fault(name, "is given twice")),
+        }
+    }
+}
+
+fn header_fault(name: &HeaderName, problem: &str) -> Fault {
+    if *name == CORRELATION_ID {
+        return Fault::at("WL-Correlation-ID", "INVALID_CORRELATION_ID", problem);
+    }
+    Fault::invalid(name.as_str(), problem)
+}
+
+fn element_fault(name: &str, error: TextError) -> Fault {
+    match error {
+        TextError::CardNumber => Rejection::CardNumberNotAllowed {
+            field: name.to_owned(),
+        }
+        .into(),
+        TextError::Empty | TextError::TooLong { .. } | TextError::Unprintable => {
+            Fault::invalid(name, error.to_string())
+        }
+    }
+}
+
+const REFERENCE_DIGITS: usize = 20;

@@ -1,0 +1,123 @@
+//! Why a call has no answer from the books.
+
+use ledger_core::ids::OperationId;
+use ledger_core::rejection::Rejection;
+use ledger_store::StoreError;
+use ledger_store::writer::SubmitError;
+
+use super::codes;
+use crate::error::ApiError;
+
+/// A refusal, or a failure, as the caller is told it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fault {
+    /// One of [`codes::CODES`].
+    pub(crate) code: &'static str,
+    /// The field at fault, if it is one.
+    pub(crate) field: Option<String>,
+    pub(crate) message: String,
+    /// The operation that is in the way, and whether it is the same as was asked for.
+    pub(crate) existing: Option<(OperationId, bool)>,
+    /// Seconds after which it may be tried again.
+    pub(crate) retry_after_s: Option<u32>,
+}
+
+impl Fault {
+    pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            field: None,
+            message: message.into(),
+            existing: None,
+            retry_after_s: None,
+        }
+    }
+
+    pub(crate) fn at(field: &str, code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            field: Some(field.to_owned()),
+            ..Self::new(code, message)
+        }
+    }
+
+    pub(crate) fn invalid(field: &str, problem: impl Into<String>) -> Self {
+        Self::at(field, "INVALID_REQUEST", problem)
+    }
+
+    pub(crate) fn status(&self) -> u16 {
+        codes::status_of(self.code)
+    }
+}
+
+impl From<&Rejection> for Fault {
+    fn from(rejection: &Rejection) -> Self {
+        let existing = match rejection {
+            Rejection::DuplicateExternalTriplet {
+                existing,
+                same_payload,
+            } => Some((*existing, *same_payload)),
+            _ => None,
+        };
+        let field = match rejection {
+            // The header's name is not the field's.
+            Rejection::CorrelationIdRequired | Rejection::InvalidCorrelationId => {
+                Some("WL-Correlation-ID")
+            }
+            _ => Some(rejection.field()).filter(|field| !field.is_empty()),
+        };
+        Self {
+            field: field.map(str::to_owned),
+            existing,
+            ..Self::new(rejection.code(), rejection.to_string())
+        }
+    }
+}
+
+impl From<Rejection> for Fault {
+    fn from(rejection: Rejection) -> Self {
+        Self::from(&rejection)
+    }
+}
+
+impl From<SubmitError> for Fault {
+    fn from(error: SubmitError) -> Self {
+        let retry_after_s = match &error {
+            SubmitError::Busy => Some(1),
+            SubmitError::TooManyRequests
+            | SubmitError::Stopped { .. }
+            | SubmitError::OutcomeUnknown { .. } => None,
+        };
+        let code = match &error {
+            SubmitError::TooManyRequests => "REQUEST_TOO_LARGE",
+            SubmitError::Busy
+            | SubmitError::Stopped { .. }
+            | SubmitError::OutcomeUnknown { .. } => error.code(),
+        };
+        Self {
+            retry_after_s,
+            ..Self::new(code, error.to_string())
+        }
+    }
+}
+
+impl From<StoreError> for Fault {
+    fn from(_: StoreError) -> Self {
+        // What it says is for those who run the service; it is logged.
+        Self::new("INTERNAL_ERROR", "the log cannot be read")
+    }
+}
+
+impl From<ApiError> for Fault {
+    fn from(error: ApiError) -> Self {
+        match error {
+            ApiError::Rejected(rejection) => Self::from(&rejection),
+            ApiError::Submit(error) => Self::from(error),
+            ApiError::Store(error) => Self::from(error),
+            ApiError::Head(_) => Self::new("INTERNAL_ERROR", "the log is not what it was"),
+            ApiError::NoRecord(what) => {
+                Self::new("OPERATION_NOT_FOUND", format!("the ledger has no {what}"))
+            }
+            ApiError::IssuerRequired => Self::invalid("issuerId", "is required"),
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! What every call is answered from.
+
+use std::sync::Arc;
+
+use ledger_core::text::IssuerId;
+use ledger_core::time::TimeZone;
+
+use crate::ledger::Ledger;
+
+/// The ledger, and how it is served.
+#[derive(Debug)]
+pub(crate) struct Service {
+    pub(crate) ledger: Arc<Ledger>,
+    /// Whether a command must bring its correlation id.
+    pub(crate) strict: bool,
+}
+
+impl Service {
+    /// The zone of an issuer, if there is one.
+    pub(crate) fn zone(&self, issuer: &str) -> Option<TimeZone> {
+        let issuer = IssuerId::new(issuer).ok()?;
+        let books = self.ledger.reader().books();
+        let portfolio = books.portfolio();
+        let index = portfolio.issuer_index(&issuer)?;
+        Some(portfolio.issuer(index).configuration().time_zone)
+    }
+
+    /// How far the log reaches that readers see.
+    pub(crate) fn position(&self) -> u64 {
+        self.ledger.reader().last_seq().map_or(0, |seq| seq.0)
+    }
+}
