@@ -8,7 +8,8 @@ use axum::RequestExt as _;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{RawPathParams, Request};
-use axum::http::{Method, Response};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, Method, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use uuid::Uuid;
@@ -89,12 +90,32 @@ async fn answer(
             if let Ok(Some(correlation)) = call.correlation() {
                 stamp.correlation = correlation.to_owned();
             }
-            stamp.zone = service.zone(call.element("issuerId"));
-            work(&service, &endpoint, call, &mut stamp).await
+            let issuer = call.element("issuerId").to_owned();
+            let answered = work(&service, &endpoint, call, &mut stamp).await;
+            // Asked after the work, which may have created the issuer.
+            stamp.zone = service.zone(&issuer);
+            answered.map(|done| done.into_response(&stamp))
         }
         Err(fault) => Err(fault),
     };
     answered.unwrap_or_else(|fault| stamp.failure(&fault, &headers))
+}
+
+/// What came of a call.
+enum Done {
+    /// To be put into the envelope.
+    Reply(Reply),
+    /// An answer in a shape of its own.
+    Whole(Response<Body>),
+}
+
+impl Done {
+    fn into_response(self, stamp: &Stamp) -> Response<Body> {
+        match self {
+            Self::Reply(reply) => stamp.success(&reply),
+            Self::Whole(response) => response,
+        }
+    }
 }
 
 async fn work(
@@ -102,11 +123,11 @@ async fn work(
     endpoint: &Endpoint,
     call: Call,
     stamp: &mut Stamp,
-) -> Result<Response<Body>, Fault> {
+) -> Result<Done, Fault> {
     match endpoint.work {
         Work::Command(command) => {
             let reply = commands::carry_out(service, &call, command, stamp).await?;
-            Ok(stamp.success(&reply))
+            Ok(Done::Reply(reply))
         }
         Work::Read(read) => {
             let service = Arc::clone(service);
@@ -117,9 +138,9 @@ async fn work(
                     Fault::new("INTERNAL_ERROR", "the question ended the thread it was on")
                 })??;
             stamp.position = Some(reply.position);
-            Ok(stamp.success(&reply))
+            Ok(Done::Reply(reply))
         }
-        Work::Whole(whole) => whole(Arc::clone(service), call).await,
+        Work::Whole(whole) => Ok(Done::Whole(whole(Arc::clone(service), call).await?)),
     }
 }
 
@@ -143,6 +164,9 @@ async fn read(endpoint: &Endpoint, mut request: Request) -> Result<Call, Fault> 
     };
     let (parts, body) = request.into_parts();
     let body = read_body(body, most).await?;
+    if !body.is_empty() {
+        check_media_type(endpoint, &parts.headers)?;
+    }
     Ok(Call {
         received,
         path,
@@ -162,4 +186,21 @@ async fn read_body(body: Body, most: usize) -> Result<Bytes, Fault> {
         )),
         Err(_) => Err(Fault::invalid("", "the body did not arrive whole")),
     }
+}
+
+fn check_media_type(endpoint: &Endpoint, headers: &HeaderMap) -> Result<(), Fault> {
+    let given = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let given = given.unwrap_or_default().split(';').next().unwrap_or_default();
+    let given = given.trim().to_ascii_lowercase();
+    let taken: &[&str] = match endpoint.work {
+        Work::Command(_) | Work::Read(_) => &["application/json"],
+        Work::Whole(_) => &["application/x-ndjson", "application/jsonl", "application/json"],
+    };
+    if taken.contains(&given.as_str()) {
+        return Ok(());
+    }
+    let message = format!("the body must be {}", taken[0]);
+    Err(Fault::at("Content-Type", "UNSUPPORTED_MEDIA_TYPE", message))
 }

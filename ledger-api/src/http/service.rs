@@ -16,13 +16,18 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// The zone of an issuer, if there is one.
+    /// The zone of an issuer, if there is one: the first it ever had, so that an answer given again has the same
+    /// times in the same words.
     pub(crate) fn zone(&self, issuer: &str) -> Option<TimeZone> {
         let issuer = IssuerId::new(issuer).ok()?;
         let books = self.ledger.reader().books();
         let portfolio = books.portfolio();
         let index = portfolio.issuer_index(&issuer)?;
-        Some(portfolio.issuer(index).configuration().time_zone)
+        portfolio
+            .issuer(index)
+            .configurations
+            .first()
+            .map(|first| first.time_zone)
     }
 
     /// How far the log reaches that readers see.
