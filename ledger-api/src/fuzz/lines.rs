@@ -165,7 +165,7 @@ fn write(json: &Json<'_>, style: Style, to: &mut String) {
         Json::Null => to.push_str("null"),
         Json::Bool(value) => to.push_str(if *value { "true" } else { "false" }),
         Json::Integer(value) => write!(to, "{value}").expect("a string takes any text"),
-        Json::Fraction => to.push_str("0.5"),
+        Json::Fraction(digits) => to.push_str(digits),
         Json::Text(text) => write_text(text, style, to),
         Json::List(values) => {
             let each = |value: &Json<'_>, to: &mut String| write(value, style, to);

@@ -211,6 +211,7 @@ impl Director {
             issuer: issuer_id(issuer),
             correlation,
             command,
+            annotations: None,
         };
         let now = self.now;
         self.steps.push(Step { now, request });
@@ -309,6 +310,7 @@ impl Director {
                 .collect(),
             no_parent_notification: plan.no_parent_notification,
             no_otb_check: plan.no_otb_check,
+            paying: PayingAccountType::ItselfPays,
         };
         // What is refused for sure is not counted, since that would shift the references of all
         // accounts after it.
