@@ -21,6 +21,7 @@ mod json;
 pub mod kept_file;
 pub mod ledger;
 pub mod line;
+pub mod operation_view;
 pub mod proof_file;
 pub mod proof_view;
 mod proving;
@@ -29,6 +30,7 @@ mod readable;
 pub mod replay;
 pub mod status;
 pub mod views;
+pub mod words;
 
 pub use error::ApiError;
 pub use ledger::{Ledger, LedgerOptions};

@@ -4,10 +4,9 @@
 //! stands beside it. Every field of an event is here, so that a line which contradicts its event shows.
 
 use ledger_core::command::{
-    AccountAction, AdjustmentReason, ConfigureIssuer, DefineProduct, OpenAccount, OperationCode,
-    OperationKind, PayingAccountType, PostBonus, PostDetail, PostFee, PostOperation, PostPayment,
-    PostTransaction, ReimbursementType, ReversalValueDating, ReverseOperation, ScriptRule, Triplet,
-    WorkingMode,
+    AccountAction, ConfigureIssuer, DefineProduct, OpenAccount, OperationKind, PayingAccountType,
+    PostBonus, PostDetail, PostFee, PostOperation, PostPayment, PostTransaction,
+    ReversalValueDating, ReverseOperation, ScriptRule, Triplet, WorkingMode,
 };
 use ledger_core::event::{Decided, Event, EventBody};
 use ledger_core::ids::{AccountIndex, AccountReference};
@@ -19,6 +18,7 @@ use serde_json::{Map, Value, json};
 use crate::annotation_fields;
 use crate::line::{MATCHING, OPERATION_NAMES, OWN, PAYING, RESET_BALANCE, REWARDED, TripletNames};
 use crate::views::instant;
+use crate::words;
 
 /// A command and what was decided about it.
 #[derive(Debug, Serialize)]
@@ -397,12 +397,7 @@ fn insert_detail(fields: &mut Map<String, Value>, detail: &PostDetail) {
             json!({"balanceAdjustmentReason": reason.as_str()})
         }
         PostDetail::Reimbursement(how) => {
-            let how = match how {
-                ReimbursementType::Full => "FULL",
-                ReimbursementType::Partial => "PARTIAL",
-                ReimbursementType::Max => "MAX",
-            };
-            json!({"reimbursementType": how})
+            json!({"reimbursementType": words::reimbursement_type(*how)})
         }
         PostDetail::Unload | PostDetail::ResetBalance => json!({}),
         PostDetail::Transaction(transaction) => transaction_fields(transaction),
@@ -413,13 +408,7 @@ fn insert_detail(fields: &mut Map<String, Value>, detail: &PostDetail) {
 }
 
 fn fee_fields(fee: &PostFee) -> Value {
-    let reason = fee.adjustment_reason.map(|reason| match reason {
-        AdjustmentReason::ErrorDuringAcquisition => "ERROR_DURING_ACQUISITION",
-        AdjustmentReason::InvalidOperation => "INVALID_OPERATION",
-        AdjustmentReason::CommercialAdjustment => "COMMERCIAL_ADJUSTMENT",
-        AdjustmentReason::DisputeResult => "DISPUTE_RESULT",
-        AdjustmentReason::ConfigurationReprocessing => "CONFIGURATION_REPROCESSING",
-    });
+    let reason = fee.adjustment_reason.map(words::adjustment_reason);
     json!({
         "feeType": fee.fee_type.as_str(),
         "subFeeType": fee.sub_fee_type.as_ref().map(text),
@@ -459,16 +448,7 @@ fn payment_fields(payment: &PostPayment) -> Value {
 }
 
 fn transaction_fields(transaction: &PostTransaction) -> Value {
-    let code = match transaction.operation_code {
-        OperationCode::CashAdvance => "CASH_ADVANCE",
-        OperationCode::CashBack => "CASH_BACK",
-        OperationCode::CashWithdrawal => "CASH_WITHDRAWAL",
-        OperationCode::Credit => "CREDIT",
-        OperationCode::FundTransfer => "FUND_TRANSFER",
-        OperationCode::NormalPurchase => "NORMAL_PURCHASE",
-        OperationCode::RefundPurchase => "REFUND_PURCHASE",
-        OperationCode::Load => "LOAD",
-    };
+    let code = words::operation_code(transaction.operation_code);
     json!({
         "operationCode": code,
         "transactionAmount": transaction.transaction_amount.map(amount),
