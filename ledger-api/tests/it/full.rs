@@ -482,19 +482,15 @@ fn flaws_of_annotations_are_named() {
         let refused = line::parse(&text.to_string()).expect_err("refused");
         assert_eq!((refused.code(), refused.field()), (code, field), "{text}");
     }
-    for rate in [
+    let rates = [
         json!("0.5"),
         json!(0.5),
         json!(2),
         json!("0.123456789012345678"),
-    ] {
-        let (command, body) = buy("exchangeRate", rate.clone());
-        desk.post(
-            command,
-            "TOP",
-            &format!("rate {rate}").replace('"', ""),
-            body,
-        );
+    ];
+    for (place, rate) in rates.into_iter().enumerate() {
+        let (command, body) = buy("exchangeRate", rate);
+        desk.post(command, "TOP", &format!("rate {place}"), body);
     }
 }
 
