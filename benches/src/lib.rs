@@ -106,6 +106,7 @@ fn unrelated(seq: Seq) -> Record {
             body: EventBody::BusinessDateAdvanced(AdvanceBusinessDate {
                 business_date: business_date(0),
             }),
+            annotations: None,
         },
     }
 }
@@ -187,5 +188,6 @@ fn advance_to(day: i64, today: i64) -> Request {
         command: Command::AdvanceBusinessDate(AdvanceBusinessDate {
             business_date: business_date(day),
         }),
+        annotations: None,
     }
 }

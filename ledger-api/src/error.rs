@@ -6,6 +6,8 @@ use ledger_store::kept_head::HeadError;
 use ledger_store::writer::SubmitError;
 use thiserror::Error;
 
+use crate::queries::search::SearchError;
+
 /// Why a call gave no result.
 #[derive(Debug, Error)]
 pub enum ApiError {
@@ -24,6 +26,9 @@ pub enum ApiError {
     /// The ledger has no such record.
     #[error("the ledger has no {0}")]
     NoRecord(String),
+    /// The criteria make no search.
+    #[error(transparent)]
+    Search(#[from] SearchError),
     /// A second ledger field is needed to tell which issuer is meant.
     #[error("there are several issuers; name one")]
     IssuerRequired,
@@ -38,6 +43,7 @@ impl ApiError {
             Self::Submit(error) => error.code(),
             Self::Store(error) => error.code(),
             Self::Head(error) => error.code(),
+            Self::Search(error) => error.code(),
             Self::NoRecord(_) => "RECORD_NOT_FOUND",
             Self::IssuerRequired => "ISSUER_REQUIRED",
         }

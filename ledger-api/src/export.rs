@@ -102,7 +102,7 @@ pub(crate) fn write_record(
         issuer_id,
         correlation_id: Uuid::from_bytes(record.event.correlation.0).to_string(),
         operation_id: operation_id.map(|id| id.to_string()),
-        readable: Readable::of(&record.event.body),
+        readable: Readable::of(&record.event),
         payload: hex::encode(payload),
     };
     Ok(serde_json::to_writer(out, &line)?)

@@ -3,14 +3,16 @@
 //! A field that is `null` is absent. Every error names the field by its path, never its value.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 
 use ledger_core::ids::{AccountReference, OperationId};
 use ledger_core::money::{Amount, Currency};
+use ledger_core::rate::ExchangeRate;
 use ledger_core::rejection::Rejection;
 use ledger_core::text::{
     BonusProgramReference, Description, ExternalReference, FeeType, GlCode, IssuerId, Label,
-    LoyaltyUnit, OperationReference, ProductReference, ReasonCode, ServicePoster, TextError,
-    holds_card_number,
+    LoyaltyUnit, OperationReference, ProductReference, ReasonCode, ServicePoster,
+    SpecificFieldName, SpecificFieldValue, TextError, holds_card_number,
 };
 use ledger_core::time::{BusinessDate, Moment, Timestamp};
 
@@ -57,6 +59,8 @@ field_texts!(
     ProductReference,
     ReasonCode,
     ServicePoster,
+    SpecificFieldName,
+    SpecificFieldValue,
 );
 
 impl<'t> Fields<'t> {
@@ -85,7 +89,7 @@ impl<'t> Fields<'t> {
 
     /// Ends the object: a field that nobody took is unknown.
     pub(crate) fn finish(&self) -> Result<(), Rejection> {
-        if self.taken.get().count_ones() == self.names.count() {
+        if !self.has_untaken() {
             return Ok(());
         }
         let unknown = self
@@ -188,6 +192,52 @@ impl<'t> Fields<'t> {
                 Err(self.invalid(name, &format!("must be one of {}", known.join(", "))))
             }
         }
+    }
+
+    /// Takes every field, as text by name.
+    pub(crate) fn all_texts<K: FieldText + Ord, V: FieldText>(
+        &self,
+    ) -> Result<BTreeMap<K, V>, Rejection> {
+        let mut texts = BTreeMap::new();
+        for (name, node) in self.fields.filter(|(_, node)| node.value() != Value::Null) {
+            // A name that may not be there must not be repeated either.
+            let key = K::of(name.text()).map_err(|error| match error {
+                TextError::CardNumber => Rejection::CardNumberNotAllowed {
+                    field: self.path(UNNAMED),
+                },
+                TextError::Empty | TextError::TooLong { .. } | TextError::Unprintable => {
+                    self.invalid(UNNAMED, &format!("has a name that {error}"))
+                }
+            })?;
+            texts.insert(key, self.to_text(name.text(), node)?);
+        }
+        Ok(texts)
+    }
+
+    /// Takes a rate: a decimal number, or the text of one. A number of more than 15 digits is refused,
+    /// since it is not read exactly; as text it may have 18.
+    pub(crate) fn exchange_rate(&self, name: &str) -> Result<Option<ExchangeRate>, Rejection> {
+        let rate = match self.take(name).map(Node::value) {
+            None => return Ok(None),
+            Some(Value::Text(text)) => ExchangeRate::new(text),
+            Some(Value::Integer(number)) => ExchangeRate::new(&number.to_string()),
+            Some(Value::Fraction(digits)) => {
+                let significant = digits.trim_start_matches(['0', '.']);
+                let count = significant.bytes().filter(u8::is_ascii_digit).count();
+                (count <= EXACT_DIGITS_MAX)
+                    .then(|| ExchangeRate::new(digits))
+                    .flatten()
+            }
+            Some(Value::Null | Value::Bool(_) | Value::List | Value::Object(_)) => None,
+        };
+        let problem = "must be a positive decimal number; with more than 15 digits, as text";
+        rate.map(Some).ok_or_else(|| self.invalid(name, problem))
+    }
+
+    /// Whether there are fields that nobody took yet.
+    #[inline]
+    pub(crate) fn has_untaken(&self) -> bool {
+        self.taken.get().count_ones() != self.names.count()
     }
 
     #[inline]
@@ -359,6 +409,8 @@ const UNNAMED: &str = "?";
 
 /// As much of an unknown field's name as an answer repeats.
 const FIELD_NAME_CHARS_MAX: usize = 64;
+/// A number of JSON is read by way of 64 bits, which keep every number of so many digits apart.
+const EXACT_DIGITS_MAX: usize = 15;
 /// A century is more than any value-date limit needs.
 const DAYS_MAX: u32 = 36_525;
 const ACCOUNT_REFERENCE_DIGITS: usize = 20;

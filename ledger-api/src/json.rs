@@ -21,8 +21,9 @@ pub(crate) enum Json<'a> {
     Null,
     Bool(bool),
     Integer(i64),
-    /// A number that is not a whole number of 64 bits; nothing in a command is one.
-    Fraction,
+    /// A number that is not a whole number of 64 bits, in the fewest digits that tell it from others. No
+    /// amount is one.
+    Fraction(String),
     Text(Cow<'a, str>),
     List(Vec<Json<'a>>),
     Object(Vec<(Cow<'a, str>, Json<'a>)>),
@@ -56,11 +57,11 @@ impl<'de> Visitor<'de> for JsonVisitor {
     }
 
     fn visit_u64<E: Error>(self, value: u64) -> Result<Self::Value, E> {
-        Ok(i64::try_from(value).map_or(Json::Fraction, Json::Integer))
+        Ok(i64::try_from(value).map_or_else(|_| Json::Fraction(value.to_string()), Json::Integer))
     }
 
-    fn visit_f64<E: Error>(self, _: f64) -> Result<Self::Value, E> {
-        Ok(Json::Fraction)
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Self::Value, E> {
+        Ok(Json::Fraction(value.to_string()))
     }
 
     fn visit_borrowed_str<E: Error>(self, value: &'de str) -> Result<Self::Value, E> {
@@ -107,7 +108,7 @@ impl<'de> Deserialize<'de> for Key<'de> {
             Json::Null
             | Json::Bool(_)
             | Json::Integer(_)
-            | Json::Fraction
+            | Json::Fraction(_)
             | Json::List(_)
             | Json::Object(_) => Err(D::Error::custom("a key must be text")),
         }
@@ -135,9 +136,13 @@ mod tests {
         for (text, value) in [
             ("27967", Json::Integer(27_967)),
             ("-1", Json::Integer(-1)),
-            ("27967.0", Json::Fraction),
-            ("1e3", Json::Fraction),
-            ("9223372036854775808", Json::Fraction),
+            ("27967.0", Json::Fraction("27967".to_owned())),
+            ("1e3", Json::Fraction("1000".to_owned())),
+            (
+                "9223372036854775808",
+                Json::Fraction("9223372036854775808".to_owned()),
+            ),
+            ("0.007087", Json::Fraction("0.007087".to_owned())),
         ] {
             assert_eq!(
                 serde_json::from_str::<Json<'_>>(text).expect("JSON"),

@@ -4,6 +4,7 @@
 //! commands in JSON, [`replay`] carries out whole files of them. This crate translates and decides
 //! nothing: rules live in `ledger-core`, durability in `ledger-store`.
 
+mod annotation_fields;
 pub mod bench;
 pub mod clock;
 pub mod control;
@@ -21,6 +22,7 @@ mod json;
 pub mod kept_file;
 pub mod ledger;
 pub mod line;
+pub mod operation_view;
 pub mod proof_file;
 pub mod proof_view;
 mod proving;
@@ -29,6 +31,7 @@ mod readable;
 pub mod replay;
 pub mod status;
 pub mod views;
+pub mod words;
 
 pub use error::ApiError;
 pub use ledger::{Ledger, LedgerOptions};

@@ -6,8 +6,8 @@
 use ledger_core::command::{
     AccountAction, AccountSelector, AdjustmentReason, AdvanceBusinessDate, Command,
     ConfigureIssuer, DefineBonusProgram, DefineProduct, InterestType, LoyaltyPoints, OnAccount,
-    OpenAccount, OperationCode, OperationKind, PostBonus, PostDetail, PostFee, PostOperation,
-    PostPayment, PostTransaction, ReimbursementType, Request, ReversalValueDating,
+    OpenAccount, OperationCode, OperationKind, PayingAccountType, PostBonus, PostDetail, PostFee,
+    PostOperation, PostPayment, PostTransaction, ReimbursementType, Request, ReversalValueDating,
     ReverseOperation, ScriptRule, SetCreditLimit, Triplet, WorkingMode,
 };
 use ledger_core::ids::CorrelationId;
@@ -17,6 +17,7 @@ use ledger_core::text::{IssuerId, holds_card_number};
 use ledger_core::time::{TimeZone, Timestamp};
 use uuid::Uuid;
 
+use crate::annotation_fields;
 use crate::fields::Fields;
 use crate::json::Json;
 use crate::json::flat::{self, Node, Value};
@@ -86,6 +87,7 @@ fn read(line: Option<Node<'_>>) -> Result<Line, Rejection> {
     }
     let body = Fields::of("", body)?;
     let command = command(name, &line, &body)?;
+    let annotations = annotation_fields::take(&command, &line, &body)?;
     body.finish()?;
     let expect = expect(&command, &line)?;
     line.finish()?;
@@ -94,6 +96,7 @@ fn read(line: Option<Node<'_>>) -> Result<Line, Rejection> {
             issuer,
             correlation,
             command,
+            annotations,
         },
         expect,
     })
@@ -171,6 +174,10 @@ fn command(name: &str, line: &Fields<'_>, body: &Fields<'_>) -> Result<Command, 
             )?
         }
         "close-account" => on_account(line, posting_date, AccountAction::Close)?,
+        RESET_BALANCE => {
+            let post = post_operation(OperationKind::ResetBalance, body)?;
+            on_account(line, posting_date, AccountAction::Post(post))?
+        }
         _ => {
             let action = match operation_command(name) {
                 Some((Direction::Post, kind)) => AccountAction::Post(post_operation(kind, body)?),
@@ -191,7 +198,7 @@ enum Direction {
 }
 
 /// What the operations are called in the names of commands.
-pub(crate) const OPERATION_NAMES: [(&str, OperationKind); 9] = [
+pub(crate) const OPERATION_NAMES: [(&str, OperationKind); 10] = [
     ("fee", OperationKind::Fee),
     ("bonus", OperationKind::Bonus),
     ("interest", OperationKind::Interest),
@@ -201,7 +208,12 @@ pub(crate) const OPERATION_NAMES: [(&str, OperationKind); 9] = [
     ("load", OperationKind::Load),
     ("unload", OperationKind::Unload),
     ("transaction", OperationKind::Transaction),
+    (RESET_BALANCE, OperationKind::ResetBalance),
 ];
+
+/// What the issuer API calls the posting that resets a balance. The name that the others would suggest
+/// is read too.
+pub(crate) const RESET_BALANCE: &str = "reset-balance";
 
 fn operation_command(name: &str) -> Option<(Direction, OperationKind)> {
     let name = name.strip_suffix("-operation")?;
@@ -283,7 +295,8 @@ fn script_rule(node: Node<'_>) -> Result<ScriptRule, Rejection> {
         | OperationKind::Reimbursement
         | OperationKind::Load
         | OperationKind::Unload
-        | OperationKind::Transaction => None,
+        | OperationKind::Transaction
+        | OperationKind::ResetBalance => None,
     };
     let contra = rule.text("contraAccount")?;
     let contra = rule.required("contraAccount", contra)?;
@@ -322,6 +335,12 @@ fn define_bonus_program(body: &Fields<'_>) -> Result<DefineBonusProgram, Rejecti
     })
 }
 
+/// Codes of the field `payingAccountType`.
+pub(crate) const PAYING: [(&str, PayingAccountType); 2] = [
+    ("ITSELF_PAYS", PayingAccountType::ItselfPays),
+    ("ROOT_PAYS", PayingAccountType::RootPays),
+];
+
 fn open_account(body: &Fields<'_>) -> Result<OpenAccount, Rejection> {
     let product = body.text("productReference")?;
     Ok(OpenAccount {
@@ -333,6 +352,9 @@ fn open_account(body: &Fields<'_>) -> Result<OpenAccount, Rejection> {
         bonus_programs: body.texts("bonusProgramReferences")?,
         no_parent_notification: body.flag("noParentNotification")?.unwrap_or(false),
         no_otb_check: body.flag("noOtbCheck")?.unwrap_or(false),
+        paying: body
+            .choice("payingAccountType", &PAYING)?
+            .unwrap_or_default(),
     })
 }
 
@@ -411,6 +433,7 @@ fn post_detail(kind: OperationKind, body: &Fields<'_>) -> Result<PostDetail, Rej
         OperationKind::Load => PostDetail::Load(post_payment(body)?),
         OperationKind::Unload => PostDetail::Unload,
         OperationKind::Transaction => PostDetail::Transaction(Box::new(post_transaction(body)?)),
+        OperationKind::ResetBalance => PostDetail::ResetBalance,
     })
 }
 

@@ -1,5 +1,8 @@
 //! Queries: from the books to views. Nothing is decided here.
 
+pub mod full;
+pub mod search;
+
 use std::ops::Range;
 
 use ledger_core::command::{AccountAction, AccountSelector};
@@ -18,6 +21,7 @@ use ledger_core::time::{BusinessDate, Timestamp};
 
 use crate::error::ApiError;
 use crate::ledger::Ledger;
+use crate::operation_view::posted_at;
 use crate::views::{
     AccountView, AmountView, AsOfView, BalanceView, JournalView, OperationView, PointsView,
     TrialBalanceView, instant,
@@ -309,6 +313,7 @@ fn balance_view(
         active_credit_limit_amount: amount(i128::from(account.active_credit_limit_minor())),
         external_reserved_amount: amount(0),
         authorized_amount: amount(0),
+        liable_balance: portfolio.liable_minor(index).map(amount),
         open_to_buy: portfolio.open_to_buy(index).map(amount),
         prevailing_open_to_buy: portfolio.prevailing_open_to_buy(index).map(amount),
         loyalty_points: portfolio
@@ -422,22 +427,6 @@ fn asked_amount(action: &AccountAction) -> Option<AmountView> {
         AccountAction::SetCreditLimit(_) | AccountAction::Close => None,
     };
     amount.map(|amount| AmountView::new(i128::from(amount.minor), amount.currency))
-}
-
-fn posted_at(record: &Record) -> Timestamp {
-    let own = match &record.event.body {
-        EventBody::OperationRejected { posting_date, .. } => *posting_date,
-        EventBody::OperationPosted { decided, .. }
-        | EventBody::OperationReversed { decided, .. } => decided.posting_date,
-        EventBody::IssuerConfigured { .. }
-        | EventBody::ProductDefined(_)
-        | EventBody::BonusProgramDefined(_)
-        | EventBody::BusinessDateAdvanced(_)
-        | EventBody::AccountOpened { .. }
-        | EventBody::CreditLimitSet { .. }
-        | EventBody::AccountClosed { .. } => None,
-    };
-    own.unwrap_or(record.recorded_at)
 }
 
 fn journal_views(

@@ -4,24 +4,32 @@
 //! stands beside it. Every field of an event is here, so that a line which contradicts its event shows.
 
 use ledger_core::command::{
-    AccountAction, AdjustmentReason, ConfigureIssuer, DefineProduct, OpenAccount, OperationCode,
-    OperationKind, PostBonus, PostDetail, PostFee, PostOperation, PostPayment, PostTransaction,
-    ReimbursementType, ReversalValueDating, ReverseOperation, ScriptRule, Triplet, WorkingMode,
+    AccountAction, ConfigureIssuer, DefineProduct, OpenAccount, OperationKind, PayingAccountType,
+    PostBonus, PostDetail, PostFee, PostOperation, PostPayment, PostTransaction,
+    ReversalValueDating, ReverseOperation, ScriptRule, Triplet, WorkingMode,
 };
-use ledger_core::event::{Decided, EventBody};
+use ledger_core::event::{Decided, Event, EventBody};
 use ledger_core::ids::{AccountIndex, AccountReference};
 use ledger_core::money::{Amount, Unit};
 use ledger_core::time::{Moment, Timestamp};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::line::{MATCHING, OPERATION_NAMES, OWN, REWARDED, TripletNames};
+use crate::annotation_fields;
+use crate::line::{MATCHING, OPERATION_NAMES, OWN, PAYING, RESET_BALANCE, REWARDED, TripletNames};
 use crate::views::instant;
+use crate::words;
 
 /// A command and what was decided about it.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Readable {
+    /// Where the command came from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin: Option<String>,
+    /// Who gave it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    username: Option<String>,
     /// Name of the command.
     command: String,
     /// Which account it was about, if about an existing one.
@@ -39,7 +47,19 @@ pub(crate) struct Readable {
 }
 
 impl Readable {
-    pub(crate) fn of(body: &EventBody) -> Self {
+    pub(crate) fn of(event: &Event) -> Self {
+        let mut readable = Self::of_body(&event.body);
+        if let Some(annotations) = &event.annotations {
+            readable.origin = annotations.origin.as_ref().map(ToString::to_string);
+            readable.username = annotations.username.as_ref().map(ToString::to_string);
+            if let Value::Object(body) = &mut readable.body {
+                annotation_fields::insert(body, annotations);
+            }
+        }
+        readable
+    }
+
+    fn of_body(body: &EventBody) -> Self {
         match body {
             EventBody::IssuerConfigured {
                 issuer_id: _,
@@ -141,6 +161,8 @@ impl Readable {
 
     fn plain(command: &str, body: Value) -> Self {
         Self {
+            origin: None,
+            username: None,
             command: command.to_owned(),
             account: None,
             posting_date: None,
@@ -190,6 +212,9 @@ impl Readable {
 }
 
 fn operation_command(direction: &str, kind: OperationKind) -> String {
+    if (direction, kind) == ("post", OperationKind::ResetBalance) {
+        return RESET_BALANCE.to_owned();
+    }
     let name = OPERATION_NAMES.iter().find(|(_, known)| *known == kind);
     let (name, _) = name.expect("every kind has its name");
     format!("{direction}-{name}-operation")
@@ -203,7 +228,7 @@ fn without_nulls(mut body: Value) -> Value {
     body
 }
 
-fn text(value: &impl ToString) -> Value {
+pub(crate) fn text(value: &impl ToString) -> Value {
     Value::String(value.to_string())
 }
 
@@ -219,12 +244,12 @@ fn account(index: AccountIndex) -> Value {
     json!({"accountReference": reference(index)})
 }
 
-fn amount(amount: Amount) -> Value {
+pub(crate) fn amount(amount: Amount) -> Value {
     let Amount { minor, currency } = amount;
     json!({"value": minor, "exponent": currency.exponent(), "isoCode": currency.code()})
 }
 
-fn moment(moment: Moment) -> String {
+pub(crate) fn moment(moment: Moment) -> String {
     match moment {
         Moment::Day(day) => day.to_string(),
         Moment::Instant(at) => instant(at),
@@ -294,7 +319,8 @@ fn script_rule(rule: &ScriptRule) -> Value {
             | OperationKind::Reimbursement
             | OperationKind::Load
             | OperationKind::Unload
-            | OperationKind::Transaction => "detail",
+            | OperationKind::Transaction
+            | OperationKind::ResetBalance => "detail",
         };
         fields.insert(name.to_owned(), detail.as_str().into());
     }
@@ -313,6 +339,11 @@ fn product_body(product: &DefineProduct) -> Value {
 
 fn opening_body(opening: &OpenAccount) -> Value {
     let external = |reference: &ledger_core::text::ExternalReference| reference.to_string();
+    // Lines of exports never change, so the field is only there where it says something new.
+    let paying = PAYING
+        .iter()
+        .find(|(_, paying)| *paying == opening.paying && *paying != PayingAccountType::default())
+        .map(|(code, _)| *code);
     json!({
         "issuerAccountExternalReference": opening.external_reference.as_ref().map(external),
         "productReference": opening.product.as_str(),
@@ -322,6 +353,7 @@ fn opening_body(opening: &OpenAccount) -> Value {
         "bonusProgramReferences": texts(&opening.bonus_programs, |program| program.as_str()),
         "noParentNotification": opening.no_parent_notification,
         "noOtbCheck": opening.no_otb_check,
+        "payingAccountType": paying,
     })
 }
 
@@ -365,14 +397,9 @@ fn insert_detail(fields: &mut Map<String, Value>, detail: &PostDetail) {
             json!({"balanceAdjustmentReason": reason.as_str()})
         }
         PostDetail::Reimbursement(how) => {
-            let how = match how {
-                ReimbursementType::Full => "FULL",
-                ReimbursementType::Partial => "PARTIAL",
-                ReimbursementType::Max => "MAX",
-            };
-            json!({"reimbursementType": how})
+            json!({"reimbursementType": words::reimbursement_type(*how)})
         }
-        PostDetail::Unload => json!({}),
+        PostDetail::Unload | PostDetail::ResetBalance => json!({}),
         PostDetail::Transaction(transaction) => transaction_fields(transaction),
     };
     if let Value::Object(own) = without_nulls(own) {
@@ -381,13 +408,7 @@ fn insert_detail(fields: &mut Map<String, Value>, detail: &PostDetail) {
 }
 
 fn fee_fields(fee: &PostFee) -> Value {
-    let reason = fee.adjustment_reason.map(|reason| match reason {
-        AdjustmentReason::ErrorDuringAcquisition => "ERROR_DURING_ACQUISITION",
-        AdjustmentReason::InvalidOperation => "INVALID_OPERATION",
-        AdjustmentReason::CommercialAdjustment => "COMMERCIAL_ADJUSTMENT",
-        AdjustmentReason::DisputeResult => "DISPUTE_RESULT",
-        AdjustmentReason::ConfigurationReprocessing => "CONFIGURATION_REPROCESSING",
-    });
+    let reason = fee.adjustment_reason.map(words::adjustment_reason);
     json!({
         "feeType": fee.fee_type.as_str(),
         "subFeeType": fee.sub_fee_type.as_ref().map(text),
@@ -427,16 +448,7 @@ fn payment_fields(payment: &PostPayment) -> Value {
 }
 
 fn transaction_fields(transaction: &PostTransaction) -> Value {
-    let code = match transaction.operation_code {
-        OperationCode::CashAdvance => "CASH_ADVANCE",
-        OperationCode::CashBack => "CASH_BACK",
-        OperationCode::CashWithdrawal => "CASH_WITHDRAWAL",
-        OperationCode::Credit => "CREDIT",
-        OperationCode::FundTransfer => "FUND_TRANSFER",
-        OperationCode::NormalPurchase => "NORMAL_PURCHASE",
-        OperationCode::RefundPurchase => "REFUND_PURCHASE",
-        OperationCode::Load => "LOAD",
-    };
+    let code = words::operation_code(transaction.operation_code);
     json!({
         "operationCode": code,
         "transactionAmount": transaction.transaction_amount.map(amount),

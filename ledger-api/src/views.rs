@@ -72,6 +72,9 @@ pub struct BalanceView {
     pub external_reserved_amount: AmountView,
     /// Deprecated in the source and always zero there.
     pub authorized_amount: AmountView,
+    /// Of a paying account: the balances of all accounts that it pays for, its own included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub liable_balance: Option<AmountView>,
     /// What the account may still spend; absent for debit accounts.
     pub open_to_buy: Option<AmountView>,
     /// The lower of the account's and its root's.

@@ -1,7 +1,7 @@
 //! Applying a record to the portfolio. Total: every rule was checked when the record was decided, so
 //! what is wrong here is damage or a bug, and stops the fold with the promise that was broken.
 
-use crate::command::{DefineProduct, OperationKind, WorkingMode};
+use crate::command::{DefineProduct, OperationKind, PayingAccountType, WorkingMode};
 use crate::decide::index_of;
 use crate::event::{ContraKey, Decided, EventBody, Record};
 use crate::fingerprint::Fingerprint;
@@ -102,9 +102,8 @@ impl Portfolio {
         accepted_minor: i128,
         payments_minor: i128,
     ) {
-        let account = self.account_mut(index);
-        account.operations += operations;
-        account.balance_minor += accepted_minor + payments_minor;
+        self.account_mut(index).operations += operations;
+        self.add_to_balance(index, accepted_minor + payments_minor);
         self.for_each_notified(index, |account| {
             account.accepted_minor += accepted_minor;
             account.payments_minor -= payments_minor;
@@ -148,7 +147,11 @@ impl Portfolio {
             status: AccountStatus::Active,
             no_parent_notification: opening.no_parent_notification,
             no_otb_check: opening.no_otb_check,
+            root_pays: opening.paying == PayingAccountType::RootPays && parent.is_some(),
         };
+        if account.root_pays {
+            self.paid_minor.entry(account.root).or_insert(0);
+        }
         self.accounts.push(account);
         if let Some(external) = &opening.external_reference {
             // Places in an index of keys count from 1.
@@ -281,7 +284,7 @@ impl Portfolio {
                 *self.points.entry((root, commodity)).or_insert(0) += value;
             }
             Unit::Money => {
-                self.account_mut(index).balance_minor += value;
+                self.add_to_balance(index, value);
                 self.for_each_notified(index, |account| match kind {
                     OperationKind::Payment => account.payments_minor -= value,
                     OperationKind::Fee
@@ -291,9 +294,19 @@ impl Portfolio {
                     | OperationKind::Reimbursement
                     | OperationKind::Load
                     | OperationKind::Unload
-                    | OperationKind::Transaction => account.accepted_minor += value,
+                    | OperationKind::Transaction
+                    | OperationKind::ResetBalance => account.accepted_minor += value,
                 });
             }
+        }
+    }
+
+    fn add_to_balance(&mut self, index: AccountIndex, value: i128) {
+        let account = self.account_mut(index);
+        account.balance_minor += value;
+        if account.root_pays {
+            let root = account.root;
+            *self.paid_minor.entry(root).or_insert(0) += value;
         }
     }
 

@@ -4,8 +4,12 @@
 //! posting date, amount of a full reversal) stays absent here and is decided into the event. Two
 //! commands under one correlation id are compared field by field ([`crate::difference`]).
 
+use bincode::de::BorrowDecoder;
+use bincode::enc::Encoder;
+use bincode::error::{DecodeError, EncodeError};
 use bincode::{BorrowDecode, Encode};
 
+use crate::annotations::Annotations;
 use crate::ids::{AccountReference, CorrelationId, OperationId};
 use crate::money::{Amount, Currency};
 use crate::text::{
@@ -23,6 +27,8 @@ pub struct Request {
     pub correlation: CorrelationId,
     /// What to do.
     pub command: Command,
+    /// What the command carries along; most carry nothing.
+    pub annotations: Option<Box<Annotations>>,
 }
 
 /// Everything the engine can be asked to do.
@@ -70,8 +76,8 @@ pub enum AccountAction {
     Reverse(Box<ReverseOperation>),
 }
 
-/// The two ways to name an account.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The two ways to name an account. Variant order is the disk format.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, BorrowDecode)]
 pub enum AccountSelector {
     /// By the engine's own reference.
     Reference(AccountReference),
@@ -175,7 +181,7 @@ pub struct AdvanceBusinessDate {
 }
 
 /// Body of `open-account`.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, BorrowDecode)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenAccount {
     /// The issuer's own reference, unique per issuer.
     pub external_reference: Option<ExternalReference>,
@@ -193,6 +199,78 @@ pub struct OpenAccount {
     pub no_parent_notification: bool,
     /// Whether the account's own open-to-buy is left out when an operation is checked.
     pub no_otb_check: bool,
+    /// Who pays what is owed on the account.
+    pub paying: PayingAccountType,
+}
+
+/// Who pays what is owed on an account (`payingAccountType`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum PayingAccountType {
+    /// The account itself.
+    #[default]
+    ItselfPays,
+    /// The root of its hierarchy; for a root that is itself.
+    RootPays,
+}
+
+/// In the last byte of an encoded opening: [`OpenAccount::no_otb_check`], which that byte was when it
+/// was a truth value alone.
+const NO_OTB_CHECK: u8 = 1;
+/// In the same byte: [`PayingAccountType::RootPays`]. Openings without it are written as they always were,
+/// and a version that does not know it refuses the byte.
+const ROOT_PAYS: u8 = 2;
+
+impl Encode for OpenAccount {
+    fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
+        let Self {
+            external_reference,
+            product,
+            credit_limit,
+            parent,
+            parent_reference,
+            bonus_programs,
+            no_parent_notification,
+            no_otb_check,
+            paying,
+        } = self;
+        (external_reference, product, credit_limit).encode(encoder)?;
+        (parent, parent_reference, bonus_programs).encode(encoder)?;
+        no_parent_notification.encode(encoder)?;
+        let no_otb_check = if *no_otb_check { NO_OTB_CHECK } else { 0 };
+        let root_pays = match paying {
+            PayingAccountType::ItselfPays => 0,
+            PayingAccountType::RootPays => ROOT_PAYS,
+        };
+        (no_otb_check | root_pays).encode(encoder)
+    }
+}
+
+impl<'de, C> BorrowDecode<'de, C> for OpenAccount {
+    fn borrow_decode<D: BorrowDecoder<'de, Context = C>>(
+        decoder: &mut D,
+    ) -> Result<Self, DecodeError> {
+        let (external_reference, product, credit_limit) = BorrowDecode::borrow_decode(decoder)?;
+        let (parent, parent_reference, bonus_programs) = BorrowDecode::borrow_decode(decoder)?;
+        let no_parent_notification = bool::borrow_decode(decoder)?;
+        let flags = u8::borrow_decode(decoder)?;
+        if flags & !(NO_OTB_CHECK | ROOT_PAYS) != 0 {
+            return Err(DecodeError::InvalidBooleanValue(flags));
+        }
+        Ok(Self {
+            external_reference,
+            product,
+            credit_limit,
+            parent,
+            parent_reference,
+            bonus_programs,
+            no_parent_notification,
+            no_otb_check: flags & NO_OTB_CHECK != 0,
+            paying: match flags & ROOT_PAYS {
+                0 => PayingAccountType::ItselfPays,
+                _ => PayingAccountType::RootPays,
+            },
+        })
+    }
 }
 
 /// Body of `set-credit-limit`.
@@ -257,6 +335,8 @@ pub enum PostDetail {
     Unload,
     /// TRN: a scheme transaction from clearing.
     Transaction(Box<PostTransaction>),
+    /// RST_BAL: brings the balance to zero; the engine finds the amount.
+    ResetBalance,
 }
 
 /// Fields of a fee.
@@ -446,11 +526,13 @@ pub enum OperationKind {
     Unload,
     /// TRN.
     Transaction,
+    /// RST_BAL.
+    ResetBalance,
 }
 
 impl OperationKind {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Fee,
         Self::Bonus,
         Self::Interest,
@@ -460,6 +542,7 @@ impl OperationKind {
         Self::Load,
         Self::Unload,
         Self::Transaction,
+        Self::ResetBalance,
     ];
 
     /// The code of the kind, as the issuer API writes it.
@@ -475,6 +558,7 @@ impl OperationKind {
             Self::Load => "LOAD",
             Self::Unload => "UNLOAD",
             Self::Transaction => "TRN",
+            Self::ResetBalance => "RST_BAL",
         }
     }
 
@@ -489,7 +573,8 @@ impl OperationKind {
             | Self::Payment
             | Self::BalanceAdjustment
             | Self::Load
-            | Self::Transaction => false,
+            | Self::Transaction
+            | Self::ResetBalance => false,
         }
     }
 
@@ -504,7 +589,8 @@ impl OperationKind {
             | Self::Reimbursement
             | Self::Load
             | Self::Unload
-            | Self::Transaction => false,
+            | Self::Transaction
+            | Self::ResetBalance => false,
         }
     }
 }
@@ -523,6 +609,7 @@ impl PostDetail {
             Self::Load(_) => OperationKind::Load,
             Self::Unload => OperationKind::Unload,
             Self::Transaction(_) => OperationKind::Transaction,
+            Self::ResetBalance => OperationKind::ResetBalance,
         }
     }
 }

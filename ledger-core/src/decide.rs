@@ -10,6 +10,7 @@ mod reference;
 mod reversal;
 
 use self::reversal::Reversal;
+use crate::annotations::Annotations;
 use crate::command::{AccountAction, AccountSelector, Command, OnAccount, Request, SetCreditLimit};
 use crate::difference;
 use crate::event::{Decided, Event, EventBody, Record};
@@ -142,6 +143,10 @@ pub fn decide_prepared(
                         issuer,
                         correlation: request.correlation,
                         body: ruling.into_body(request.command),
+                        // An empty box would not be there when the record is read back.
+                        annotations: request
+                            .annotations
+                            .filter(|annotations| **annotations != *Annotations::NONE),
                     },
                 });
                 let record = batch.records.last().expect("it was just pushed");
@@ -193,8 +198,10 @@ fn judge(
     let Request {
         correlation,
         command,
+        annotations,
         ..
     } = request;
+    let annotations = annotations.as_deref();
     let RequestKeys {
         issuer, account, ..
     } = lookup.keys;
@@ -202,7 +209,7 @@ fn judge(
         && let Some(recorded) = lookup.by_correlation(state, issuer, *correlation)
     {
         return Verdict::Answer(
-            match difference::from_recorded(recorded, command, account) {
+            match difference::from_recorded(recorded, command, annotations, account) {
                 None => Answer {
                     replayed: true,
                     ..Answer::recorded(recorded)
@@ -214,6 +221,11 @@ fn judge(
         );
     }
     if let Err(rejection) = form::check(command) {
+        return Verdict::Answer(Answer::refused(rejection, Standing::Malformed));
+    }
+    if let Some(annotations) = annotations
+        && let Err(rejection) = form::check_annotations(command, annotations)
+    {
         return Verdict::Answer(Answer::refused(rejection, Standing::Malformed));
     }
     match (issuer, command) {
@@ -229,6 +241,7 @@ fn judge(
                 issuer,
                 account,
                 posting_date,
+                annotations,
                 days,
                 day: Day::of(state.portfolio.issuer(issuer), posting_date, now, days),
             };
@@ -308,6 +321,7 @@ pub(crate) struct Context<'a> {
     pub(crate) issuer: IssuerIndex,
     pub(crate) account: AccountIndex,
     pub(crate) posting_date: Option<Timestamp>,
+    pub(crate) annotations: Option<&'a Annotations>,
     pub(crate) days: &'a DayMemory,
     pub(crate) day: Day,
 }
@@ -362,7 +376,12 @@ impl Context<'_> {
         {
             return Err(Rejection::DuplicateExternalTriplet {
                 existing: OperationId::of(existing.seq),
-                same_payload: difference::is_same_operation(existing, action, self.account),
+                same_payload: difference::is_same_operation(
+                    existing,
+                    action,
+                    self.annotations,
+                    self.account,
+                ),
             });
         }
         if account.status == AccountStatus::Closed {

@@ -4,6 +4,7 @@
 //! Names are those of the operations API. A field that is absent in one and present in the other is
 //! a difference, even where the engine would have defaulted it to the same value.
 
+use crate::annotations::{Annotations, InterestNotes, TransactionNotes};
 use crate::command::{
     AccountAction, AdvanceBusinessDate, Command, ConfigureIssuer, DefineBonusProgram,
     DefineProduct, OpenAccount, PostBonus, PostDetail, PostFee, PostOperation, PostPayment,
@@ -18,6 +19,16 @@ use crate::time::Timestamp;
 /// `account` is the account that the submitted command names, if it names one that exists.
 #[must_use]
 pub fn from_recorded(
+    recorded: &Record,
+    submitted: &Command,
+    annotations: Option<&Annotations>,
+    account: Option<AccountIndex>,
+) -> Option<&'static str> {
+    command(recorded, submitted, account)
+        .or_else(|| annotations_of(recorded.event.annotations.as_deref(), annotations))
+}
+
+fn command(
     recorded: &Record,
     submitted: &Command,
     account: Option<AccountIndex>,
@@ -68,12 +79,14 @@ pub fn from_recorded(
 pub fn is_same_operation(
     recorded: &Record,
     submitted: &AccountAction,
+    annotations: Option<&Annotations>,
     account: AccountIndex,
 ) -> bool {
     recorded_action(recorded).is_some_and(|(recorded_account, _, action)| {
         recorded_account == account
             && shape(action, submitted).is_none()
             && action_fields(action, submitted).is_none()
+            && annotations_of(recorded.event.annotations.as_deref(), annotations).is_none()
     })
 }
 
@@ -171,6 +184,100 @@ fn first(fields: &[(&'static str, bool)]) -> Option<&'static str> {
     fields.iter().find(|(_, same)| !same).map(|(name, _)| *name)
 }
 
+/// The same command may be tried again by another user or from another place, so `origin` and `username`
+/// are not compared.
+fn annotations_of(a: Option<&Annotations>, b: Option<&Annotations>) -> Option<&'static str> {
+    if a.is_none() && b.is_none() {
+        return None;
+    }
+    let b = b.unwrap_or(Annotations::NONE);
+    let Annotations {
+        origin: _,
+        username: _,
+        specific_fields,
+        print_on_statement,
+        correction,
+        destination_iban,
+        over_payment_account,
+        interest,
+        transaction,
+    } = a.unwrap_or(Annotations::NONE);
+    first(&[
+        ("specificFields", *specific_fields == b.specific_fields),
+        (
+            "printOnStatement",
+            *print_on_statement == b.print_on_statement,
+        ),
+        ("correction", *correction == b.correction),
+        ("destinationIban", *destination_iban == b.destination_iban),
+        (
+            "overPaymentAccountIdentifier",
+            *over_payment_account == b.over_payment_account,
+        ),
+    ])
+    .or_else(|| interest_notes(interest, &b.interest))
+    .or_else(|| transaction_notes(transaction, &b.transaction))
+}
+
+fn interest_notes(a: &InterestNotes, b: &InterestNotes) -> Option<&'static str> {
+    let InterestNotes {
+        start_date,
+        end_date,
+        condition,
+    } = a;
+    first(&[
+        ("interestStartDate", *start_date == b.start_date),
+        ("interestEndDate", *end_date == b.end_date),
+        ("interestCondition", *condition == b.condition),
+    ])
+}
+
+fn transaction_notes(a: &TransactionNotes, b: &TransactionNotes) -> Option<&'static str> {
+    let TransactionNotes {
+        brand,
+        card_scheme,
+        card_type_code,
+        card_acceptor_zip_code,
+        acquisition_material,
+        entry_mode,
+        validation_mode,
+        exchange_rate,
+        reconciliation_amount,
+        point_of_sale_environment,
+        mail_phone_ecommerce_and_payment_indicator: indicator,
+        operation_date,
+    } = a;
+    first(&[
+        ("brand", *brand == b.brand),
+        ("cardScheme", *card_scheme == b.card_scheme),
+        ("cardTypeCode", *card_type_code == b.card_type_code),
+        (
+            "cardAcceptorZipCode",
+            *card_acceptor_zip_code == b.card_acceptor_zip_code,
+        ),
+        (
+            "acquisitionMaterial",
+            *acquisition_material == b.acquisition_material,
+        ),
+        ("entryMode", *entry_mode == b.entry_mode),
+        ("validationMode", *validation_mode == b.validation_mode),
+        ("exchangeRate", *exchange_rate == b.exchange_rate),
+        (
+            "reconciliationAmount",
+            *reconciliation_amount == b.reconciliation_amount,
+        ),
+        (
+            "pointOfSaleEnvironment",
+            *point_of_sale_environment == b.point_of_sale_environment,
+        ),
+        (
+            "mailPhoneEcommerceAndPaymentIndicator",
+            *indicator == b.mail_phone_ecommerce_and_payment_indicator,
+        ),
+        ("operationDate", *operation_date == b.operation_date),
+    ])
+}
+
 // Each function takes its struct apart, so that a new field cannot be forgotten here.
 
 fn configure_issuer(a: &ConfigureIssuer, b: &ConfigureIssuer) -> Option<&'static str> {
@@ -252,6 +359,7 @@ fn open_account(a: &OpenAccount, b: &OpenAccount) -> Option<&'static str> {
         bonus_programs,
         no_parent_notification,
         no_otb_check,
+        paying,
     } = a;
     first(&[
         (
@@ -274,6 +382,7 @@ fn open_account(a: &OpenAccount, b: &OpenAccount) -> Option<&'static str> {
             *no_parent_notification == b.no_parent_notification,
         ),
         ("noOtbCheck", *no_otb_check == b.no_otb_check),
+        ("payingAccountType", *paying == b.paying),
     ])
 }
 
@@ -380,7 +489,8 @@ fn post_detail(a: &PostDetail, b: &PostDetail) -> Option<&'static str> {
         (PostDetail::Reimbursement(a), PostDetail::Reimbursement(b)) => {
             first(&[("reimbursementType", a == b)])
         }
-        (PostDetail::Unload, PostDetail::Unload) => None,
+        (PostDetail::Unload, PostDetail::Unload)
+        | (PostDetail::ResetBalance, PostDetail::ResetBalance) => None,
         (PostDetail::Transaction(a), PostDetail::Transaction(b)) => transaction(a, b),
         (
             PostDetail::Fee(_)
@@ -391,7 +501,8 @@ fn post_detail(a: &PostDetail, b: &PostDetail) -> Option<&'static str> {
             | PostDetail::Reimbursement(_)
             | PostDetail::Load(_)
             | PostDetail::Unload
-            | PostDetail::Transaction(_),
+            | PostDetail::Transaction(_)
+            | PostDetail::ResetBalance,
             _,
         ) => Some("command"),
     }

@@ -4,8 +4,13 @@
 //! These types are the disk format: variants and fields are only ever added at the end of their
 //! list, and golden bytes in `ledger-store` pin them.
 
+use bincode::de::BorrowDecoder;
+use bincode::de::read::Reader;
+use bincode::enc::Encoder;
+use bincode::error::{DecodeError, EncodeError};
 use bincode::{BorrowDecode, Encode};
 
+use crate::annotations::Annotations;
 use crate::command::{
     AccountAction, AdvanceBusinessDate, ConfigureIssuer, DefineBonusProgram, DefineProduct,
     OpenAccount, OperationKind, PostDetail, PostOperation, ReverseOperation, SetCreditLimit,
@@ -29,7 +34,10 @@ pub struct Record {
 }
 
 /// What one command did.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, BorrowDecode)]
+///
+/// Encoded, it is issuer, correlation id and body, followed by the annotations if there are any. It is a
+/// payload of its own: whether it has annotations is known by whether bytes remain.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
     /// The issuer whose command it was.
     pub issuer: IssuerIndex,
@@ -37,6 +45,42 @@ pub struct Event {
     pub correlation: CorrelationId,
     /// What happened.
     pub body: EventBody,
+    /// What the command carried along; never an empty box.
+    pub annotations: Option<Box<Annotations>>,
+}
+
+impl Encode for Event {
+    fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
+        let Self {
+            issuer,
+            correlation,
+            body,
+            annotations,
+        } = self;
+        issuer.encode(encoder)?;
+        correlation.encode(encoder)?;
+        body.encode(encoder)?;
+        match annotations {
+            Some(annotations) => annotations.encode(encoder),
+            None => Ok(()),
+        }
+    }
+}
+
+impl<'de, C> BorrowDecode<'de, C> for Event {
+    fn borrow_decode<D: BorrowDecoder<'de, Context = C>>(
+        decoder: &mut D,
+    ) -> Result<Self, DecodeError> {
+        Ok(Self {
+            issuer: BorrowDecode::borrow_decode(decoder)?,
+            correlation: BorrowDecode::borrow_decode(decoder)?,
+            body: BorrowDecode::borrow_decode(decoder)?,
+            annotations: match decoder.borrow_reader().peek_read(1) {
+                Some(_) => Some(BorrowDecode::borrow_decode(decoder)?),
+                None => None,
+            },
+        })
+    }
 }
 
 /// The kinds of event. Variant order is the disk format.
@@ -252,7 +296,8 @@ impl PostDetail {
             | Self::Reimbursement(_)
             | Self::Load(_)
             | Self::Unload
-            | Self::Transaction(_) => None,
+            | Self::Transaction(_)
+            | Self::ResetBalance => None,
         }
     }
 

@@ -3,6 +3,7 @@
 //! A command that fails here is malformed: it is answered and not remembered, and may be sent again
 //! corrected under the same correlation id.
 
+use crate::annotations::{Annotations, SPECIFIC_FIELDS_MAX};
 use crate::command::{
     AccountAction, Command, DefineProduct, OnAccount, OperationKind, PostDetail, PostOperation,
     ReimbursementType, ReverseOperation, ScriptRule, Triplet, WorkingMode,
@@ -53,6 +54,85 @@ pub fn check(command: &Command) -> Result<(), Rejection> {
         }
         Command::OnAccount(on) => on_account(on),
     }
+}
+
+/// Checks that a command may carry these annotations, and that they are within their limits.
+///
+/// # Errors
+/// The first that it may not carry, or that breaks a limit.
+pub fn check_annotations(command: &Command, annotations: &Annotations) -> Result<(), Rejection> {
+    // Every field is named, so that a new one must be given its commands here.
+    let Annotations {
+        origin: _,
+        username: _,
+        specific_fields,
+        print_on_statement,
+        correction,
+        destination_iban,
+        over_payment_account,
+        interest,
+        transaction,
+    } = annotations;
+    let (posted, is_operation) = match command {
+        Command::OnAccount(on) => match &on.action {
+            AccountAction::Post(post) => (Some(post.detail.kind()), true),
+            AccountAction::Reverse(_) => (None, true),
+            AccountAction::SetCreditLimit(_) | AccountAction::Close => (None, false),
+        },
+        Command::ConfigureIssuer(_)
+        | Command::DefineProduct(_)
+        | Command::DefineBonusProgram(_)
+        | Command::AdvanceBusinessDate(_)
+        | Command::OpenAccount(_) => (None, false),
+    };
+    let posts = |kind| posted == Some(kind);
+    let allowed = [
+        ("specificFields", is_operation, !specific_fields.is_empty()),
+        (
+            "printOnStatement",
+            is_operation,
+            print_on_statement.is_some(),
+        ),
+        ("correction", is_operation, correction.is_some()),
+        (
+            "destinationIban",
+            posts(OperationKind::Reimbursement),
+            destination_iban.is_some(),
+        ),
+        (
+            "overPaymentAccountIdentifier",
+            posts(OperationKind::Payment),
+            over_payment_account.is_some(),
+        ),
+        (
+            "interestStartDate",
+            posts(OperationKind::Interest),
+            *interest != Annotations::NONE.interest,
+        ),
+        (
+            "brand",
+            posts(OperationKind::Transaction),
+            *transaction != Annotations::NONE.transaction,
+        ),
+    ];
+    if let Some((field, ..)) = allowed
+        .iter()
+        .find(|(_, is_allowed, is_given)| *is_given && !is_allowed)
+    {
+        return Err(Rejection::invalid(*field, "is not a field of this command"));
+    }
+    if specific_fields.len() > SPECIFIC_FIELDS_MAX {
+        let problem = format!("must have at most {SPECIFIC_FIELDS_MAX} fields");
+        return Err(Rejection::invalid("specificFields", problem));
+    }
+    at("interestStartDate", interest.start_date)?;
+    at("interestEndDate", interest.end_date)?;
+    if let Some(amount) = transaction.reconciliation_amount {
+        in_range("reconciliationAmount", amount.minor)?;
+    }
+    transaction
+        .operation_date
+        .map_or(Ok(()), |at| instant("operationDate", at))
 }
 
 fn on_account(on: &OnAccount) -> Result<(), Rejection> {
@@ -111,6 +191,14 @@ fn instant(field: &str, at: Timestamp) -> Result<(), Rejection> {
     Err(Rejection::invalid(field, DATE_RANGE))
 }
 
+fn at(field: &str, moment: Option<Moment>) -> Result<(), Rejection> {
+    match moment {
+        None => Ok(()),
+        Some(Moment::Day(date)) => day(field, date),
+        Some(Moment::Instant(at)) => instant(field, at),
+    }
+}
+
 /// A date outside these years is a slip of the keyboard, and a business date would not come back.
 const DATE_RANGE: &str = "must lie in the years 1900 to 2199";
 
@@ -147,11 +235,7 @@ fn limit(field: &str, amount: Amount) -> Result<(), Rejection> {
 fn post_operation(post: &PostOperation) -> Result<(), Rejection> {
     poster(&post.triplet, post.detail.kind())?;
     instant("externalOperationDate", post.triplet.date)?;
-    match post.value_date {
-        None => {}
-        Some(Moment::Day(date)) => day("valueDate", date)?,
-        Some(Moment::Instant(at)) => instant("valueDate", at)?,
-    }
+    at("valueDate", post.value_date)?;
     match &post.detail {
         PostDetail::Fee(fee) => {
             let amount = required(post)?;
@@ -192,6 +276,20 @@ fn post_operation(post: &PostOperation) -> Result<(), Rejection> {
         PostDetail::Reimbursement(ReimbursementType::Partial | ReimbursementType::Max)
         | PostDetail::Unload => signed(required(post)?, Some(Sign::Positive)),
         PostDetail::Load(_) => signed(required(post)?, Some(Sign::Negative)),
+        PostDetail::ResetBalance => {
+            let (amount, value_date) = (post.reference_amount, post.value_date);
+            if amount.is_some() {
+                let problem = "is found by the engine: what brings the balance to zero";
+                return Err(Rejection::invalid("referenceAmount", problem));
+            }
+            if value_date.is_some() {
+                return Err(Rejection::invalid(
+                    "valueDate",
+                    "a reset takes effect at once",
+                ));
+            }
+            Ok(())
+        }
         // A payment is a credit as a rule; a debit is a payment sent on, or one returned.
         PostDetail::Payment(_)
         | PostDetail::BalanceAdjustment { .. }

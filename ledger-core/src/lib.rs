@@ -10,6 +10,7 @@
 //! Nothing here reads a clock, draws a random number, or does I/O; the same requests at the same
 //! times give the same records, however they are cut into batches.
 
+pub mod annotations;
 pub mod apply;
 pub mod command;
 pub mod decide;
@@ -17,10 +18,12 @@ pub mod difference;
 pub mod event;
 pub mod fingerprint;
 pub mod form;
+pub mod iban;
 pub mod ids;
 pub mod money;
 pub mod portfolio;
 pub mod projection;
+pub mod rate;
 pub mod rejection;
 pub mod state;
 pub mod state_hash;

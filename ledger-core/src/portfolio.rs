@@ -34,6 +34,8 @@ pub struct Portfolio {
     pub(crate) bonus_programs: HashMap<AccountIndex, Vec<BonusProgramReference>>,
     /// Points of whole hierarchies, by their roots.
     pub(crate) points: BTreeMap<(AccountIndex, CommodityIndex), i128>,
+    /// Sum of the balances of the accounts below a root that it pays for; only roots that pay for any.
+    pub(crate) paid_minor: BTreeMap<AccountIndex, i128>,
     /// Payouts that wait for their value date; only accounts that have or had any.
     pub(crate) waiting_payouts: HashMap<AccountIndex, WaitingPayouts>,
     /// How much of each operation was reversed, as a magnitude; only those with a reversal.
@@ -53,6 +55,7 @@ impl PartialEq for Portfolio {
             by_external: _,
             bonus_programs,
             points,
+            paid_minor,
             waiting_payouts,
             reversed,
             cancelled,
@@ -63,6 +66,7 @@ impl PartialEq for Portfolio {
             && *external_references == other.external_references
             && *bonus_programs == other.bonus_programs
             && *points == other.points
+            && *paid_minor == other.paid_minor
             && *waiting_payouts == other.waiting_payouts
             && *reversed == other.reversed
             && *cancelled == other.cancelled
@@ -138,7 +142,12 @@ pub struct Account {
     pub no_parent_notification: bool,
     /// Whether the own open-to-buy is left out when an operation is checked.
     pub no_otb_check: bool,
+    /// Whether the root pays what is owed here; never true of a root.
+    pub root_pays: bool,
 }
+
+/// A line and a half of the processor's cache; a posting waits for each line it touches.
+const _: () = assert!(size_of::<Account>() == 96);
 
 /// Reimbursements and unloads that wait for their value date. They count in no balance yet, but what
 /// they will pay out cannot be paid out twice.
@@ -279,6 +288,17 @@ impl Portfolio {
         self.points
             .range(all)
             .map(|((_, commodity), points)| (*commodity, *points))
+    }
+
+    /// What the holder of a paying account has to pay, in minor units: the balances of all accounts that
+    /// are paid by it, its own included. None for an account that its root pays for.
+    ///
+    /// Source: issuer API, "Retrieve Financial Information", field `liableBalance`.
+    #[must_use]
+    pub fn liable_minor(&self, index: AccountIndex) -> Option<i128> {
+        let account = self.account(index);
+        let paid = || self.paid_minor.get(&index).copied().unwrap_or(0);
+        (!account.root_pays).then(|| account.balance_minor + paid())
     }
 
     /// Payouts of an account that wait for their value date.

@@ -227,6 +227,15 @@ pub enum Rejection {
         /// The present business date.
         present: BusinessDate,
     },
+    /// The IBAN has a wrong shape or wrong check digits.
+    #[error("is not an IBAN")]
+    InvalidIban {
+        /// The field at fault.
+        field: String,
+    },
+    /// The balance to be reset is zero already. (Addition to the catalogue.)
+    #[error("the balance of the account is zero already")]
+    BalanceAlreadyZero,
 }
 
 /// The sign an amount must have. Variant order is the disk format.
@@ -308,6 +317,8 @@ impl Rejection {
             Self::AccountAlreadyExists => "ACCOUNT_ALREADY_EXISTS",
             Self::HierarchyTooDeep { .. } => "HIERARCHY_TOO_DEEP",
             Self::BusinessDateNotAdvancing { .. } => "BUSINESS_DATE_NOT_ADVANCING",
+            Self::InvalidIban { .. } => "INVALID_IBAN",
+            Self::BalanceAlreadyZero => "BALANCE_ALREADY_ZERO",
         }
     }
 
@@ -325,10 +336,11 @@ impl Rejection {
             | Self::AmountOutOfRange { field }
             | Self::AmountSignInvalid { field, .. }
             | Self::OriginalKindMismatch { field, .. }
-            | Self::WorkingModeMismatch { field } => field,
+            | Self::WorkingModeMismatch { field }
+            | Self::InvalidIban { field } => field,
             Self::CorrelationIdRequired | Self::InvalidCorrelationId => "correlationId",
             Self::IssuerNotFound => "issuerId",
-            Self::AccountClosed => "account",
+            Self::AccountClosed | Self::BalanceAlreadyZero => "account",
             Self::DuplicateExternalTriplet { .. } => "externalOperationReference",
             Self::ServicePosterReserved => "externalOperationServicePoster",
             Self::ExternalDateInFuture => "externalOperationDate",

@@ -440,7 +440,8 @@ fn triplets_of(action: &AccountAction) -> [Option<&Triplet>; 2] {
                 | PostDetail::Reimbursement(_)
                 | PostDetail::Load(_)
                 | PostDetail::Unload
-                | PostDetail::Transaction(_) => None,
+                | PostDetail::Transaction(_)
+                | PostDetail::ResetBalance => None,
             };
             [Some(&post.triplet), rewarded]
         }
@@ -494,6 +495,7 @@ mod tests {
             issuer: IssuerId::new(issuer).expect("a name"),
             correlation: CorrelationId((u128::from(correlation)).to_le_bytes()),
             command,
+            annotations: None,
         }
     }
 

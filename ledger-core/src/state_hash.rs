@@ -18,18 +18,25 @@
 //! | pending operations of an issuer | number of days; each, in order: day, number; each by (original, operation): the two ids, account, quantity, contra key, script |
 //! | accounts, in the order of opening | number; each: the fields of [`Account`] in their order, then the issuer's reference. The status is 0 for active, 1 for closed |
 //! | bonus programs of accounts, points of hierarchies, waiting payouts, reversed amounts, cancelled operations | for each of these: number, and the entries in the order of their keys |
+//! | only where there are accounts that their root pays for | `u8` 1; their number, and they in the order of opening; the number of such roots, and each in order with the sum of the balances it pays for |
+//!
+//! Parts that few ledgers have stand at the end behind a number of their own, and are left out where there are none. So the
+//! hash of a ledger without them is what it was before the engine knew them.
 
 use std::fmt;
 
 use bincode::Encode;
 
-use crate::ids::Seq;
+use crate::ids::{AccountIndex, Seq};
 use crate::portfolio::{Account, AccountStatus, Issuer, Pending, Portfolio, WaitingPayouts};
 use crate::projection::books::Books;
 use crate::state::LedgerState;
 
 /// Names the encoding; to be changed with it.
 const DOMAIN: &[u8; 16] = b"ledger state 1\0\0";
+
+/// Begins the part about accounts that their root pays for.
+const ACCOUNTS_PAID: u8 = 1;
 
 /// Bytes that are collected before they are hashed: large pieces let the hash function work on several
 /// parts side by side.
@@ -95,6 +102,7 @@ impl Portfolio {
             by_external: _,
             bonus_programs,
             points,
+            paid_minor,
             waiting_payouts,
             reversed,
             cancelled,
@@ -120,8 +128,21 @@ impl Portfolio {
         canonical.put_all(sorted(waiting), Canonical::put);
         canonical.put_all(sorted(reversed), Canonical::put);
         canonical.put_all(sorted(cancelled), Canonical::put);
+        if !paid_minor.is_empty() {
+            canonical.put(ACCOUNTS_PAID);
+            let paid = places_of(accounts, |account| account.root_pays);
+            canonical.put_all(paid, Canonical::put);
+            canonical.put_all(paid_minor, Canonical::put);
+        }
         canonical.hash()
     }
+}
+
+/// The places of the accounts of which something holds.
+fn places_of(accounts: &[Account], holds: impl Fn(&Account) -> bool) -> Vec<AccountIndex> {
+    let places = (0_u32..).map(AccountIndex).zip(accounts);
+    let held = places.filter(|(_, account)| holds(account));
+    held.map(|(place, _)| place).collect()
 }
 
 /// The entries of an unordered collection, in the order of their keys.
@@ -211,6 +232,8 @@ impl Canonical {
             status,
             no_parent_notification,
             no_otb_check,
+            // In a part of its own, which few ledgers have.
+            root_pays: _,
         } = account;
         let status: u8 = match status {
             AccountStatus::Active => 0,

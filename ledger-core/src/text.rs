@@ -101,6 +101,10 @@ text_types! {
     Label, 0..=128;
     /// Free text for the cardholder (`description`).
     Description, 0..=512;
+    /// The name of a field that means something to the issuer alone (`specificFields`).
+    SpecificFieldName, 1..=64;
+    /// The value of such a field.
+    SpecificFieldValue, 0..=256;
     /// A general-ledger account code, such as `1100` or `4100.MANUAL_FEE`.
     GlCode, 1..=80;
 }

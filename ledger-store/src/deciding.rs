@@ -194,6 +194,7 @@ mod tests {
                 body: EventBody::BusinessDateAdvanced(AdvanceBusinessDate {
                     business_date: BusinessDate(0),
                 }),
+                annotations: None,
             },
         };
         (first..first + count).map(record).collect()

@@ -130,7 +130,7 @@ impl Model {
                 recorded.issuer == request.issuer && recorded.correlation == request.correlation
             })
         {
-            let fields = self.differing(line, &request.command, account);
+            let fields = self.differing(line, request, account);
             return if fields.is_empty() {
                 self.recorded(line, true)
             } else {
@@ -138,6 +138,11 @@ impl Model {
             };
         }
         if let Err(rejection) = form::check(&request.command) {
+            return refused(rejection, Standing::Malformed);
+        }
+        if let Some(annotations) = &request.annotations
+            && let Err(rejection) = form::check_annotations(&request.command, annotations)
+        {
             return refused(rejection, Standing::Malformed);
         }
         let fact = match self.fact(request, account, at) {

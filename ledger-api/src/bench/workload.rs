@@ -105,6 +105,7 @@ impl Workload {
             bonus_programs: Vec::new(),
             no_parent_notification: false,
             no_otb_check: false,
+            paying: ledger_core::command::PayingAccountType::ItselfPays,
         });
         let openings = (0..self.plan.accounts).map(move |_| open.clone());
         let mut commands = (0..).zip([configure, define].into_iter().chain(openings));

@@ -165,7 +165,12 @@ fn write(json: &Json<'_>, style: Style, to: &mut String) {
         Json::Null => to.push_str("null"),
         Json::Bool(value) => to.push_str(if *value { "true" } else { "false" }),
         Json::Integer(value) => write!(to, "{value}").expect("a string takes any text"),
-        Json::Fraction => to.push_str("0.5"),
+        // So that it is none of the whole numbers.
+        Json::Fraction(digits) if digits.contains('.') => to.push_str(digits),
+        Json::Fraction(digits) => {
+            to.push_str(digits);
+            to.push_str(".0");
+        }
         Json::Text(text) => write_text(text, style, to),
         Json::List(values) => {
             let each = |value: &Json<'_>, to: &mut String| write(value, style, to);

@@ -18,8 +18,8 @@ pub(crate) enum Value<'a> {
     Null,
     Bool(bool),
     Integer(i64),
-    /// A number that is not a whole number of 64 bits; nothing in a command is one.
-    Fraction,
+    /// A number that is not a whole number of 64 bits.
+    Fraction(&'a str),
     Text(&'a str),
     /// The entries that follow are its elements.
     List,
@@ -184,7 +184,7 @@ fn push<'a>(name: Name<'a>, json: &'a Json<'_>, entries: &mut Vec<Entry<'a>>) {
         Json::Null => Value::Null,
         Json::Bool(value) => Value::Bool(*value),
         Json::Integer(value) => Value::Integer(*value),
-        Json::Fraction => Value::Fraction,
+        Json::Fraction(digits) => Value::Fraction(digits),
         Json::Text(text) => Value::Text(text),
         Json::List(_) => Value::List,
         Json::Object(_) => Value::Object(Names::default()),
@@ -206,7 +206,7 @@ fn push<'a>(name: Name<'a>, json: &'a Json<'_>, entries: &mut Vec<Entry<'a>>) {
             }
             Value::Object(names)
         }
-        Json::Null | Json::Bool(_) | Json::Integer(_) | Json::Fraction | Json::Text(_) => return,
+        Json::Null | Json::Bool(_) | Json::Integer(_) | Json::Fraction(_) | Json::Text(_) => return,
     };
     let count = entries.len() - place;
     entries[place].close(value, count);

@@ -11,6 +11,7 @@ mod edge;
 mod effort;
 mod export;
 mod failed_disk;
+mod full;
 mod full_disk;
 mod history;
 mod kill;

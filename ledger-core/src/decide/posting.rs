@@ -36,7 +36,9 @@ impl Context<'_> {
         let external = || self.day_of(Moment::Instant(operation.triplet.date));
         let value_date = match (operation.value_date, operation.detail.kind()) {
             (Some(given), _) => self.day_of(given),
-            (None, OperationKind::Bonus) => return Ok(self.day.today),
+            (None, OperationKind::Bonus | OperationKind::ResetBalance) => {
+                return Ok(self.day.today);
+            }
             (None, OperationKind::Payment) => external(),
             (
                 None,
@@ -102,6 +104,7 @@ impl Context<'_> {
                     return Err(Rejection::InsufficientOpenToBuy { available_minor });
                 }
             }
+            PostDetail::ResetBalance => return self.reset(),
             PostDetail::Interest(_)
             | PostDetail::Payment(_)
             | PostDetail::Load(_)
@@ -156,6 +159,25 @@ impl Context<'_> {
             Some(account) if root(account) == root(self.account) => Ok(()),
             Some(_) | None => Err(Rejection::RewardedOperationNotFound),
         }
+    }
+
+    /// What brings the balance to zero. Pending operations are not in the balance, and will be added to
+    /// zero when they become effective.
+    fn reset(&self) -> Result<Quantity, Rejection> {
+        let balance = self.state.portfolio.account(self.account).balance_minor;
+        if balance == 0 {
+            return Err(Rejection::BalanceAlreadyZero);
+        }
+        if balance.unsigned_abs() > u128::from(Amount::MINOR_MAX.unsigned_abs()) {
+            return Err(Rejection::AmountOutOfRange {
+                field: "accountBalance".to_owned(),
+            });
+        }
+        let value = i64::try_from(-balance).expect("it is within the limit of an amount");
+        Ok(Quantity {
+            value,
+            unit: Unit::Money,
+        })
     }
 
     /// Source: specification 1.1.7, field `reimbursementType`.

@@ -1,7 +1,7 @@
 //! The books: what readers see. A fold of the durable log: the portfolio, each account's history,
 //! and the general ledger.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::hint::black_box;
 
 use crate::event::{EventBody, Record};
@@ -21,6 +21,8 @@ pub(crate) const TOUCHED_RECORDS_MAX: usize = 256;
 pub struct Books {
     portfolio: Portfolio,
     histories: Vec<History>,
+    /// Accounts by the one above them: (above, below).
+    below: BTreeSet<(AccountIndex, AccountIndex)>,
     /// Remembered refusals, by account.
     refused: HashMap<AccountIndex, Vec<Seq>>,
     general_ledger: GeneralLedger,
@@ -46,7 +48,10 @@ impl Books {
         });
         self.last_seq = Some(record.seq);
         match &record.event.body {
-            EventBody::AccountOpened { .. } => {
+            EventBody::AccountOpened {
+                account, parent, ..
+            } => {
+                self.below.extend(parent.map(|parent| (parent, *account)));
                 self.histories.push(History::default());
             }
             EventBody::OperationRejected { account, .. } => {
@@ -83,7 +88,11 @@ impl Books {
             refused,
         } = histories;
         histories.resize_with(portfolio.accounts.len(), History::default);
+        let below = portfolio
+            .accounts()
+            .filter_map(|(index, account)| Some((account.parent?, index)));
         Self {
+            below: below.collect(),
             portfolio,
             histories,
             refused,
@@ -127,6 +136,19 @@ impl Books {
     #[must_use]
     pub fn history(&self, account: AccountIndex) -> &History {
         &self.histories[usize_of(account.0)]
+    }
+
+    /// An account and all below it, the account first.
+    #[must_use]
+    pub fn hierarchy_under(&self, account: AccountIndex) -> Vec<AccountIndex> {
+        let mut found = vec![account];
+        let mut looked = 0;
+        while let Some(above) = found.get(looked).copied() {
+            let all = (above, AccountIndex(0))..=(above, AccountIndex(u32::MAX));
+            found.extend(self.below.range(all).map(|(_, below)| *below));
+            looked += 1;
+        }
+        found
     }
 
     /// Remembered refusals of an account that this book has, oldest first.

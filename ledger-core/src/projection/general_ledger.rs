@@ -402,7 +402,7 @@ fn standard_contra(movement: &Movement<'_>) -> GlCode {
         | OperationKind::Reimbursement
         | OperationKind::Load
         | OperationKind::Unload => gl_code("1310"),
-        OperationKind::BalanceAdjustment => gl_code("5900"),
+        OperationKind::BalanceAdjustment | OperationKind::ResetBalance => gl_code("5900"),
         OperationKind::Transaction => gl_code("1300"),
     }
 }

@@ -7,11 +7,12 @@ use std::fmt::Write as _;
 use crate::script::{Script, check};
 
 /// Codes given at the edge, before there is a typed command; their tests are in `ledger-api`.
-const EDGE: [&str; 5] = [
+const EDGE: [&str; 6] = [
     "CORRELATION_ID_REQUIRED",
     "INTEREST_TYPE_INVALID",
     "INVALID_CORRELATION_ID",
     "INVALID_EXPONENT",
+    "INVALID_IBAN",
     "PAN_NOT_ALLOWED",
 ];
 
@@ -101,6 +102,7 @@ const UNRECORDED: &str = "
 
 /// Refusals by a business rule: recorded, and answered for ever.
 const REMEMBERED: &str = "
+    reset    P1                             -> BALANCE_ALREADY_ZERO account remembered
     fee      GONE 1.00 MANUAL_FEE           -> ACCOUNT_CLOSED account remembered
     reverse-fee GONE G1                     -> ACCOUNT_CLOSED account remembered
     limit    GONE 1.00                      -> ACCOUNT_CLOSED account remembered

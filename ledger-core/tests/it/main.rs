@@ -3,12 +3,15 @@
 //! `script` runs a table; every other module holds the tables of one subject.
 
 mod accounting;
+mod annotations;
 mod codes;
 mod currencies;
 mod hierarchies;
 mod idempotency;
+mod liable;
 mod payouts;
 mod points;
+mod resets;
 mod reversals;
 mod script;
 mod state_hash;

@@ -260,6 +260,14 @@ impl Script {
                 by_date, account.balance_minor,
                 "the balance is the one of today"
             );
+            let below = portfolio
+                .accounts()
+                .filter(|(_, below)| below.root == index);
+            let paid = below.filter(|(place, below)| *place == index || below.root_pays);
+            let paid: i128 = paid.map(|(_, below)| below.balance_minor).sum();
+            if account.parent.is_none() {
+                assert_eq!(portfolio.liable_minor(index), Some(paid));
+            }
         }
     }
 

@@ -60,6 +60,7 @@ pub(crate) fn opening(account: u64) -> OpenAccount {
         bonus_programs: Vec::new(),
         no_parent_notification: false,
         no_otb_check: false,
+        paying: ledger_core::command::PayingAccountType::ItselfPays,
     }
 }
 
@@ -98,6 +99,7 @@ pub(crate) fn request(correlation: u64, command: Command) -> Request {
         issuer: IssuerId::new("BANK").unwrap(),
         correlation: CorrelationId(u128::from(correlation).to_be_bytes()),
         command,
+        annotations: None,
     }
 }
 

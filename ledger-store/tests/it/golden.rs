@@ -12,9 +12,9 @@ use bincode::{BorrowDecode, Encode};
 use expect_test::{Expect, expect};
 use ledger_core::command::{
     AccountAction, AdjustmentReason, AdvanceBusinessDate, DefineBonusProgram, InterestType,
-    LoyaltyPoints, OperationCode, OperationKind, PostBonus, PostDetail, PostFee, PostOperation,
-    PostPayment, PostTransaction, ReimbursementType, ReversalValueDating, ReverseOperation,
-    ScriptRule, SetCreditLimit, WorkingMode,
+    LoyaltyPoints, OperationCode, OperationKind, PayingAccountType, PostBonus, PostDetail, PostFee,
+    PostOperation, PostPayment, PostTransaction, ReimbursementType, ReversalValueDating,
+    ReverseOperation, ScriptRule, SetCreditLimit, WorkingMode,
 };
 use ledger_core::event::{ContraKey, Decided, Event, EventBody};
 use ledger_core::ids::{
@@ -34,15 +34,16 @@ use crate::commands::{
 
 const ACCOUNT: AccountIndex = AccountIndex(7);
 
-fn event(body: EventBody) -> Event {
+pub(crate) fn event(body: EventBody) -> Event {
     Event {
         issuer: IssuerIndex(3),
         correlation: CorrelationId(*b"0123456789abcdef"),
         body,
+        annotations: None,
     }
 }
 
-fn label(text: &str) -> Option<Label> {
+pub(crate) fn label(text: &str) -> Option<Label> {
     Some(Label::new(text).unwrap())
 }
 
@@ -89,7 +90,7 @@ fn post(detail: PostDetail) -> PostOperation {
     }
 }
 
-fn posted(detail: PostDetail) -> EventBody {
+pub(crate) fn posted(detail: PostDetail) -> EventBody {
     EventBody::OperationPosted {
         decided: decided(Unit::Money),
         operation: post(detail),
@@ -201,6 +202,7 @@ fn details() -> Vec<PostDetail> {
             card_reference: label("cr"),
             masked_pan: label("454617******1630"),
         })),
+        PostDetail::ResetBalance,
     ]
 }
 
@@ -292,6 +294,8 @@ fn rejections() -> Vec<Rejection> {
         Rejection::AccountAlreadyExists,
         Rejection::HierarchyTooDeep { levels_max: 16 },
         Rejection::BusinessDateNotAdvancing { present: limit },
+        Rejection::InvalidIban { field: field() },
+        Rejection::BalanceAlreadyZero,
     ]
 }
 
@@ -327,6 +331,18 @@ fn others() -> Vec<(&'static str, EventBody)> {
     child.bonus_programs = vec![program()];
     child.no_parent_notification = true;
     child.no_otb_check = true;
+    let mut paid = opening(3);
+    paid.paying = PayingAccountType::RootPays;
+    let mut paid_unchecked = paid.clone();
+    paid_unchecked.no_otb_check = true;
+    let opened = |opening| EventBody::AccountOpened {
+        account: ACCOUNT,
+        opening,
+        currency: euro(),
+        working_mode: WorkingMode::PayLater,
+        credit_limit_minor: 0,
+        parent: Some(AccountIndex(6)),
+    };
     vec![
         ("points, a day", moment(Moment::Day(BusinessDate(20_454)))),
         (
@@ -352,6 +368,8 @@ fn others() -> Vec<(&'static str, EventBody)> {
                 parent: None,
             },
         ),
+        ("an account that its root pays for", opened(paid)),
+        ("the same, unchecked", opened(paid_unchecked)),
     ]
 }
 
@@ -362,7 +380,7 @@ fn name(value: &impl Debug) -> String {
     text[..end.unwrap_or(text.len())].to_owned()
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         write!(text, "{byte:02x}").unwrap();
         text
@@ -490,6 +508,7 @@ fn the_bytes_of_every_kind_of_posting_are_what_they_were() {
         Load: 0330313233343536373839616263646566070701fbd007fbcc9ffb5702000101fd0050b5ed3603000002723104434f524501fbf401fbd20300000006010c4449524543545f4445424954010472656e740101
         Unload: 0330313233343536373839616263646566070701fbd007fbcc9ffb5702000101fd0050b5ed3603000002723104434f524501fbf401fbd20300000007
         Transaction: 0330313233343536373839616263646566070701fbd007fbcc9ffb5702000101fd0050b5ed3603000002723104434f524501fbf401fbd20300000008050102fbd2030104010435343131010453686f70010442726e6f0102435a0102696401026170010261720102637201103435343631372a2a2a2a2a2a31363330
+        ResetBalance: 0330313233343536373839616263646566070701fbd007fbcc9ffb5702000101fd0050b5ed3603000002723104434f524501fbf401fbd20300000009
     "#]],
     );
 }
@@ -563,6 +582,8 @@ fn the_bytes_of_every_rejection_are_what_they_were() {
         AccountAlreadyExists: 033031323334353637383961626364656609070101012a
         HierarchyTooDeep: 033031323334353637383961626364656609070101012b10
         BusinessDateNotAdvancing: 033031323334353637383961626364656609070101012cfbcc9f
+        InvalidIban: 033031323334353637383961626364656609070101012d0166
+        BalanceAlreadyZero: 033031323334353637383961626364656609070101012e
     "#]],
     );
 }
@@ -578,6 +599,8 @@ fn the_bytes_of_every_optional_field_are_what_they_were() {
         points, an instant: 0330313233343536373839616263646566070701fbd007fbcc9ffb570201040101fd0050b5ed3603000002723104434f5245000101fd0000000000020000010dc5be6c75c5a56f75c48d6bc3bd01015807
         an issuer with everything: 0330313233343536373839616263646566000442414e4b0d4575726f70652f5072616775650001010801014404343130300108474f4f4457494c4c010a01fb2c01fbcc9f
         an account with everything: 033031323334353637383961626364656604070102413204434152440102fbd2030102413101fd0800e8890423c78a0101500101fbd20302fdfeffffffffffffff00
+        an account that its root pays for: 03303132333435363738396162636465660407010241330443415244000000000002fbd20300000106
+        the same, unchecked: 03303132333435363738396162636465660407010241330443415244000000000003fbd20300000106
     "#]],
     );
 }
@@ -651,7 +674,7 @@ fn the_bytes_of_every_small_enum_are_what_they_were() {
     expect![[r#"
         Unit: Money=00 Points=0104
         Moment: Day=0001 Instant=01fce0220200
-        OperationKind: Fee=00 Bonus=01 Interest=02 Payment=03 BalanceAdjustment=04 Reimbursement=05 Load=06 Unload=07 Transaction=08
+        OperationKind: Fee=00 Bonus=01 Interest=02 Payment=03 BalanceAdjustment=04 Reimbursement=05 Load=06 Unload=07 Transaction=08 ResetBalance=09
         WorkingMode: PayLater=00 PayBefore=01 PayNow=02
         ReversalValueDating: BusinessDate=00 Original=01
         AdjustmentReason: ErrorDuringAcquisition=00 InvalidOperation=01 CommercialAdjustment=02 DisputeResult=03 ConfigurationReprocessing=04
@@ -663,7 +686,7 @@ fn the_bytes_of_every_small_enum_are_what_they_were() {
 }
 
 /// Writes a line for an enum, with its variants and their bytes.
-fn pin<T>(text: &mut String, values: Vec<T>)
+pub(crate) fn pin<T>(text: &mut String, values: Vec<T>)
 where
     T: Encode + Debug + for<'de> BorrowDecode<'de, ()>,
 {

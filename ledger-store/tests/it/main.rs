@@ -9,6 +9,7 @@
     reason = "the tests look at files, and damage them, behind the back of the store"
 )]
 
+mod annotations;
 mod backup;
 mod changes;
 mod checkpoint;

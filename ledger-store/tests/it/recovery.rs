@@ -80,6 +80,7 @@ fn payloads(bodies: Vec<EventBody>) -> Vec<Vec<u8>> {
             issuer: IssuerIndex(0),
             correlation: CorrelationId(u128::to_be_bytes(number)),
             body,
+            annotations: None,
         };
         let mut payload = Vec::new();
         codec::encode(&event, &mut payload);
@@ -245,6 +246,7 @@ fn verify_other_books(store: StoreKind) {
         issuer: IssuerIndex(0),
         correlation: CorrelationId([0; 16]),
         body,
+        annotations: None,
     };
     let other = TempDir::new().unwrap();
     let mut longer = sound();

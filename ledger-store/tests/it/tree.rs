@@ -21,6 +21,7 @@ fn payload(seq: u64) -> Vec<u8> {
         body: EventBody::BusinessDateAdvanced(AdvanceBusinessDate {
             business_date: BusinessDate(7),
         }),
+        annotations: None,
     };
     let mut payload = Vec::new();
     codec::encode(&event, &mut payload);

@@ -144,6 +144,7 @@ pub(crate) fn unrecorded(correlation: u128) -> Request {
         command: Command::AdvanceBusinessDate(AdvanceBusinessDate {
             business_date: TODAY,
         }),
+        annotations: None,
     }
 }
 

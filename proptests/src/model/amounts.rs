@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ledger_core::command::{Command, OperationKind, WorkingMode};
+use ledger_core::command::{Command, OperationKind, PayingAccountType, WorkingMode};
 use ledger_core::ids::OperationId;
 use ledger_core::text::{BonusProgramReference, IssuerId, LoyaltyUnit};
 use ledger_core::time::{BusinessDate, Timestamp};
@@ -61,6 +61,16 @@ impl Model {
             })
             .map(|(_, _, operation)| i128::from(operation.value))
             .sum()
+    }
+
+    /// The balances that an account has to pay: its own, and those below that say their root pays. None
+    /// for an account below a root that says so.
+    #[must_use]
+    pub fn liable(&self, account: usize) -> Option<i128> {
+        let says_root = |at: usize| self.opening(at).1.paying == PayingAccountType::RootPays;
+        let payer = |at: usize| if says_root(at) { self.root(at) } else { at };
+        let paid = (0..self.accounts()).filter(|at| payer(*at) == account);
+        (payer(account) == account).then(|| paid.map(|at| self.balance(at)).sum())
     }
 
     /// Permanent credit limit in force.

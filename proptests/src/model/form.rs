@@ -1,7 +1,8 @@
 //! What is wrong with a command by itself. Source: specification 4.3.
 
+use ledger_core::annotations::Annotations;
 use ledger_core::command::{
-    AccountAction, Command, InterestType, OperationKind, PostDetail, PostOperation,
+    AccountAction, Command, InterestType, OnAccount, OperationKind, PostDetail, PostOperation,
     ReimbursementType, ReverseOperation, Triplet, WorkingMode,
 };
 use ledger_core::money::Amount;
@@ -62,6 +63,31 @@ pub(super) fn check(command: &Command) -> Result<(), Rejection> {
     }
 }
 
+/// Fields of operations belong to operations, and an IBAN to a reimbursement. The others are never sent.
+pub(super) fn check_annotations(
+    command: &Command,
+    annotations: &Annotations,
+) -> Result<(), Rejection> {
+    let triplet = match command {
+        Command::OnAccount(on) => on.action.triplet(),
+        _ => None,
+    };
+    let strayed = triplet.is_none() && !annotations.specific_fields.is_empty();
+    refuse_if(strayed, invalid("specificFields"))?;
+    let pays_out = matches!(
+        command,
+        Command::OnAccount(OnAccount {
+            action: AccountAction::Post(PostOperation {
+                detail: PostDetail::Reimbursement(_),
+                ..
+            }),
+            ..
+        })
+    );
+    let strayed = annotations.destination_iban.is_some() && !pays_out;
+    refuse_if(strayed, invalid("destinationIban"))
+}
+
 fn posting(post: &PostOperation) -> Result<(), Rejection> {
     poster(&post.triplet, post.detail.kind())?;
     if let PostDetail::Bonus(bonus) = &post.detail {
@@ -73,6 +99,10 @@ fn posting(post: &PostOperation) -> Result<(), Rejection> {
             (None, Some(points)) => magnitude("loyaltyPointAmount", points.value),
             _ => Err(Rejection::BonusAmountChoice),
         };
+    }
+    if post.detail == PostDetail::ResetBalance {
+        refuse_if(post.reference_amount.is_some(), invalid("referenceAmount"))?;
+        return refuse_if(post.value_date.is_some(), invalid("valueDate"));
     }
     if matches!(
         post.detail,
@@ -108,7 +138,8 @@ fn posting(post: &PostOperation) -> Result<(), Rejection> {
         PostDetail::Bonus(_)
         | PostDetail::Payment(_)
         | PostDetail::BalanceAdjustment { .. }
-        | PostDetail::Transaction(_) => Ok(()),
+        | PostDetail::Transaction(_)
+        | PostDetail::ResetBalance => Ok(()),
     }
 }
 

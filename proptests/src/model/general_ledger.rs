@@ -87,7 +87,9 @@ impl Model {
             (OperationKind::Bonus, _) => "5100".to_owned(),
             (OperationKind::Interest, "DEBIT") => "4200".to_owned(),
             (OperationKind::Interest, _) => "5200".to_owned(),
-            (OperationKind::BalanceAdjustment, _) => "5900".to_owned(),
+            (OperationKind::BalanceAdjustment | OperationKind::ResetBalance, _) => {
+                "5900".to_owned()
+            }
             (OperationKind::Transaction, _) => "1300".to_owned(),
             (
                 OperationKind::Payment

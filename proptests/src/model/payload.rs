@@ -3,7 +3,7 @@
 
 use std::fmt::Debug;
 
-use ledger_core::command::{AccountAction, Command, PostDetail, Triplet};
+use ledger_core::command::{AccountAction, Command, PostDetail, Request, Triplet};
 
 use super::{Line, Model, action_of};
 
@@ -14,7 +14,7 @@ impl Model {
     pub(super) fn differing(
         &self,
         line: usize,
-        submitted: &Command,
+        submitted: &Request,
         account: Option<usize>,
     ) -> Vec<&'static str> {
         let Line {
@@ -22,8 +22,12 @@ impl Model {
             account: recorded_account,
             ..
         } = &self.lines[line];
-        let mut fields = differences(fields_of(&request.command), fields_of(submitted));
-        if let (Command::OnAccount(_), Command::OnAccount(_)) = (&request.command, submitted)
+        let mut fields = differences(fields_of(&request.command), fields_of(&submitted.command));
+        if fields != ["command"] {
+            fields.extend(differing_annotations(request, submitted));
+        }
+        if let (Command::OnAccount(_), Command::OnAccount(_)) =
+            (&request.command, &submitted.command)
             && fields != ["command"]
             && account != *recorded_account
         {
@@ -36,13 +40,28 @@ impl Model {
     pub(super) fn is_same_operation(
         &self,
         line: usize,
+        submitted: &Request,
         action: &AccountAction,
         account: usize,
     ) -> bool {
         let line = &self.lines[line];
-        let fields = differences(fields_of_action(action_of(line)), fields_of_action(action));
+        let mut fields = differences(fields_of_action(action_of(line)), fields_of_action(action));
+        fields.extend(differing_annotations(&line.request, submitted));
         line.account == Some(account) && fields.is_empty()
     }
+}
+
+/// Who gave the command, and whence, is not compared.
+fn differing_annotations(a: &Request, b: &Request) -> Vec<&'static str> {
+    let of = |request: &Request| {
+        let notes = request.annotations.as_deref().cloned().unwrap_or_default();
+        vec![
+            ("annotations", String::new()),
+            ("specificFields", text(&notes.specific_fields)),
+            ("destinationIban", text(&notes.destination_iban)),
+        ]
+    };
+    differences(of(a), of(b))
 }
 
 fn differences(a: Fields, b: Fields) -> Vec<&'static str> {
@@ -113,6 +132,7 @@ fn fields_of(command: &Command) -> Fields {
             ("bonusProgramReferences", text(&o.bonus_programs)),
             ("noParentNotification", text(&o.no_parent_notification)),
             ("noOtbCheck", text(&o.no_otb_check)),
+            ("payingAccountType", text(&o.paying)),
         ],
         Command::OnAccount(on) => {
             let mut fields = fields_of_action(&on.action);
@@ -206,7 +226,7 @@ fn fields_of_detail(detail: &PostDetail) -> Fields {
             vec![("balanceAdjustmentReason", text(reason))]
         }
         PostDetail::Reimbursement(how) => vec![("reimbursementType", text(how))],
-        PostDetail::Unload => Vec::new(),
+        PostDetail::Unload | PostDetail::ResetBalance => Vec::new(),
         PostDetail::Transaction(t) => vec![
             ("operationCode", text(&t.operation_code)),
             ("transactionAmount", text(&t.transaction_amount)),

@@ -56,7 +56,7 @@ impl Model {
                     return Err(Rejection::AccountNotFound { field });
                 };
                 Ok(self
-                    .act(issuer, account, on, at)
+                    .act(request, account, on, at)
                     .unwrap_or_else(Fact::Refused))
             }
         }
@@ -144,17 +144,18 @@ impl Model {
 
     fn act(
         &self,
-        issuer: &IssuerId,
+        request: &Request,
         account: usize,
         on: &OnAccount,
         at: Timestamp,
     ) -> Result<Fact, Rejection> {
+        let issuer = &request.issuer;
         if let Some(triplet) = on.action.triplet()
             && let Some(existing) = self.operation_under(issuer, triplet)
         {
             return Err(Rejection::DuplicateExternalTriplet {
                 existing: OperationId::of(seq_of(existing)),
-                same_payload: self.is_same_operation(existing, &on.action, account),
+                same_payload: self.is_same_operation(existing, request, &on.action, account),
             });
         }
         if self.is_closed(account) {
@@ -242,7 +243,9 @@ impl Model {
         let external = calendar::day_of(zone, post.triplet.date);
         let kind = post.detail.kind();
         let value_date = match post.value_date {
-            _ if kind == OperationKind::Bonus => return Ok(dates.today),
+            _ if [OperationKind::Bonus, OperationKind::ResetBalance].contains(&kind) => {
+                return Ok(dates.today);
+            }
             Some(Moment::Day(day)) => day.0,
             Some(Moment::Instant(at)) => calendar::day_of(zone, at),
             None if kind == OperationKind::Payment => external,
@@ -321,6 +324,17 @@ impl Model {
                     return Err(Rejection::ReimbursementExceedsAllowed { allowed_minor });
                 }
                 return Ok((shown(value), None));
+            }
+            PostDetail::ResetBalance => {
+                let owed = self.balance(account);
+                if owed == 0 {
+                    return Err(Rejection::BalanceAlreadyZero);
+                }
+                if owed.abs() > 1_000_000_000_000_000 {
+                    let field = "accountBalance".to_owned();
+                    return Err(Rejection::AmountOutOfRange { field });
+                }
+                return Ok((shown(-owed), None));
             }
             PostDetail::Load(_)
             | PostDetail::Interest(_)

@@ -136,6 +136,12 @@ pub(super) enum Change {
     Correlation,
     CorrelationAndAmount,
     CorrelationAndPostingDate,
+    /// A new correlation id, and another annotation.
+    CorrelationAndNote,
+    /// Who gave it, which is no change.
+    User,
+    /// An annotation.
+    Note,
     Amount,
     Description,
     ExternalCode,
@@ -163,6 +169,7 @@ pub(super) fn posting() -> impl Strategy<Value = PostMove> {
         4 => Just(OperationKind::Reimbursement),
         4 => Just(OperationKind::Load),
         2 => Just(OperationKind::Unload),
+        2 => Just(OperationKind::ResetBalance),
         5 => Just(OperationKind::Transaction),
     ];
     let sign = prop_oneof![
@@ -342,6 +349,9 @@ pub(super) fn change() -> impl Strategy<Value = Change> {
         Change::Correlation,
         Change::CorrelationAndAmount,
         Change::CorrelationAndPostingDate,
+        Change::CorrelationAndNote,
+        Change::User,
+        Change::Note,
         Change::Amount,
         Change::Description,
         Change::ExternalCode,

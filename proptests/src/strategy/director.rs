@@ -1,15 +1,20 @@
 //! Turning moves into requests, one after another.
 
+use std::collections::BTreeMap;
+
+use ledger_core::annotations::Annotations;
 use ledger_core::command::{
     AccountAction, AccountSelector, AdjustmentReason, AdvanceBusinessDate, Command, InterestType,
-    LoyaltyPoints, OnAccount, OpenAccount, OperationCode, OperationKind, PostBonus, PostDetail,
-    PostFee, PostOperation, PostPayment, PostTransaction, ReimbursementType, Request,
-    ReverseOperation, SetCreditLimit, Triplet,
+    LoyaltyPoints, OnAccount, OpenAccount, OperationCode, OperationKind, PayingAccountType,
+    PostBonus, PostDetail, PostFee, PostOperation, PostPayment, PostTransaction, ReimbursementType,
+    Request, ReverseOperation, SetCreditLimit, Triplet,
 };
+use ledger_core::iban::Iban;
 use ledger_core::ids::{AccountIndex, AccountReference, CorrelationId, OperationId};
 use ledger_core::money::{Amount, Currency};
 use ledger_core::text::{
     Description, ExternalReference, IssuerId, Label, OperationReference, ServicePoster,
+    SpecificFieldName, SpecificFieldValue,
 };
 use ledger_core::time::{BusinessDate, Moment, Timestamp};
 use proptest::sample::Index;
@@ -210,10 +215,40 @@ impl Director {
         let request = Request {
             issuer: issuer_id(issuer),
             correlation,
+            annotations: self.annotations(&command),
             command,
         };
         let now = self.now;
         self.steps.push(Step { now, request });
+    }
+
+    /// Some commands carry something along, and a few what they may not.
+    fn annotations(&self, command: &Command) -> Option<Box<Annotations>> {
+        let number = self.steps.len();
+        let is_operation = match command {
+            Command::OnAccount(on) => on.action.triplet().is_some(),
+            Command::ConfigureIssuer(_)
+            | Command::DefineProduct(_)
+            | Command::DefineBonusProgram(_)
+            | Command::AdvanceBusinessDate(_)
+            | Command::OpenAccount(_) => false,
+        };
+        let mut annotations = Annotations {
+            username: label().filter(|_| number % 4 == 1),
+            ..Annotations::default()
+        };
+        let strays = matches!(command, Command::OnAccount(_)) && number % 41 == 7;
+        if number.is_multiple_of(5) && is_operation || strays {
+            annotations.specific_fields = specific_field("a");
+        }
+        let pays_out = matches!(command, Command::OnAccount(on) if matches!(
+            &on.action,
+            AccountAction::Post(post) if post.detail.kind() == OperationKind::Reimbursement
+        ));
+        if pays_out && number.is_multiple_of(2) || number % 41 == 9 && is_operation {
+            annotations.destination_iban = Iban::new("DE89370400440532013000");
+        }
+        annotations.carried()
     }
 
     fn fresh_correlation(&self) -> CorrelationId {
@@ -309,6 +344,10 @@ impl Director {
                 .collect(),
             no_parent_notification: plan.no_parent_notification,
             no_otb_check: plan.no_otb_check,
+            paying: match plan.root_pays {
+                true => PayingAccountType::RootPays,
+                false => PayingAccountType::ItselfPays,
+            },
         };
         // What is refused for sure is not counted, since that would shift the references of all
         // accounts after it.
@@ -352,7 +391,9 @@ impl Director {
                     bonus.points.is_none() && !matches!(post.flavour.points, BonusForm::Neither)
                 }
             }
-            PostDetail::Reimbursement(ReimbursementType::Full) => post.flavour.misplaced_amount,
+            PostDetail::Reimbursement(ReimbursementType::Full) | PostDetail::ResetBalance => {
+                post.flavour.misplaced_amount
+            }
             PostDetail::Reimbursement(_)
             | PostDetail::Fee(_)
             | PostDetail::Interest(_)
@@ -362,8 +403,9 @@ impl Director {
             | PostDetail::Unload
             | PostDetail::Transaction(_) => !post.flavour.misplaced_amount,
         };
-        // A bonus has no value date; one with a value date is rare.
-        let dated = post.kind != OperationKind::Bonus || post.flavour.misplaced_amount;
+        // A bonus and a reset have no value date; one with a value date is rare.
+        let undated = [OperationKind::Bonus, OperationKind::ResetBalance].contains(&post.kind);
+        let dated = !undated || post.flavour.misplaced_amount;
         let value_date = moment(self.noon(issuer, one), post.value_date).filter(|_| dated);
         let mut triplet = self.triplet(self.noon(issuer, one), &post.triplet);
         // Clearing is the platform's own, and often says so.
@@ -434,6 +476,7 @@ impl Director {
             OperationKind::Reimbursement => PostDetail::Reimbursement(flavour.reimbursement),
             OperationKind::Load => PostDetail::Load(payment),
             OperationKind::Unload => PostDetail::Unload,
+            OperationKind::ResetBalance => PostDetail::ResetBalance,
             OperationKind::Transaction => PostDetail::Transaction(Box::new(purchase())),
         }
     }
@@ -604,9 +647,42 @@ impl Director {
     fn change(&self, request: &mut Request, change: Change) {
         if matches!(
             change,
-            Change::Correlation | Change::CorrelationAndAmount | Change::CorrelationAndPostingDate
+            Change::Correlation
+                | Change::CorrelationAndAmount
+                | Change::CorrelationAndPostingDate
+                | Change::CorrelationAndNote
         ) {
             request.correlation = self.fresh_correlation();
+        }
+        match change {
+            Change::CorrelationAndNote => {
+                let annotations = request.annotations.get_or_insert_default();
+                annotations.destination_iban = None;
+                annotations.specific_fields = specific_field("c");
+                return;
+            }
+            Change::User => {
+                let annotations = request.annotations.get_or_insert_default();
+                annotations.origin = label();
+                return;
+            }
+            Change::Note => {
+                let annotations = request.annotations.get_or_insert_default();
+                annotations.specific_fields = specific_field("b");
+                return;
+            }
+            Change::Correlation
+            | Change::CorrelationAndAmount
+            | Change::CorrelationAndPostingDate
+            | Change::Amount
+            | Change::Description
+            | Change::ExternalCode
+            | Change::ValueDate
+            | Change::PostingDate
+            | Change::TripletDate
+            | Change::Account
+            | Change::Selector
+            | Change::Flag => {}
         }
         match &mut request.command {
             Command::OnAccount(on) => {
@@ -665,6 +741,9 @@ impl Director {
                 return;
             }
             Change::CorrelationAndAmount
+            | Change::CorrelationAndNote
+            | Change::User
+            | Change::Note
             | Change::Amount
             | Change::Description
             | Change::ExternalCode
@@ -746,7 +825,7 @@ fn flip(detail: &mut PostDetail) {
             *reason = portfolio::reason(portfolio::REASONS[1]);
         }
         PostDetail::Reimbursement(how) => *how = ReimbursementType::Max,
-        PostDetail::Unload => {}
+        PostDetail::Unload | PostDetail::ResetBalance => {}
         PostDetail::Transaction(transaction) => transaction.masked_pan = label(),
     }
 }
@@ -767,11 +846,17 @@ fn signed(post: &PostMove) -> i64 {
             | OperationKind::Payment
             | OperationKind::BalanceAdjustment
             | OperationKind::Load
-            | OperationKind::Transaction => true,
+            | OperationKind::Transaction
+            | OperationKind::ResetBalance => true,
         },
         SignPick::Wrong => !is_credit_kind,
     };
     if credit { -post.size } else { post.size }
+}
+
+fn specific_field(value: &str) -> BTreeMap<SpecificFieldName, SpecificFieldValue> {
+    let name = SpecificFieldName::new("shop").expect("a name");
+    [(name, SpecificFieldValue::new(value).expect("a value"))].into()
 }
 
 fn purchase() -> PostTransaction {

@@ -34,6 +34,7 @@ pub(super) struct AccountPlan {
     pub(super) programs: Vec<&'static str>,
     pub(super) no_parent_notification: bool,
     pub(super) no_otb_check: bool,
+    pub(super) root_pays: bool,
     pub(super) naming: Naming,
 }
 
@@ -107,6 +108,7 @@ pub(super) fn simplest() -> IssuerPlan {
             programs: Vec::new(),
             no_parent_notification: false,
             no_otb_check: false,
+            root_pays: false,
             naming: Naming::Fresh,
         }],
     }
@@ -243,17 +245,21 @@ pub(super) fn account() -> impl Strategy<Value = AccountPlan> {
         prop_oneof![1 => Just(PROGRAMS.to_vec()), 1 => subsequence(PROGRAMS.to_vec(), 0..=2)],
         prop::bool::weighted(0.3),
         prop::bool::weighted(0.3),
+        prop::bool::weighted(0.4),
         naming,
     )
         .prop_map(
-            |(product, limit_minor, parent, programs, silent, unchecked, naming)| AccountPlan {
-                product,
-                limit_minor,
-                parent,
-                programs,
-                no_parent_notification: silent,
-                no_otb_check: unchecked,
-                naming,
+            |(product, limit_minor, parent, programs, silent, unchecked, root_pays, naming)| {
+                AccountPlan {
+                    product,
+                    limit_minor,
+                    parent,
+                    programs,
+                    no_parent_notification: silent,
+                    no_otb_check: unchecked,
+                    root_pays,
+                    naming,
+                }
             },
         )
 }

@@ -68,6 +68,12 @@ fn same_accounts(portfolio: &Portfolio, model: &Model) -> Result<(), TestCaseErr
             place
         );
         prop_assert_eq!(
+            portfolio.liable_minor(index),
+            model.liable(place),
+            "what is to be paid by {}",
+            place
+        );
+        prop_assert_eq!(
             portfolio.prevailing_open_to_buy(index),
             model.prevailing(place),
             "prevailing open-to-buy of {}",

@@ -50,6 +50,7 @@ impl Words {
             issuer: self.issuer.clone(),
             correlation,
             command,
+            annotations: None,
         }
     }
 }

@@ -1,17 +1,21 @@
 //! From a line of a table to the request it asks for.
 
+use ledger_core::annotations::{Annotations, InterestNotes, TransactionNotes};
 use ledger_core::command::{
     AccountAction, AccountSelector, AdjustmentReason, AdvanceBusinessDate, Command,
     ConfigureIssuer, DefineBonusProgram, DefineProduct, InterestType, LoyaltyPoints, OnAccount,
-    OpenAccount, OperationCode, OperationKind, PostBonus, PostDetail, PostFee, PostOperation,
-    PostPayment, PostTransaction, ReimbursementType, Request, ReversalValueDating,
+    OpenAccount, OperationCode, OperationKind, PayingAccountType, PostBonus, PostDetail, PostFee,
+    PostOperation, PostPayment, PostTransaction, ReimbursementType, Request, ReversalValueDating,
     ReverseOperation, ScriptRule, SetCreditLimit, Triplet, WorkingMode,
 };
+use ledger_core::iban::Iban;
 use ledger_core::ids::{AccountIndex, AccountReference, CorrelationId};
 use ledger_core::money::{Amount, Currency};
+use ledger_core::rate::ExchangeRate;
 use ledger_core::text::{
     BonusProgramReference, Description, ExternalReference, FeeType, GlCode, IssuerId, Label,
-    LoyaltyUnit, OperationReference, ProductReference, ServicePoster,
+    LoyaltyUnit, OperationReference, ProductReference, ServicePoster, SpecificFieldName,
+    SpecificFieldValue,
 };
 use ledger_core::time::TimeZone;
 
@@ -45,6 +49,45 @@ pub(super) fn request(script: &mut Script, line: &mut Line<'_>) -> Request {
         issuer,
         correlation,
         command,
+        annotations: annotations(line).carried(),
+    }
+}
+
+/// What any line may carry along; whether its command may is the engine's to say.
+fn annotations(line: &mut Line<'_>) -> Annotations {
+    let pair = |text: &str| {
+        let (name, value) = text.split_once(':').expect("a name and a value");
+        (
+            SpecificFieldName::new(name).expect("a name"),
+            SpecificFieldValue::new(value).expect("a value"),
+        )
+    };
+    Annotations {
+        origin: line.option("origin").map(label),
+        username: line.option("username").map(label),
+        specific_fields: line.list("fields", pair).into_iter().collect(),
+        print_on_statement: line.option("print").map(|print| print == "true"),
+        correction: line.option("correction").map(|yes| yes == "true"),
+        destination_iban: line
+            .option("iban")
+            .map(|text| Iban::new(text).expect("an IBAN")),
+        over_payment_account: line.option("over").map(selector),
+        interest: InterestNotes {
+            start_date: line.option("from").map(moment),
+            end_date: line.option("to").map(moment),
+            condition: line.option("condition").map(label),
+        },
+        transaction: TransactionNotes {
+            brand: line.option("brand").map(label),
+            exchange_rate: line
+                .option("rate")
+                .map(|text| ExchangeRate::new(text).expect("a rate")),
+            reconciliation_amount: line
+                .option("reconciled")
+                .map(|text| amount(text, currency("EUR"))),
+            operation_date: line.option("operated").map(instant),
+            ..TransactionNotes::default()
+        },
     }
 }
 
@@ -129,6 +172,10 @@ fn open_account(script: &Script, issuer: &IssuerId, line: &mut Line<'_>) -> Comm
         bonus_programs: line.list("programs", program),
         no_parent_notification: line.flag("noParentNotification"),
         no_otb_check: line.flag("noOtbCheck"),
+        paying: match line.flag("rootPays") {
+            true => PayingAccountType::RootPays,
+            false => PayingAccountType::ItselfPays,
+        },
     })
 }
 
@@ -196,6 +243,7 @@ fn post(
         "pay" => PostDetail::Payment(payment(line)),
         "load" => PostDetail::Load(payment(line)),
         "unload" => PostDetail::Unload,
+        "reset" => PostDetail::ResetBalance,
         "adjust" => PostDetail::BalanceAdjustment {
             reason: reason(line.word()),
         },
@@ -264,6 +312,7 @@ fn reverse(
         "reimburse" => OperationKind::Reimbursement,
         "load" => OperationKind::Load,
         "unload" => OperationKind::Unload,
+        "reset" => OperationKind::ResetBalance,
         "purchase" => OperationKind::Transaction,
         other => panic!("nothing to reverse in {other}"),
     };

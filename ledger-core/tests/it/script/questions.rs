@@ -1,6 +1,8 @@
 //! Questions: lines that ask the reader's books, and the clock.
 
+use ledger_core::ids::Seq;
 use ledger_core::projection::general_ledger::LedgerUnit;
+use ledger_core::text::Label;
 
 use super::line::{Line, day, decimal, instant};
 use super::{Script, commands};
@@ -22,6 +24,13 @@ impl Script {
             "events" => self.log.len().to_string(),
             "balance" => self.balance(line),
             "points" => self.points(line),
+            "liable" => {
+                let account = self.named(line.word());
+                let liable = self.books.portfolio().liable_minor(account);
+                let print = |minor| decimal(minor, self.currency(account));
+                liable.map_or("none".to_owned(), print)
+            }
+            "notes" => self.notes(line.word()),
             "ledger" => self.ledger(line.flag("turnover")),
             "refusals" => {
                 let account = self.named(line.word());
@@ -90,6 +99,29 @@ impl Script {
         } else {
             lines.join(" ")
         }
+    }
+
+    /// `notes N`, of the record at this place: who gave the command, and whether it carries anything else.
+    fn notes(&self, place: &str) -> String {
+        let record = self.record(Seq(place.parse().expect("a place")));
+        let Some(notes) = &record.event.annotations else {
+            return "none".to_owned();
+        };
+        let words = |text: &Option<Label>| text.as_ref().map_or("-".to_owned(), Label::to_string);
+        let fields = notes.specific_fields.iter();
+        let fields: Vec<_> = fields.map(|(k, v)| format!("{k}:{v}")).collect();
+        let rate = notes.transaction.exchange_rate;
+        format!(
+            "by {} from={} fields={} iban={} rate={}",
+            words(&notes.username),
+            words(&notes.origin),
+            fields.join(","),
+            notes
+                .destination_iban
+                .as_ref()
+                .map_or("-", |iban| iban.as_str()),
+            rate.map_or("-".to_owned(), |rate| rate.to_string()),
+        )
     }
 
     /// `status N`, of the operation with this number.

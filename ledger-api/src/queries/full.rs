@@ -1,0 +1,337 @@
+//! Operations with everything that is known about them: by id, by triplet, and in lists that stay put
+//! while others post.
+
+use std::cmp::Reverse;
+
+use ledger_core::command::{AccountSelector, OperationKind, Triplet};
+use ledger_core::event::Record;
+use ledger_core::ids::{AccountIndex, OperationId, Seq};
+use ledger_core::portfolio::Portfolio;
+use ledger_core::projection::books::Books;
+use ledger_core::projection::history::Entry;
+use ledger_core::text::IssuerId;
+use ledger_core::time::Timestamp;
+
+use super::{PAGE_OPERATIONS_MAX, find};
+use crate::error::ApiError;
+use crate::ledger::Ledger;
+use crate::operation_view::{ApiOperation, api_operation, posted_at};
+
+/// Where to look for one operation, and what to show with it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// Whether operations of the accounts below count too (`allAccountHierarchy`).
+    pub hierarchy: bool,
+    /// Whether a reversal shows its original (`embed=parentOperation`).
+    pub parent_operation: bool,
+}
+
+/// Which operations to list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListFilter {
+    /// Where to look, and what to show.
+    pub scope: Scope,
+    /// Posted at or after.
+    pub start: Option<Timestamp>,
+    /// Posted before.
+    pub end: Option<Timestamp>,
+    /// Whether remembered refusals are listed too.
+    pub include_refused: bool,
+    /// Kinds that are left out. To know them the records are read from the first page on.
+    pub excluded_kinds: Vec<OperationKind>,
+    /// Whether the first page has the latest operations, the latest first.
+    pub newest_first: bool,
+    /// Page, from 0.
+    pub page: usize,
+    /// Operations on a page, from 1 to [`PAGE_OPERATIONS_MAX`]. The issuer API calls this `offset`.
+    pub page_size: usize,
+    /// Nothing that was recorded after this is listed; absent: as of now. With the position of the first
+    /// page the others stay where they were, whatever is posted meanwhile. What became of an operation
+    /// since (its status) is shown as of now.
+    pub as_of: Option<Seq>,
+}
+
+impl Default for ListFilter {
+    fn default() -> Self {
+        Self {
+            scope: Scope::default(),
+            start: None,
+            end: None,
+            include_refused: false,
+            excluded_kinds: Vec::new(),
+            newest_first: false,
+            page: 0,
+            page_size: 100,
+            as_of: None,
+        }
+    }
+}
+
+/// A page of operations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OperationPage {
+    /// The operations, in the order that was asked for.
+    pub operations: Vec<ApiOperation>,
+    /// Whether more follow.
+    pub more: bool,
+    /// The position that this is as of; to be given for the other pages.
+    pub position: Seq,
+}
+
+/// An operation by its place: when it was posted, and its record.
+pub(super) type Place = (Timestamp, Seq);
+
+impl Ledger {
+    /// One operation of an account, by its id. An operation of another account is absent, so that nothing
+    /// about it is told, unless it is below the account and that is asked for.
+    ///
+    /// # Errors
+    /// [`ApiError::Rejected`] or [`ApiError::IssuerRequired`] when there is no such account, or when the log
+    /// cannot be read.
+    pub fn operation(
+        &self,
+        issuer: Option<&IssuerId>,
+        account: &AccountSelector,
+        id: OperationId,
+        scope: Scope,
+    ) -> Result<Option<ApiOperation>, ApiError> {
+        let index = find(self.reader().books().portfolio(), issuer, account)?;
+        let Some(record) = self.operation_record(id)? else {
+            return Ok(None);
+        };
+        let is_in_scope = {
+            let books = self.reader().books();
+            record
+                .account()
+                .is_some_and(|of| covers(books.portfolio(), index, of, scope.hierarchy))
+        };
+        if !is_in_scope {
+            return Ok(None);
+        }
+        self.shown(&record, scope)
+    }
+
+    /// One operation of an account, by its external triplet.
+    ///
+    /// The records of the account are read, beginning with those posted nearest to the external date, which
+    /// is when most are; only for a triplet that names nothing are all of them.
+    ///
+    /// # Errors
+    /// As [`Self::operation`].
+    pub fn operation_by_triplet(
+        &self,
+        issuer: Option<&IssuerId>,
+        account: &AccountSelector,
+        triplet: &Triplet,
+        scope: Scope,
+    ) -> Result<Option<ApiOperation>, ApiError> {
+        let mut entries = {
+            let books = self.reader().books();
+            let index = find(books.portfolio(), issuer, account)?;
+            let mut entries = Vec::new();
+            for account in accounts(&books, index, scope) {
+                let history = books.history(account);
+                entries.extend(history.entries(0..history.len()));
+            }
+            entries
+        };
+        entries
+            .sort_unstable_by_key(|entry| (entry.posted_at.0.abs_diff(triplet.date.0), entry.seq));
+        for entry in entries {
+            let Some(record) = self.reader().record(entry.seq)? else {
+                continue;
+            };
+            let names = |triplet: &Triplet| {
+                record
+                    .operation()
+                    .is_some_and(|operation| operation.triplet == triplet)
+            };
+            if names(triplet) {
+                return self.shown(&record, scope);
+            }
+        }
+        Ok(None)
+    }
+
+    /// A page of the operations of an account, or of an account and all below it, in posting order.
+    ///
+    /// # Errors
+    /// As [`Self::operation`].
+    pub fn list_operations(
+        &self,
+        issuer: Option<&IssuerId>,
+        account: &AccountSelector,
+        filter: &ListFilter,
+    ) -> Result<OperationPage, ApiError> {
+        let size = filter.page_size.clamp(1, PAGE_OPERATIONS_MAX);
+        let skipped = filter.page.saturating_mul(size);
+        // One more than is shown says whether more follow. Where kinds are left out, how many it takes is
+        // only known from the records.
+        let wanted = match filter.excluded_kinds.is_empty() {
+            true => skipped.saturating_add(size + 1),
+            false => usize::MAX,
+        };
+        // Records are read without holding the books, so that the writer need not wait.
+        let (mut places, refused, position) = {
+            let books = self.reader().books();
+            let index = find(books.portfolio(), issuer, account)?;
+            let last = books.last_seq().unwrap_or(Seq(0));
+            let position = filter.as_of.map_or(last, |as_of| as_of.min(last));
+            let (mut places, mut refused) = (Vec::new(), Vec::new());
+            for account in accounts(&books, index, filter.scope) {
+                places.extend(first_places(&books, account, filter, position, wanted));
+                if filter.include_refused {
+                    let known = books.refused(account).iter().copied();
+                    refused.extend(known.filter(|seq| *seq <= position));
+                }
+            }
+            (places, refused, position)
+        };
+        for seq in refused {
+            let posted = self.reader().record(seq)?.map(|record| posted_at(&record));
+            let covered = posted.filter(|at| {
+                filter.start.is_none_or(|start| *at >= start)
+                    && filter.end.is_none_or(|end| *at < end)
+            });
+            places.extend(covered.map(|at| (at, seq)));
+        }
+        in_order(&mut places, filter.newest_first);
+        let (operations, more) = match filter.excluded_kinds.is_empty() {
+            true => {
+                let more = places.len() > skipped.saturating_add(size);
+                let page = places.iter().skip(skipped).take(size);
+                let views =
+                    page.filter_map(|(_, seq)| self.shown_at(*seq, filter.scope).transpose());
+                (views.collect::<Result<_, _>>()?, more)
+            }
+            false => self.page_without(&places, filter, skipped, size)?,
+        };
+        Ok(OperationPage {
+            operations,
+            more,
+            position,
+        })
+    }
+
+    /// A page of what remains when operations of some kinds are left out.
+    fn page_without(
+        &self,
+        places: &[Place],
+        filter: &ListFilter,
+        skipped: usize,
+        size: usize,
+    ) -> Result<(Vec<ApiOperation>, bool), ApiError> {
+        let excluded: Vec<_> = filter
+            .excluded_kinds
+            .iter()
+            .map(|kind| kind.code())
+            .collect();
+        let (mut passed, mut page) = (0, Vec::new());
+        for (_, seq) in places {
+            let shown = self.shown_at(*seq, filter.scope)?;
+            let Some(view) = shown.filter(|view| !excluded.contains(&view.operation_kind)) else {
+                continue;
+            };
+            if page.len() == size {
+                return Ok((page, true));
+            }
+            passed += 1;
+            if passed > skipped {
+                page.push(view);
+            }
+        }
+        Ok((page, false))
+    }
+
+    /// The record that posted the operation with this id, if readers have it.
+    pub(super) fn operation_record(&self, id: OperationId) -> Result<Option<Record>, ApiError> {
+        if self.reader().last_seq().is_none_or(|last| id.seq() > last) {
+            return Ok(None);
+        }
+        let record = self.reader().record(id.seq())?;
+        Ok(record.filter(|record| record.operation().is_some()))
+    }
+
+    fn shown_at(&self, seq: Seq, scope: Scope) -> Result<Option<ApiOperation>, ApiError> {
+        match self.reader().record(seq)? {
+            Some(record) => self.shown(&record, scope),
+            None => Ok(None),
+        }
+    }
+
+    /// The view of a record that readers have.
+    pub(super) fn shown(
+        &self,
+        record: &Record,
+        scope: Scope,
+    ) -> Result<Option<ApiOperation>, ApiError> {
+        let original = record.operation().and_then(|operation| operation.original);
+        let parent = match original.filter(|_| scope.parent_operation) {
+            Some((id, _)) => self.operation_record(id)?,
+            None => None,
+        };
+        let books = self.reader().books();
+        let view = |record: &Record| api_operation(books.portfolio(), record.account()?, record);
+        let parent = parent.as_ref().and_then(view).map(Box::new);
+        Ok(view(record).map(|view| ApiOperation {
+            parent_operation: parent,
+            ..view
+        }))
+    }
+}
+
+/// The accounts that are meant.
+fn accounts(books: &Books, index: AccountIndex, scope: Scope) -> Vec<AccountIndex> {
+    match scope.hierarchy {
+        true => books.hierarchy_under(index),
+        false => vec![index],
+    }
+}
+
+/// Whether an account is the one meant, or below it.
+fn covers(portfolio: &Portfolio, meant: AccountIndex, of: AccountIndex, hierarchy: bool) -> bool {
+    let mut at = Some(of);
+    while let Some(place) = at {
+        if place == meant {
+            return true;
+        }
+        at = portfolio.account(place).parent.filter(|_| hierarchy);
+    }
+    false
+}
+
+/// The first operations of an account in the order asked for, as many as are wanted.
+fn first_places(
+    books: &Books,
+    account: AccountIndex,
+    filter: &ListFilter,
+    position: Seq,
+    wanted: usize,
+) -> Vec<Place> {
+    let history = books.history(account);
+    let mut rest = history.posted_between(filter.start, filter.end);
+    let mut places = Vec::new();
+    // What was recorded later may lie between, so it takes a few goes.
+    while !rest.is_empty() && places.len() < wanted {
+        let count = (wanted - places.len()).min(rest.len());
+        let (go, left) = match filter.newest_first {
+            true => (rest.end - count..rest.end, rest.start..rest.end - count),
+            false => (rest.start..rest.start + count, rest.start + count..rest.end),
+        };
+        rest = left;
+        let entries = history.entries(go).into_iter();
+        places.extend(entries.filter(|entry| entry.seq <= position).map(place));
+    }
+    places
+}
+
+pub(super) fn place(entry: Entry) -> Place {
+    (entry.posted_at, entry.seq)
+}
+
+pub(super) fn in_order(places: &mut [Place], newest_first: bool) {
+    match newest_first {
+        true => places.sort_unstable_by_key(|place| Reverse(*place)),
+        false => places.sort_unstable(),
+    }
+}
