@@ -11,6 +11,7 @@
 //! times give the same records, however they are cut into batches.
 
 pub mod apply;
+pub mod authorization;
 pub mod command;
 pub mod decide;
 pub mod difference;
@@ -22,6 +23,7 @@ pub mod money;
 pub mod portfolio;
 pub mod projection;
 pub mod rejection;
+pub mod reserves;
 pub mod state;
 pub mod state_hash;
 pub mod text;

@@ -227,6 +227,40 @@ pub enum Rejection {
         /// The present business date.
         present: BusinessDate,
     },
+    /// No such business case on this account.
+    #[error("the business case does not exist on this account")]
+    BusinessCaseNotFound {
+        /// The field that named it.
+        field: String,
+    },
+    /// The business case reserves nothing that could be changed.
+    #[error("the reserve of the business case is not active")]
+    ReserveNotActive,
+    /// The transaction id already names a message of this issuer. (Addition to the catalogue.)
+    #[error("the transaction id already names an authorization message")]
+    DuplicateTransactionId {
+        /// Whether the command says exactly what that message said.
+        same_payload: bool,
+    },
+    /// The reference already names an offline reservation of this issuer. (Addition to the
+    /// catalogue.)
+    #[error("the reference already names an offline reservation")]
+    DuplicateReservation {
+        /// Whether the command asks for exactly what that reservation was.
+        same_payload: bool,
+    },
+    /// No such offline reservation on this account. (Addition to the catalogue.)
+    #[error("the offline reservation does not exist on this account")]
+    ReservationNotFound,
+    /// The offline reservation was cancelled already. (Addition to the catalogue.)
+    #[error("the offline reservation is not active")]
+    ReservationNotActive,
+    /// The reservation is more than the account's own funds. (Addition to the catalogue.)
+    #[error("only {available_minor} minor units of own funds are free")]
+    InsufficientOwnFunds {
+        /// What is free, in minor units, as far as an `i64` shows it.
+        available_minor: i64,
+    },
 }
 
 /// The sign an amount must have. Variant order is the disk format.
@@ -308,6 +342,13 @@ impl Rejection {
             Self::AccountAlreadyExists => "ACCOUNT_ALREADY_EXISTS",
             Self::HierarchyTooDeep { .. } => "HIERARCHY_TOO_DEEP",
             Self::BusinessDateNotAdvancing { .. } => "BUSINESS_DATE_NOT_ADVANCING",
+            Self::BusinessCaseNotFound { .. } => "BUSINESS_CASE_NOT_FOUND",
+            Self::ReserveNotActive => "RESERVE_NOT_ACTIVE",
+            Self::DuplicateTransactionId { .. } => "DUPLICATE_TRANSACTION_ID",
+            Self::DuplicateReservation { .. } => "DUPLICATE_OFFLINE_RESERVATION",
+            Self::ReservationNotFound => "OFFLINE_RESERVATION_NOT_FOUND",
+            Self::ReservationNotActive => "OFFLINE_RESERVATION_NOT_ACTIVE",
+            Self::InsufficientOwnFunds { .. } => "INSUFFICIENT_OWN_FUNDS",
         }
     }
 
@@ -325,7 +366,8 @@ impl Rejection {
             | Self::AmountOutOfRange { field }
             | Self::AmountSignInvalid { field, .. }
             | Self::OriginalKindMismatch { field, .. }
-            | Self::WorkingModeMismatch { field } => field,
+            | Self::WorkingModeMismatch { field }
+            | Self::BusinessCaseNotFound { field } => field,
             Self::CorrelationIdRequired | Self::InvalidCorrelationId => "correlationId",
             Self::IssuerNotFound => "issuerId",
             Self::AccountClosed => "account",
@@ -360,6 +402,12 @@ impl Rejection {
             Self::AccountAlreadyExists => "issuerAccountExternalReference",
             Self::HierarchyTooDeep { .. } => "parentExternalReference",
             Self::BusinessDateNotAdvancing { .. } => "businessDate",
+            Self::ReserveNotActive => "businessCaseId",
+            Self::DuplicateTransactionId { .. } => "transactionId",
+            Self::DuplicateReservation { .. }
+            | Self::ReservationNotFound
+            | Self::ReservationNotActive => "offlineReservationReference",
+            Self::InsufficientOwnFunds { .. } => "amount",
         }
     }
 }

@@ -18,6 +18,13 @@
 //! | pending operations of an issuer | number of days; each, in order: day, number; each by (original, operation): the two ids, account, quantity, contra key, script |
 //! | accounts, in the order of opening | number; each: the fields of [`Account`] in their order, then the issuer's reference. The status is 0 for active, 1 for closed |
 //! | bonus programs of accounts, points of hierarchies, waiting payouts, reversed amounts, cancelled operations | for each of these: number, and the entries in the order of their keys |
+//! | business cases, in the order of their first messages | number; each: id, account, reserve (as in the log), what waits with its clearings |
+//! | waiting clearings | number; each, in the order of their operations: the operation, place of the case, amount |
+//! | amounts reserved on accounts | number; each, in the order of the accounts: the account, by its own cases, by those and the ones below, offline |
+//! | offline reservations | number; each, in the order of (issuer, reference): the two, account, amount, whether it is active |
+//!
+//! The last four are there only where there is a business case or an offline reservation: they came after
+//! the others, and a state without any has the hash it had before.
 
 use std::fmt;
 
@@ -26,6 +33,7 @@ use bincode::Encode;
 use crate::ids::Seq;
 use crate::portfolio::{Account, AccountStatus, Issuer, Pending, Portfolio, WaitingPayouts};
 use crate::projection::books::Books;
+use crate::reserves::{BusinessCase, Reservation, Reserved, Reserves, WaitingClearing};
 use crate::state::LedgerState;
 
 /// Names the encoding; to be changed with it.
@@ -98,6 +106,7 @@ impl Portfolio {
             waiting_payouts,
             reversed,
             cancelled,
+            reserves,
         } = self;
         let mut canonical = Canonical::new();
         canonical.put(last_seq);
@@ -120,6 +129,9 @@ impl Portfolio {
         canonical.put_all(sorted(waiting), Canonical::put);
         canonical.put_all(sorted(reversed), Canonical::put);
         canonical.put_all(sorted(cancelled), Canonical::put);
+        if !reserves.is_empty() {
+            canonical.put_reserves(reserves);
+        }
         canonical.hash()
     }
 }
@@ -220,6 +232,48 @@ impl Canonical {
         self.put((credit_limit_minor, operations, issuer, product.0, parent));
         self.put((root, currency, depth, working_mode, status));
         self.put((no_parent_notification, no_otb_check));
+    }
+
+    fn put_reserves(&mut self, reserves: &Reserves) {
+        let Reserves {
+            cases,
+            by_id: _,
+            expiring: _,
+            waiting,
+            reserved,
+            reservations,
+        } = reserves;
+        self.put_all(cases, |canonical, case| {
+            let BusinessCase {
+                id,
+                account,
+                reserve,
+                waiting_minor,
+            } = case;
+            canonical.put((id, account, reserve, waiting_minor));
+        });
+        let waiting = waiting.iter().map(|(operation, waiting)| {
+            let WaitingClearing { case, minor } = waiting;
+            (operation, case, minor)
+        });
+        self.put_all(sorted(waiting), Self::put);
+        let reserved = reserved.iter().map(|(account, reserved)| {
+            let Reserved {
+                own_minor,
+                below_minor,
+                offline_minor,
+            } = reserved;
+            (account, own_minor, below_minor, offline_minor)
+        });
+        self.put_all(sorted(reserved), Self::put);
+        self.put_all(reservations, |canonical, (key, reservation)| {
+            let Reservation {
+                account,
+                minor,
+                active,
+            } = reservation;
+            canonical.put((key, account, minor, active));
+        });
     }
 
     fn hash(mut self) -> StateHash {

@@ -150,7 +150,8 @@ fn check_kind(
         | PostDetail::Reimbursement(_)
         | PostDetail::Load(_)
         | PostDetail::Unload
-        | PostDetail::Transaction(_) => None,
+        | PostDetail::Transaction(_)
+        | PostDetail::Clearing(_) => None,
     };
     match (&reverse.fee_type, fee_type) {
         (Some(given), Some(fee_type)) if given == fee_type => Ok(()),

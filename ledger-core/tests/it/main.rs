@@ -3,10 +3,12 @@
 //! `script` runs a table; every other module holds the tables of one subject.
 
 mod accounting;
+mod authorizations;
 mod codes;
 mod currencies;
 mod hierarchies;
 mod idempotency;
+mod offline_reservations;
 mod payouts;
 mod points;
 mod reversals;
