@@ -8,9 +8,9 @@ use ledger_core::ids::{AccountReference, OperationId};
 use ledger_core::money::{Amount, Currency};
 use ledger_core::rejection::Rejection;
 use ledger_core::text::{
-    BonusProgramReference, Description, ExternalReference, FeeType, GlCode, IssuerId, Label,
-    LoyaltyUnit, OperationReference, ProductReference, ReasonCode, ServicePoster, TextError,
-    holds_card_number,
+    BonusProgramReference, BusinessCaseId, Description, ExternalReference, FeeType, GlCode,
+    IssuerId, Label, LoyaltyUnit, OperationReference, ProductReference, ReasonCode,
+    ReservationReference, ServicePoster, TextError, TransactionId, holds_card_number,
 };
 use ledger_core::time::{BusinessDate, Moment, Timestamp};
 
@@ -46,6 +46,7 @@ macro_rules! field_texts {
 
 field_texts!(
     BonusProgramReference,
+    BusinessCaseId,
     Description,
     ExternalReference,
     FeeType,
@@ -56,7 +57,9 @@ field_texts!(
     OperationReference,
     ProductReference,
     ReasonCode,
+    ReservationReference,
     ServicePoster,
+    TransactionId,
 );
 
 impl<'t> Fields<'t> {
