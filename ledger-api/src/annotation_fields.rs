@@ -36,7 +36,11 @@ pub(crate) fn take(
         let posted = match &on.action {
             AccountAction::Post(post) => Some(post.detail.kind()),
             AccountAction::Reverse(_) => None,
-            AccountAction::SetCreditLimit(_) | AccountAction::Close => {
+            AccountAction::SetCreditLimit(_)
+            | AccountAction::Close
+            | AccountAction::RecordAuthorization(_)
+            | AccountAction::CreateOfflineReservation(_)
+            | AccountAction::CancelOfflineReservation(_) => {
                 return Ok(annotations.and_then(Annotations::carried));
             }
         };

@@ -1,6 +1,7 @@
 //! Commands of the command line, and what they exit with.
 
 mod aside;
+mod authorizations;
 mod backup;
 mod bench;
 mod check_proof;
@@ -54,6 +55,10 @@ enum Command {
     Balance(show::BalanceArgs),
     /// List the operations of one account.
     Operations(show::OperationsArgs),
+    /// List the messages of the authorization system on one account, declined ones too.
+    Authorizations(authorizations::AuthorizationsArgs),
+    /// List business cases: authorization messages that belong together, and what they reserve.
+    BusinessCases(authorizations::BusinessCasesArgs),
     /// List the legs of the journal.
     Journal(show::JournalArgs),
     /// Show the trial balance; exits with 1 if it does not hold.
@@ -190,6 +195,12 @@ fn dispatch(cli: &Cli, out: &mut impl Write) -> Result<Ended, CliError> {
         }),
         Command::Operations(args) => with_ledger(&args.data, |ledger| {
             show::operations(ledger, args, cli.json, out)
+        }),
+        Command::Authorizations(args) => with_ledger(&args.data, |ledger| {
+            authorizations::authorizations(ledger, args, cli.json, out)
+        }),
+        Command::BusinessCases(args) => with_ledger(&args.data, |ledger| {
+            authorizations::business_cases(ledger, args, cli.json, out)
         }),
         Command::Journal(args) => with_ledger(&args.data, |ledger| {
             show::journal(ledger, args, cli.json, out)

@@ -10,9 +10,10 @@ use ledger_core::money::{Amount, Currency};
 use ledger_core::rate::ExchangeRate;
 use ledger_core::rejection::Rejection;
 use ledger_core::text::{
-    BonusProgramReference, Description, ExternalReference, FeeType, GlCode, IssuerId, Label,
-    LoyaltyUnit, OperationReference, ProductReference, ReasonCode, ServicePoster,
-    SpecificFieldName, SpecificFieldValue, TextError, holds_card_number,
+    BonusProgramReference, BusinessCaseId, Description, ExternalReference, FeeType, GlCode,
+    IssuerId, Label, LoyaltyUnit, OperationReference, ProductReference, ReasonCode,
+    ReservationReference, ServicePoster, SpecificFieldName, SpecificFieldValue, TextError,
+    TransactionId, holds_card_number,
 };
 use ledger_core::time::{BusinessDate, Moment, Timestamp};
 
@@ -48,6 +49,7 @@ macro_rules! field_texts {
 
 field_texts!(
     BonusProgramReference,
+    BusinessCaseId,
     Description,
     ExternalReference,
     FeeType,
@@ -58,9 +60,11 @@ field_texts!(
     OperationReference,
     ProductReference,
     ReasonCode,
+    ReservationReference,
     ServicePoster,
     SpecificFieldName,
     SpecificFieldValue,
+    TransactionId,
 );
 
 impl<'t> Fields<'t> {

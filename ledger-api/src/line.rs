@@ -3,6 +3,8 @@
 //! The names are those of the operations API. What cannot be read is a [`Rejection`] that names the
 //! field; what can be read is judged by the core alone.
 
+mod authorizations;
+
 use ledger_core::command::{
     AccountAction, AccountSelector, AdjustmentReason, AdvanceBusinessDate, Command,
     ConfigureIssuer, DefineBonusProgram, DefineProduct, InterestType, LoyaltyPoints, OnAccount,
@@ -177,6 +179,22 @@ fn command(name: &str, line: &Fields<'_>, body: &Fields<'_>) -> Result<Command, 
         RESET_BALANCE => {
             let post = post_operation(OperationKind::ResetBalance, body)?;
             on_account(line, posting_date, AccountAction::Post(post))?
+        }
+        "record-authorization" => {
+            let message = Box::new(authorizations::record(body)?);
+            on_account(
+                line,
+                posting_date,
+                AccountAction::RecordAuthorization(message),
+            )?
+        }
+        "create-offline-reservation" => {
+            let action = AccountAction::CreateOfflineReservation(authorizations::create(body)?);
+            on_account(line, posting_date, action)?
+        }
+        "cancel-offline-reservation" => {
+            let action = AccountAction::CancelOfflineReservation(authorizations::cancel(body)?);
+            on_account(line, posting_date, action)?
         }
         _ => {
             let action = match operation_command(name) {
@@ -432,8 +450,8 @@ fn post_detail(kind: OperationKind, body: &Fields<'_>) -> Result<PostDetail, Rej
         }
         OperationKind::Load => PostDetail::Load(post_payment(body)?),
         OperationKind::Unload => PostDetail::Unload,
-        OperationKind::Transaction => PostDetail::Transaction(Box::new(post_transaction(body)?)),
         OperationKind::ResetBalance => PostDetail::ResetBalance,
+        OperationKind::Transaction => authorizations::clearing(post_transaction(body)?, body)?,
     })
 }
 

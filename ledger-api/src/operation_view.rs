@@ -178,6 +178,8 @@ view! {
         reconciliation_amount: AmountView,
         /// The scheme's code of the point of sale.
         point_of_sale_environment: String,
+        /// The business case whose reserve it consumed.
+        authorization_business_case_identifier: String,
         /// The scheme's code of a transaction by mail, phone or network.
         mail_phone_ecommerce_and_payment_indicator: String,
         /// Of a reversal: its original, by its triplet: when.
@@ -305,6 +307,9 @@ pub fn api_operation(
         EventBody::OperationPosted { operation, .. } => {
             done(portfolio, index, &record.operation()?, posted(operation))
         }
+        EventBody::OperationCleared { operation, .. } => {
+            done(portfolio, index, &record.operation()?, posted(operation))
+        }
         EventBody::OperationReversed {
             reversal, contra, ..
         } => {
@@ -318,7 +323,10 @@ pub fn api_operation(
         | EventBody::BusinessDateAdvanced(_)
         | EventBody::AccountOpened { .. }
         | EventBody::CreditLimitSet { .. }
-        | EventBody::AccountClosed { .. } => return None,
+        | EventBody::AccountClosed { .. }
+        | EventBody::AuthorizationRecorded { .. }
+        | EventBody::OfflineReservationCreated { .. }
+        | EventBody::OfflineReservationCancelled { .. } => return None,
     };
     let account = portfolio.account(index);
     let issuer = portfolio.issuer(account.issuer);
@@ -396,7 +404,11 @@ fn asked(action: &AccountAction) -> Option<ApiOperation> {
     let (view, amount) = match action {
         AccountAction::Post(post) => (posted(post), post.reference_amount),
         AccountAction::Reverse(reverse) => (reversed(reverse), reverse.reference_amount),
-        AccountAction::SetCreditLimit(_) | AccountAction::Close => return None,
+        AccountAction::SetCreditLimit(_)
+        | AccountAction::Close
+        | AccountAction::RecordAuthorization(_)
+        | AccountAction::CreateOfflineReservation(_)
+        | AccountAction::CancelOfflineReservation(_) => return None,
     };
     Some(ApiOperation {
         reference_amount: amount.map(amount_view),
@@ -448,6 +460,10 @@ fn posted(operation: &PostOperation) -> ApiOperation {
             ..view
         },
         PostDetail::Transaction(transaction) => of_transaction(view, transaction),
+        PostDetail::Clearing(clearing) => ApiOperation {
+            authorization_business_case_identifier: Some(clearing.business_case.to_string()),
+            ..of_transaction(view, &clearing.transaction)
+        },
         PostDetail::Interest(_)
         | PostDetail::BalanceAdjustment { .. }
         | PostDetail::Unload
@@ -621,8 +637,12 @@ fn amount_view(amount: Amount) -> AmountView {
 /// When a record was posted: its own posting date, or when it was recorded.
 pub(crate) fn posted_at(record: &Record) -> Timestamp {
     let own = match &record.event.body {
-        EventBody::OperationRejected { posting_date, .. } => *posting_date,
+        EventBody::OperationRejected { posting_date, .. }
+        | EventBody::OfflineReservationCreated { posting_date, .. }
+        | EventBody::OfflineReservationCancelled { posting_date, .. } => *posting_date,
+        EventBody::AuthorizationRecorded { decided, .. } => decided.posting_date,
         EventBody::OperationPosted { decided, .. }
+        | EventBody::OperationCleared { decided, .. }
         | EventBody::OperationReversed { decided, .. } => decided.posting_date,
         EventBody::IssuerConfigured { .. }
         | EventBody::ProductDefined(_)

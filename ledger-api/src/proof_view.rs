@@ -163,6 +163,37 @@ impl ProofView {
                 self.take_operation(record, operation.reference_amount);
                 "OPERATION_POSTED"
             }
+            EventBody::OperationCleared { operation, .. } => {
+                self.take_operation(record, operation.reference_amount);
+                "OPERATION_CLEARED"
+            }
+            EventBody::AuthorizationRecorded { decided, message } => {
+                self.name = Some(message.transaction_id.to_string());
+                self.detail = Some(decided.result_type.code().to_owned());
+                self.amount = message.billing_amount.map(ProofAmount::money);
+                self.posting_date =
+                    Some(instant(decided.posting_date.unwrap_or(record.recorded_at)));
+                "AUTHORIZATION_RECORDED"
+            }
+            EventBody::OfflineReservationCreated {
+                posting_date,
+                reservation,
+                ..
+            } => {
+                self.name = Some(reservation.reference.to_string());
+                self.amount = Some(ProofAmount::money(reservation.amount));
+                self.posting_date = Some(instant(posting_date.unwrap_or(record.recorded_at)));
+                "OFFLINE_RESERVATION_CREATED"
+            }
+            EventBody::OfflineReservationCancelled {
+                posting_date,
+                cancellation,
+                ..
+            } => {
+                self.name = Some(cancellation.reference.to_string());
+                self.posting_date = Some(instant(posting_date.unwrap_or(record.recorded_at)));
+                "OFFLINE_RESERVATION_CANCELLED"
+            }
             EventBody::OperationReversed { reversal, .. } => {
                 self.take_operation(record, reversal.reference_amount);
                 "OPERATION_REVERSED"
@@ -217,6 +248,17 @@ impl ProofView {
                 self.amount = Some(ProofAmount::money(set.credit_limit));
             }
             AccountAction::Close => self.name = Some("close-account".to_owned()),
+            AccountAction::RecordAuthorization(message) => {
+                self.name = Some("record-authorization".to_owned());
+                self.amount = message.billing_amount.map(ProofAmount::money);
+            }
+            AccountAction::CreateOfflineReservation(reservation) => {
+                self.name = Some("create-offline-reservation".to_owned());
+                self.amount = Some(ProofAmount::money(reservation.amount));
+            }
+            AccountAction::CancelOfflineReservation(_) => {
+                self.name = Some("cancel-offline-reservation".to_owned());
+            }
         }
         if let Some(triplet) = action.triplet() {
             self.take_triplet(triplet);

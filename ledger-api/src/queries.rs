@@ -1,5 +1,7 @@
 //! Queries: from the books to views. Nothing is decided here.
 
+pub mod authorizations;
+pub mod business_cases;
 pub mod full;
 pub mod search;
 
@@ -52,21 +54,30 @@ impl OperationFilter {
         self.start.is_none_or(|start| at >= start) && self.end.is_none_or(|end| at < end)
     }
 
-    /// The part of these places, which are in order, that is on the page, and whether more follow it.
     fn page_of(&self, places: Range<usize>) -> (Range<usize>, bool) {
-        let size = self.page_size.clamp(1, PAGE_OPERATIONS_MAX);
-        let skipped = self.page.saturating_mul(size).min(places.len());
-        let shown = size.min(places.len() - skipped);
-        let more = skipped + shown < places.len();
-        let page = if self.newest_first {
-            let end = places.end - skipped;
-            end - shown..end
-        } else {
-            let start = places.start + skipped;
-            start..start + shown
-        };
-        (page, more)
+        page_of(places, self.page, self.page_size, self.newest_first)
     }
+}
+
+/// The part of these places, which are in order, that is on a page, and whether more follow it.
+fn page_of(
+    places: Range<usize>,
+    page: usize,
+    page_size: usize,
+    newest_first: bool,
+) -> (Range<usize>, bool) {
+    let size = page_size.clamp(1, PAGE_OPERATIONS_MAX);
+    let skipped = page.saturating_mul(size).min(places.len());
+    let shown = size.min(places.len() - skipped);
+    let more = skipped + shown < places.len();
+    let page = if newest_first {
+        let end = places.end - skipped;
+        end - shown..end
+    } else {
+        let start = places.start + skipped;
+        start..start + shown
+    };
+    (page, more)
 }
 
 impl Ledger {
@@ -287,6 +298,7 @@ fn balance_view(
     let account = portfolio.account(index);
     let issuer = portfolio.issuer(account.issuer);
     let amount = |minor| AmountView::new(minor, account.currency);
+    let reserved = portfolio.reserved(index);
     let AccountView {
         issuer_id,
         account_reference,
@@ -311,7 +323,8 @@ fn balance_view(
         accepted_amount: amount(account.accepted_minor),
         payments: amount(account.payments_minor),
         active_credit_limit_amount: amount(i128::from(account.active_credit_limit_minor())),
-        external_reserved_amount: amount(0),
+        external_reserved_amount: amount(reserved.below_minor),
+        reserved_amount: amount(reserved.offline_minor),
         authorized_amount: amount(0),
         liable_balance: portfolio.liable_minor(index).map(amount),
         open_to_buy: portfolio.open_to_buy(index).map(amount),
@@ -350,7 +363,11 @@ fn operation_view(
         let (kind, reversal) = match action.as_ref() {
             AccountAction::Post(post) => (post.detail.kind(), false),
             AccountAction::Reverse(reverse) => (reverse.kind, true),
-            AccountAction::SetCreditLimit(_) | AccountAction::Close => return None,
+            AccountAction::SetCreditLimit(_)
+            | AccountAction::Close
+            | AccountAction::RecordAuthorization(_)
+            | AccountAction::CreateOfflineReservation(_)
+            | AccountAction::CancelOfflineReservation(_) => return None,
         };
         return Some(OperationView {
             issuer_id,
@@ -424,7 +441,11 @@ fn asked_amount(action: &AccountAction) -> Option<AmountView> {
     let amount = match action {
         AccountAction::Post(post) => post.reference_amount,
         AccountAction::Reverse(reverse) => reverse.reference_amount,
-        AccountAction::SetCreditLimit(_) | AccountAction::Close => None,
+        AccountAction::SetCreditLimit(_)
+        | AccountAction::Close
+        | AccountAction::RecordAuthorization(_)
+        | AccountAction::CreateOfflineReservation(_)
+        | AccountAction::CancelOfflineReservation(_) => None,
     };
     amount.map(|amount| AmountView::new(i128::from(amount.minor), amount.currency))
 }

@@ -3,6 +3,8 @@
 //! What a command said is its `body` there, so that such a line can be replayed; what the engine decided
 //! stands beside it. Every field of an event is here, so that a line which contradicts its event shows.
 
+mod authorizations;
+
 use ledger_core::command::{
     AccountAction, ConfigureIssuer, DefineProduct, OpenAccount, OperationKind, PayingAccountType,
     PostBonus, PostDetail, PostFee, PostOperation, PostPayment, PostTransaction,
@@ -118,6 +120,53 @@ impl Readable {
                 decided: Some(Value::Object(decided_fields(decided))),
                 ..Self::posting(decided, operation)
             },
+            EventBody::OperationCleared {
+                decided,
+                released_minor,
+                operation,
+            } => {
+                let mut fields = decided_fields(decided);
+                fields.insert("releasedValue".to_owned(), (*released_minor).into());
+                Self {
+                    decided: Some(Value::Object(fields)),
+                    ..Self::posting(decided, operation)
+                }
+            }
+            EventBody::AuthorizationRecorded { decided, message } => Self {
+                account: Some(account(decided.account)),
+                posting_date: decided.posting_date.map(instant),
+                decided: Some(without_nulls(authorizations::decided_fields(decided))),
+                ..Self::plain(
+                    "record-authorization",
+                    authorizations::message_body(message),
+                )
+            },
+            EventBody::OfflineReservationCreated {
+                account: index,
+                posting_date,
+                reservation,
+            } => Self {
+                account: Some(account(*index)),
+                posting_date: posting_date.map(instant),
+                ..Self::plain(
+                    "create-offline-reservation",
+                    authorizations::reservation_body(reservation),
+                )
+            },
+            EventBody::OfflineReservationCancelled {
+                account: index,
+                posting_date,
+                cancellation,
+                released_minor,
+            } => Self {
+                account: Some(account(*index)),
+                posting_date: posting_date.map(instant),
+                decided: Some(json!({"releasedValue": released_minor})),
+                ..Self::plain(
+                    "cancel-offline-reservation",
+                    authorizations::cancellation_body(cancellation),
+                )
+            },
             EventBody::OperationReversed {
                 decided,
                 original,
@@ -201,6 +250,18 @@ impl Readable {
             AccountAction::Reverse(reversal) => Self::plain(
                 &operation_command("reverse", reversal.kind),
                 reversal_body(reversal),
+            ),
+            AccountAction::RecordAuthorization(message) => Self::plain(
+                "record-authorization",
+                authorizations::message_body(message),
+            ),
+            AccountAction::CreateOfflineReservation(reservation) => Self::plain(
+                "create-offline-reservation",
+                authorizations::reservation_body(reservation),
+            ),
+            AccountAction::CancelOfflineReservation(cancellation) => Self::plain(
+                "cancel-offline-reservation",
+                authorizations::cancellation_body(cancellation),
             ),
         };
         Self {
@@ -401,6 +462,7 @@ fn insert_detail(fields: &mut Map<String, Value>, detail: &PostDetail) {
         }
         PostDetail::Unload | PostDetail::ResetBalance => json!({}),
         PostDetail::Transaction(transaction) => transaction_fields(transaction),
+        PostDetail::Clearing(clearing) => authorizations::clearing_fields(clearing),
     };
     if let Value::Object(own) = without_nulls(own) {
         fields.extend(own);

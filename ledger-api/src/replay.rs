@@ -13,6 +13,7 @@ use std::io::{self, Read};
 use std::thread;
 use std::time::Instant;
 
+use ledger_core::authorization::AuthorizationResult;
 use ledger_core::decide::{Answer, Refusal, Standing};
 use ledger_core::ids::OperationId;
 use ledger_core::money::Amount;
@@ -55,6 +56,8 @@ pub struct LineResult {
     pub rejection: Option<Rejection>,
     /// The operation it posted, or the one that was there before.
     pub operation: Option<OperationId>,
+    /// Of a message of the authorization system: whether it was approved, and why not.
+    pub authorization: Option<AuthorizationResult>,
     /// Amounts that were expected and not found.
     pub failed: Vec<FailedExpectation>,
 }
@@ -246,6 +249,7 @@ impl<T: FnMut(&[LineResult], u64) -> io::Result<()>> Replay<'_, T> {
                         outcome: Outcome::Malformed,
                         rejection: Some(rejection),
                         operation: None,
+                        authorization: None,
                         failed: Vec::new(),
                     },
                     Waiting::Submitted { line, expect } => {
@@ -263,6 +267,8 @@ impl<T: FnMut(&[LineResult], u64) -> io::Result<()>> Replay<'_, T> {
 
     fn judge(&mut self, line: u64, answer: Answer, expect: Expect) -> LineResult {
         let amounts = answer.amounts;
+        let accepted = answer.outcome.as_ref().ok();
+        let authorization = accepted.and_then(|accepted| accepted.authorization);
         let (outcome, rejection, operation) = outcome_of(answer);
         let failed = match outcome {
             // A line that should have been applied and was refused is still held to what it expects.
@@ -275,6 +281,7 @@ impl<T: FnMut(&[LineResult], u64) -> io::Result<()>> Replay<'_, T> {
             outcome,
             rejection,
             operation,
+            authorization,
             failed,
         }
     }
@@ -360,7 +367,8 @@ impl FailedExpectation {
 /// What an answer means for a line of a batch.
 ///
 /// Source: specification, A18 and 2e: in a batch, an operation that is there already under its
-/// triplet is a duplicate to skip if it is the same, and a conflict if it is not.
+/// triplet is a duplicate to skip if it is the same, and a conflict if it is not. So is a message of
+/// the authorization system under its transaction id, and an offline reservation under its reference.
 fn outcome_of(answer: Answer) -> (Outcome, Option<Rejection>, Option<OperationId>) {
     let replayed = answer.replayed;
     let Refusal {
@@ -371,27 +379,26 @@ fn outcome_of(answer: Answer) -> (Outcome, Option<Rejection>, Option<OperationId
         Ok(accepted) => return (Outcome::Applied, None, accepted.operation),
         Err(refusal) => refusal,
     };
-    let existing = if let Rejection::DuplicateExternalTriplet {
+    let is_mismatch = matches!(rejection, Rejection::IdempotencyPayloadMismatch { .. });
+    let (existing, same_payload) = if let Rejection::DuplicateExternalTriplet {
         existing,
         same_payload,
     } = &rejection
     {
-        Some((*existing, *same_payload))
+        (Some(*existing), Some(*same_payload))
+    } else if let Rejection::DuplicateTransactionId { same_payload }
+    | Rejection::DuplicateReservation { same_payload } = &rejection
+    {
+        (None, Some(*same_payload))
     } else {
-        None
+        (None, is_mismatch.then_some(false))
     };
-    let is_mismatch = matches!(rejection, Rejection::IdempotencyPayloadMismatch { .. });
-    let outcome = match existing {
+    let outcome = match same_payload {
         _ if standing == Standing::Malformed => Outcome::Malformed,
         _ if replayed => Outcome::SkippedDuplicate,
-        Some((_, true)) => Outcome::SkippedDuplicate,
-        Some((_, false)) => Outcome::Conflict,
-        None if is_mismatch => Outcome::Conflict,
+        Some(true) => Outcome::SkippedDuplicate,
+        Some(false) => Outcome::Conflict,
         None => Outcome::Rejected,
     };
-    (
-        outcome,
-        Some(rejection),
-        existing.map(|(operation, _)| operation),
-    )
+    (outcome, Some(rejection), existing)
 }

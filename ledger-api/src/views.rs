@@ -1,5 +1,7 @@
 //! What queries answer, in the names of the operations API, ready to be written as JSON.
 
+pub mod authorizations;
+
 use ledger_core::money::Currency;
 use ledger_core::time::Timestamp;
 use serde::Serialize;
@@ -68,8 +70,10 @@ pub struct BalanceView {
     pub payments: AmountView,
     /// The limit that counts.
     pub active_credit_limit_amount: AmountView,
-    /// Amount reserved by authorizations; zero until the engine keeps them.
+    /// Amount reserved by authorizations here or below.
     pub external_reserved_amount: AmountView,
+    /// Amount reserved offline on the account.
+    pub reserved_amount: AmountView,
     /// Deprecated in the source and always zero there.
     pub authorized_amount: AmountView,
     /// Of a paying account: the balances of all accounts that it pays for, its own included.

@@ -1,13 +1,14 @@
 //! Applying a record to the portfolio. Total: every rule was checked when the record was decided, so
 //! what is wrong here is damage or a bug, and stops the fold with the promise that was broken.
 
-use crate::command::{DefineProduct, OperationKind, PayingAccountType, WorkingMode};
+use crate::command::{DefineProduct, OperationKind, PayingAccountType, PostDetail, WorkingMode};
 use crate::decide::index_of;
 use crate::event::{ContraKey, Decided, EventBody, Record};
 use crate::fingerprint::Fingerprint;
 use crate::ids::{AccountIndex, IssuerIndex, OperationId, ProductIndex, Seq};
 use crate::money::{Quantity, Unit};
 use crate::portfolio::{Account, AccountStatus, Issuer, Movement, Pending, Portfolio, usize_of};
+use crate::reserves::Change;
 use crate::time::BusinessDate;
 
 impl Portfolio {
@@ -59,13 +60,16 @@ impl Portfolio {
             }
             EventBody::OperationPosted { decided, operation } => {
                 let id = OperationId::of(record.seq);
-                self.account_mut(decided.account).operations += 1;
-                if decided.pending {
-                    self.wait(issuer, (id, id), decided, operation.detail.contra_key());
-                } else {
-                    let contra = (operation.detail.kind(), operation.detail.contra_detail());
-                    self.take_effect(id, decided, contra, moved);
-                }
+                self.post(issuer, id, decided, &operation.detail, moved);
+            }
+            EventBody::OperationCleared {
+                decided,
+                released_minor,
+                operation,
+            } => {
+                let id = OperationId::of(record.seq);
+                self.release(issuer, id, decided, *released_minor, &operation.detail);
+                self.post(issuer, id, decided, &operation.detail, moved);
             }
             EventBody::OperationReversed {
                 decided,
@@ -89,7 +93,81 @@ impl Portfolio {
                     self.take_effect(id, decided, contra, moved);
                 }
             }
+            EventBody::AuthorizationRecorded { decided, message } => {
+                let known = self.case_by_id(issuer, &message.business_case);
+                let case = known.unwrap_or_else(|| {
+                    self.reserves
+                        .begin(issuer, decided.account, &message.business_case)
+                });
+                let change = self.reserves.set(issuer, case, decided.reserve);
+                self.hold(change);
+            }
+            EventBody::OfflineReservationCreated {
+                account,
+                reservation,
+                ..
+            } => self.reserves.reserve(issuer, *account, reservation),
+            EventBody::OfflineReservationCancelled { cancellation, .. } => {
+                self.reserves.cancel(issuer, &cancellation.reference);
+            }
             EventBody::OperationRejected { .. } => {}
+        }
+    }
+
+    fn post(
+        &mut self,
+        issuer: IssuerIndex,
+        id: OperationId,
+        decided: &Decided,
+        detail: &PostDetail,
+        moved: &mut impl FnMut(&Self, Movement<'_>),
+    ) {
+        self.account_mut(decided.account).operations += 1;
+        if decided.pending {
+            self.wait(issuer, (id, id), decided, detail.contra_key());
+        } else {
+            let contra = (detail.kind(), detail.contra_detail());
+            self.take_effect(id, decided, contra, moved);
+        }
+    }
+
+    /// Takes from a business case what a clearing consumes. If the clearing waits for its value date,
+    /// so does open-to-buy: the amount stays reserved until it is accepted.
+    fn release(
+        &mut self,
+        issuer: IssuerIndex,
+        id: OperationId,
+        decided: &Decided,
+        released_minor: i64,
+        detail: &PostDetail,
+    ) {
+        let PostDetail::Clearing(clearing) = detail else {
+            unreachable!("what clears a business case names it")
+        };
+        let case = self.case_by_id(issuer, &clearing.business_case);
+        let case = case.expect("a clearing names a case that exists");
+        let change = self.reserves.clear(issuer, case, released_minor);
+        if decided.pending {
+            self.reserves.keep(id, case, released_minor);
+        } else {
+            self.hold(change);
+        }
+    }
+
+    /// Counts a change of what business cases reserve on their account and, as far as operations
+    /// propagate, on those above.
+    fn hold(&mut self, change: Change) {
+        let Change { account, minor } = change;
+        if minor == 0 {
+            return;
+        }
+        let reserved = &mut self.reserves.reserved;
+        reserved.entry(account).or_default().own_minor += minor;
+        let mut at = Some(account);
+        while let Some(place) = at {
+            let reserved = &mut self.reserves.reserved;
+            reserved.entry(place).or_default().below_minor += minor;
+            at = self.account(place).notified();
         }
     }
 
@@ -183,9 +261,13 @@ impl Portfolio {
             .pending
             .split_off(&BusinessDate(to.0.saturating_add(1)));
         let due = std::mem::replace(&mut issuer.pending, still_waiting);
+        for change in self.reserves.expire(index, to) {
+            self.hold(change);
+        }
         for (value_date, operations) in due {
             for ((_, id), pending) in operations {
                 self.hold_payout(&pending, -1);
+                self.let_go(id);
                 self.add(pending.account, pending.quantity, pending.contra.kind);
                 let movement = Movement {
                     operation: id,
@@ -232,9 +314,19 @@ impl Portfolio {
         if day.is_empty() {
             pending.remove(&value_date);
         }
-        self.cancelled.extend(keys.into_iter().map(|(_, id)| id));
+        for (_, id) in keys {
+            self.cancelled.insert(id);
+            self.let_go(id);
+        }
         for pending in &cancelled {
             self.hold_payout(pending, -1);
+        }
+    }
+
+    /// Lets go what was kept reserved for a clearing that waits no longer.
+    fn let_go(&mut self, id: OperationId) {
+        if let Some(change) = self.reserves.let_go(id) {
+            self.hold(change);
         }
     }
 

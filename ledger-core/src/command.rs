@@ -10,11 +10,13 @@ use bincode::error::{DecodeError, EncodeError};
 use bincode::{BorrowDecode, Encode};
 
 use crate::annotations::Annotations;
+use crate::authorization::{RecordAuthorization, SecondKey};
 use crate::ids::{AccountReference, CorrelationId, OperationId};
 use crate::money::{Amount, Currency};
 use crate::text::{
-    BonusProgramReference, Description, ExternalReference, FeeType, GlCode, IssuerId, Label,
-    LoyaltyUnit, OperationReference, ProductReference, ReasonCode, ServicePoster,
+    BonusProgramReference, BusinessCaseId, Description, ExternalReference, FeeType, GlCode,
+    IssuerId, Label, LoyaltyUnit, OperationReference, ProductReference, ReasonCode,
+    ReservationReference, ServicePoster,
 };
 use crate::time::{BusinessDate, Moment, TimeZone, Timestamp};
 
@@ -60,11 +62,9 @@ pub struct OnAccount {
 }
 
 /// What can be done with an existing account. Variant order is the disk format.
+///
+/// Nearly every action is a posting, which therefore lies here and not behind an allocation.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, BorrowDecode)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly every action is a posting, and must not cost an allocation"
-)]
 pub enum AccountAction {
     /// Sets the permanent credit limit.
     SetCreditLimit(SetCreditLimit),
@@ -74,6 +74,12 @@ pub enum AccountAction {
     Post(PostOperation),
     /// Reverses an operation.
     Reverse(Box<ReverseOperation>),
+    /// Records a message of the authorization system, and decides it where that is ours to do.
+    RecordAuthorization(Box<RecordAuthorization>),
+    /// Reserves an amount for what will be spent without asking.
+    CreateOfflineReservation(CreateOfflineReservation),
+    /// Ends an offline reservation.
+    CancelOfflineReservation(CancelOfflineReservation),
 }
 
 /// The two ways to name an account. Variant order is the disk format.
@@ -280,6 +286,24 @@ pub struct SetCreditLimit {
     pub credit_limit: Amount,
 }
 
+/// Body of `create-offline-reservation`.
+///
+/// Source: issuer API, "Offline reservation".
+#[derive(Debug, Clone, PartialEq, Eq, Encode, BorrowDecode)]
+pub struct CreateOfflineReservation {
+    /// Its name, unique per issuer, also among those that were cancelled.
+    pub reference: ReservationReference,
+    /// What is reserved, in the account's currency; more than zero.
+    pub amount: Amount,
+}
+
+/// Body of `cancel-offline-reservation`.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, BorrowDecode)]
+pub struct CancelOfflineReservation {
+    /// The reservation, which must be active on the account.
+    pub reference: ReservationReference,
+}
+
 /// The external triplet: names one operation, unique per issuer; the second idempotency key.
 ///
 /// Source: issuer API, fields `externalOperationDate`, `externalOperationReference`,
@@ -337,6 +361,8 @@ pub enum PostDetail {
     Transaction(Box<PostTransaction>),
     /// RST_BAL: brings the balance to zero; the engine finds the amount.
     ResetBalance,
+    /// TRN: a scheme transaction from clearing that consumes what a business case has reserved.
+    Clearing(Box<PostClearing>),
 }
 
 /// Fields of a fee.
@@ -464,6 +490,18 @@ pub struct PostTransaction {
     pub card_reference: Option<Label>,
     /// Card number with its middle digits hidden.
     pub masked_pan: Option<Label>,
+}
+
+/// Fields of a scheme transaction that was authorized.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, BorrowDecode)]
+pub struct PostClearing {
+    /// The fields of any scheme transaction.
+    pub transaction: PostTransaction,
+    /// The business case that reserved for it (`authorizationBusinessCaseIdentifier`).
+    pub business_case: BusinessCaseId,
+    /// Whether nothing more will be cleared for the case, so that all it still reserves is given
+    /// free; else only as much as is cleared (`finalClearing`).
+    pub is_final: bool,
 }
 
 /// What a scheme transaction was. Variant order is the disk format.
@@ -608,7 +646,7 @@ impl PostDetail {
             Self::Reimbursement(_) => OperationKind::Reimbursement,
             Self::Load(_) => OperationKind::Load,
             Self::Unload => OperationKind::Unload,
-            Self::Transaction(_) => OperationKind::Transaction,
+            Self::Transaction(_) | Self::Clearing(_) => OperationKind::Transaction,
             Self::ResetBalance => OperationKind::ResetBalance,
         }
     }
@@ -619,9 +657,29 @@ impl AccountAction {
     #[must_use]
     pub fn triplet(&self) -> Option<&Triplet> {
         match self {
-            Self::SetCreditLimit(_) | Self::Close => None,
+            Self::SetCreditLimit(_)
+            | Self::Close
+            | Self::RecordAuthorization(_)
+            | Self::CreateOfflineReservation(_)
+            | Self::CancelOfflineReservation(_) => None,
             Self::Post(post) => Some(&post.triplet),
             Self::Reverse(reverse) => Some(&reverse.triplet),
+        }
+    }
+
+    /// The name outside that the command would take, and that nothing else of the issuer may have.
+    #[must_use]
+    pub fn second_key(&self) -> Option<SecondKey<'_>> {
+        match self {
+            Self::SetCreditLimit(_) | Self::Close | Self::CancelOfflineReservation(_) => None,
+            Self::Post(post) => Some(SecondKey::Triplet(&post.triplet)),
+            Self::Reverse(reverse) => Some(SecondKey::Triplet(&reverse.triplet)),
+            Self::RecordAuthorization(message) => {
+                Some(SecondKey::Transaction(&message.transaction_id))
+            }
+            Self::CreateOfflineReservation(reservation) => {
+                Some(SecondKey::Reservation(&reservation.reference))
+            }
         }
     }
 }

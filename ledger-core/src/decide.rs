@@ -5,13 +5,17 @@
 //! operation sent again must be told so, and not be measured against rules whose outcome its first
 //! execution has changed (a reversal would find its original already reversed).
 
+mod authorization;
 mod posting;
 mod reference;
 mod reversal;
 
 use self::reversal::Reversal;
 use crate::annotations::Annotations;
-use crate::command::{AccountAction, AccountSelector, Command, OnAccount, Request, SetCreditLimit};
+use crate::authorization::{AuthorizationResult, DecidedAuthorization, SecondKey};
+use crate::command::{
+    AccountAction, AccountSelector, Command, OnAccount, PostDetail, Request, SetCreditLimit,
+};
 use crate::difference;
 use crate::event::{Decided, Event, EventBody, Record};
 use crate::form;
@@ -59,6 +63,8 @@ pub struct Accepted {
     pub account: Option<AccountReference>,
     /// Whether the operation waits for its value date.
     pub pending: bool,
+    /// Of a message of the authorization system: whether it was approved, and why not.
+    pub authorization: Option<AuthorizationResult>,
 }
 
 /// A command that was refused.
@@ -185,7 +191,13 @@ enum Favour {
     SetCreditLimit,
     Close,
     Post(Decided),
+    /// A posting that consumes so much of a reserve.
+    Clear(Decided, i64),
     Reverse(Reversal),
+    Authorize(Box<DecidedAuthorization>),
+    Reserve,
+    /// The end of an offline reservation of so much.
+    CancelReservation(i64),
 }
 
 fn judge(
@@ -303,12 +315,51 @@ impl Ruling {
             (Favour::Reverse(decided), AccountAction::Reverse(reversal)) => {
                 decided.into_body(reversal)
             }
+            (Favour::Clear(decided, released_minor), AccountAction::Post(operation)) => {
+                EventBody::OperationCleared {
+                    decided,
+                    released_minor,
+                    operation: Box::new(operation),
+                }
+            }
+            (Favour::Authorize(decided), AccountAction::RecordAuthorization(message)) => {
+                EventBody::AuthorizationRecorded {
+                    decided: *decided,
+                    message,
+                }
+            }
+            (Favour::Reserve, AccountAction::CreateOfflineReservation(reservation)) => {
+                EventBody::OfflineReservationCreated {
+                    account,
+                    posting_date,
+                    reservation,
+                }
+            }
             (
-                Favour::SetCreditLimit | Favour::Close | Favour::Post(_) | Favour::Reverse(_),
+                Favour::CancelReservation(released_minor),
+                AccountAction::CancelOfflineReservation(cancellation),
+            ) => EventBody::OfflineReservationCancelled {
+                account,
+                posting_date,
+                cancellation,
+                released_minor,
+            },
+            (
+                Favour::SetCreditLimit
+                | Favour::Close
+                | Favour::Post(_)
+                | Favour::Clear(..)
+                | Favour::Reverse(_)
+                | Favour::Authorize(_)
+                | Favour::Reserve
+                | Favour::CancelReservation(_),
                 AccountAction::SetCreditLimit(_)
                 | AccountAction::Close
                 | AccountAction::Post(_)
-                | AccountAction::Reverse(_),
+                | AccountAction::Reverse(_)
+                | AccountAction::RecordAuthorization(_)
+                | AccountAction::CreateOfflineReservation(_)
+                | AccountAction::CancelOfflineReservation(_),
             ) => unreachable!("a ruling is about the command it was made for"),
         }
     }
@@ -371,18 +422,35 @@ impl Context<'_> {
     fn check(&self, action: &AccountAction) -> Result<Favour, Rejection> {
         let portfolio = &self.state.portfolio;
         let account = portfolio.account(self.account);
-        if let Some(triplet) = action.triplet()
-            && let Some(existing) = self.lookup.by_own_triplet(self.state, self.issuer, triplet)
+        if let Some(key) = action.second_key()
+            && let Some(existing) = self.lookup.by_own_key(self.state, self.issuer, key)
         {
-            return Err(Rejection::DuplicateExternalTriplet {
-                existing: OperationId::of(existing.seq),
-                same_payload: difference::is_same_operation(
-                    existing,
-                    action,
-                    self.annotations,
-                    self.account,
-                ),
+            let same_payload =
+                difference::is_same_operation(existing, action, self.annotations, self.account);
+            return Err(match key {
+                SecondKey::Triplet(_) => Rejection::DuplicateExternalTriplet {
+                    existing: OperationId::of(existing.seq),
+                    same_payload,
+                },
+                SecondKey::Transaction(_) => Rejection::DuplicateTransactionId { same_payload },
+                SecondKey::Reservation(_) => Rejection::DuplicateReservation { same_payload },
             });
+        }
+        match action {
+            // A closed account declines what would be reserved on it, and gives free what is.
+            AccountAction::RecordAuthorization(message) => {
+                let decided = self.check_authorization(message)?;
+                return Ok(Favour::Authorize(Box::new(decided)));
+            }
+            AccountAction::CancelOfflineReservation(cancellation) => {
+                let released = self.check_cancellation(cancellation)?;
+                return Ok(Favour::CancelReservation(released));
+            }
+            AccountAction::SetCreditLimit(_)
+            | AccountAction::Close
+            | AccountAction::Post(_)
+            | AccountAction::Reverse(_)
+            | AccountAction::CreateOfflineReservation(_) => {}
         }
         if account.status == AccountStatus::Closed {
             return Err(Rejection::AccountClosed);
@@ -397,8 +465,22 @@ impl Context<'_> {
                 Ok(Favour::SetCreditLimit)
             }
             AccountAction::Close => Ok(Favour::Close),
-            AccountAction::Post(operation) => self.check_posting(operation).map(Favour::Post),
+            AccountAction::Post(operation) => {
+                let decided = self.check_posting(operation)?;
+                if let PostDetail::Clearing(clearing) = &operation.detail {
+                    let released = self.check_clearing(&decided, clearing)?;
+                    return Ok(Favour::Clear(decided, released));
+                }
+                Ok(Favour::Post(decided))
+            }
             AccountAction::Reverse(reverse) => self.check_reversal(reverse).map(Favour::Reverse),
+            AccountAction::CreateOfflineReservation(reservation) => {
+                self.check_reservation(reservation)?;
+                Ok(Favour::Reserve)
+            }
+            AccountAction::RecordAuthorization(_) | AccountAction::CancelOfflineReservation(_) => {
+                unreachable!("these were decided before")
+            }
         }
     }
 
@@ -406,15 +488,16 @@ impl Context<'_> {
         self.state.portfolio.issuer(self.issuer)
     }
 
-    /// Checks that an amount is in the account's currency.
+    /// Checks that the amount of an operation is in the account's currency.
     pub(crate) fn check_currency(&self, amount: Amount) -> Result<(), Rejection> {
+        self.check_currency_of("referenceAmount", amount)
+    }
+
+    /// Checks that the amount in a field is in the account's currency.
+    fn check_currency_of(&self, field: &str, amount: Amount) -> Result<(), Rejection> {
         let expected = self.state.portfolio.account(self.account).currency;
         if amount.currency != expected {
-            return Err(Rejection::currency(
-                "referenceAmount",
-                expected,
-                amount.currency,
-            ));
+            return Err(Rejection::currency(field, expected, amount.currency));
         }
         Ok(())
     }
@@ -446,15 +529,23 @@ impl Answer {
                 operation,
                 account: Option::map(account, AccountReference::of),
                 pending,
+                authorization: None,
             })
         };
         let outcome = match &record.event.body {
             EventBody::OperationPosted { decided, .. }
+            | EventBody::OperationCleared { decided, .. }
             | EventBody::OperationReversed { decided, .. } => accepted(
                 Some(OperationId::of(record.seq)),
                 Some(decided.account),
                 decided.pending,
             ),
+            EventBody::AuthorizationRecorded { decided, .. } => Ok(Accepted {
+                operation: None,
+                account: Some(AccountReference::of(decided.account)),
+                pending: false,
+                authorization: Some(decided.result()),
+            }),
             EventBody::OperationRejected { rejection, .. } => Err(Refusal {
                 rejection: rejection.clone(),
                 standing: Standing::Remembered,
@@ -465,7 +556,11 @@ impl Answer {
             | EventBody::BusinessDateAdvanced(_)
             | EventBody::AccountOpened { .. }
             | EventBody::CreditLimitSet { .. }
-            | EventBody::AccountClosed { .. } => accepted(None, record.account(), false),
+            | EventBody::AccountClosed { .. }
+            | EventBody::OfflineReservationCreated { .. }
+            | EventBody::OfflineReservationCancelled { .. } => {
+                accepted(None, record.account(), false)
+            }
         };
         Self {
             outcome,

@@ -5,10 +5,12 @@
 //! a difference, even where the engine would have defaulted it to the same value.
 
 use crate::annotations::{Annotations, InterestNotes, TransactionNotes};
+use crate::authorization::RecordAuthorization;
 use crate::command::{
-    AccountAction, AdvanceBusinessDate, Command, ConfigureIssuer, DefineBonusProgram,
-    DefineProduct, OpenAccount, PostBonus, PostDetail, PostFee, PostOperation, PostPayment,
-    PostTransaction, ReverseOperation, Triplet,
+    AccountAction, AdvanceBusinessDate, CancelOfflineReservation, Command, ConfigureIssuer,
+    CreateOfflineReservation, DefineBonusProgram, DefineProduct, OpenAccount, PostBonus,
+    PostClearing, PostDetail, PostFee, PostOperation, PostPayment, PostTransaction,
+    ReverseOperation, Triplet,
 };
 use crate::event::{EventBody, Record};
 use crate::ids::AccountIndex;
@@ -97,6 +99,9 @@ enum Action<'a> {
     Close,
     Post(&'a PostOperation),
     Reverse(&'a ReverseOperation),
+    RecordAuthorization(&'a RecordAuthorization),
+    CreateOfflineReservation(&'a CreateOfflineReservation),
+    CancelOfflineReservation(&'a CancelOfflineReservation),
 }
 
 fn recorded_action(record: &Record) -> Option<(AccountIndex, Option<Timestamp>, Action<'_>)> {
@@ -114,6 +119,37 @@ fn recorded_action(record: &Record) -> Option<(AccountIndex, Option<Timestamp>, 
             decided.account,
             decided.posting_date,
             Action::Post(operation),
+        )),
+        EventBody::OperationCleared {
+            decided, operation, ..
+        } => Some((
+            decided.account,
+            decided.posting_date,
+            Action::Post(operation),
+        )),
+        EventBody::AuthorizationRecorded { decided, message } => Some((
+            decided.account,
+            decided.posting_date,
+            Action::RecordAuthorization(message),
+        )),
+        EventBody::OfflineReservationCreated {
+            account,
+            posting_date,
+            reservation,
+        } => Some((
+            *account,
+            *posting_date,
+            Action::CreateOfflineReservation(reservation),
+        )),
+        EventBody::OfflineReservationCancelled {
+            account,
+            posting_date,
+            cancellation,
+            released_minor: _,
+        } => Some((
+            *account,
+            *posting_date,
+            Action::CancelOfflineReservation(cancellation),
         )),
         EventBody::OperationReversed {
             decided, reversal, ..
@@ -133,6 +169,13 @@ fn recorded_action(record: &Record) -> Option<(AccountIndex, Option<Timestamp>, 
                 AccountAction::Close => Action::Close,
                 AccountAction::Post(post) => Action::Post(post),
                 AccountAction::Reverse(reverse) => Action::Reverse(reverse),
+                AccountAction::RecordAuthorization(message) => Action::RecordAuthorization(message),
+                AccountAction::CreateOfflineReservation(reservation) => {
+                    Action::CreateOfflineReservation(reservation)
+                }
+                AccountAction::CancelOfflineReservation(cancellation) => {
+                    Action::CancelOfflineReservation(cancellation)
+                }
             };
             Some((*account, *posting_date, action))
         }
@@ -147,15 +190,27 @@ fn recorded_action(record: &Record) -> Option<(AccountIndex, Option<Timestamp>, 
 fn shape(recorded: Action<'_>, submitted: &AccountAction) -> Option<&'static str> {
     let same = match (recorded, submitted) {
         (Action::SetCreditLimit(_), AccountAction::SetCreditLimit(_))
-        | (Action::Close, AccountAction::Close) => true,
+        | (Action::Close, AccountAction::Close)
+        | (Action::CreateOfflineReservation(_), AccountAction::CreateOfflineReservation(_))
+        | (Action::CancelOfflineReservation(_), AccountAction::CancelOfflineReservation(_)) => true,
+        (Action::RecordAuthorization(_), AccountAction::RecordAuthorization(_)) => true,
         (Action::Post(a), AccountAction::Post(b)) => a.detail.kind() == b.detail.kind(),
         (Action::Reverse(a), AccountAction::Reverse(b)) => a.kind == b.kind,
         (
-            Action::SetCreditLimit(_) | Action::Close | Action::Post(_) | Action::Reverse(_),
+            Action::SetCreditLimit(_)
+            | Action::Close
+            | Action::Post(_)
+            | Action::Reverse(_)
+            | Action::RecordAuthorization(_)
+            | Action::CreateOfflineReservation(_)
+            | Action::CancelOfflineReservation(_),
             AccountAction::SetCreditLimit(_)
             | AccountAction::Close
             | AccountAction::Post(_)
-            | AccountAction::Reverse(_),
+            | AccountAction::Reverse(_)
+            | AccountAction::RecordAuthorization(_)
+            | AccountAction::CreateOfflineReservation(_)
+            | AccountAction::CancelOfflineReservation(_),
         ) => false,
     };
     first(&[("command", same)])
@@ -169,12 +224,35 @@ fn action_fields(recorded: Action<'_>, submitted: &AccountAction) -> Option<&'st
         (Action::Close, AccountAction::Close) => None,
         (Action::Post(a), AccountAction::Post(b)) => post_operation(a, b),
         (Action::Reverse(a), AccountAction::Reverse(b)) => reverse_operation(a, b),
+        (Action::RecordAuthorization(a), AccountAction::RecordAuthorization(b)) => {
+            record_authorization(a, b)
+        }
+        (Action::CreateOfflineReservation(a), AccountAction::CreateOfflineReservation(b)) => {
+            let CreateOfflineReservation { reference, amount } = a;
+            first(&[
+                ("offlineReservationReference", *reference == b.reference),
+                ("amount", *amount == b.amount),
+            ])
+        }
+        (Action::CancelOfflineReservation(a), AccountAction::CancelOfflineReservation(b)) => {
+            let CancelOfflineReservation { reference } = a;
+            first(&[("offlineReservationReference", *reference == b.reference)])
+        }
         (
-            Action::SetCreditLimit(_) | Action::Close | Action::Post(_) | Action::Reverse(_),
+            Action::SetCreditLimit(_)
+            | Action::Close
+            | Action::Post(_)
+            | Action::Reverse(_)
+            | Action::RecordAuthorization(_)
+            | Action::CreateOfflineReservation(_)
+            | Action::CancelOfflineReservation(_),
             AccountAction::SetCreditLimit(_)
             | AccountAction::Close
             | AccountAction::Post(_)
-            | AccountAction::Reverse(_),
+            | AccountAction::Reverse(_)
+            | AccountAction::RecordAuthorization(_)
+            | AccountAction::CreateOfflineReservation(_)
+            | AccountAction::CancelOfflineReservation(_),
         ) => Some("command"),
     }
 }
@@ -410,6 +488,9 @@ const MATCHING: [&str; 3] = [
     "externalMatchingOperationServicePoster",
 ];
 
+/// Names the business case of a clearing; a scheme transaction without one is no clearing of a case.
+const BUSINESS_CASE: &str = "authorizationBusinessCaseIdentifier";
+
 const REWARDED: [&str; 3] = [
     "rewardedExternalMatchingOperationDate",
     "rewardedExternalMatchingOperationReference",
@@ -492,6 +573,25 @@ fn post_detail(a: &PostDetail, b: &PostDetail) -> Option<&'static str> {
         (PostDetail::Unload, PostDetail::Unload)
         | (PostDetail::ResetBalance, PostDetail::ResetBalance) => None,
         (PostDetail::Transaction(a), PostDetail::Transaction(b)) => transaction(a, b),
+        (PostDetail::Clearing(a), PostDetail::Clearing(b)) => {
+            let PostClearing {
+                transaction: a_transaction,
+                business_case,
+                is_final,
+            } = a.as_ref();
+            transaction(a_transaction, &b.transaction).or_else(|| {
+                first(&[
+                    (BUSINESS_CASE, *business_case == b.business_case),
+                    ("finalClearing", *is_final == b.is_final),
+                ])
+            })
+        }
+        (PostDetail::Transaction(a), PostDetail::Clearing(b)) => {
+            transaction(a, &b.transaction).or(Some(BUSINESS_CASE))
+        }
+        (PostDetail::Clearing(a), PostDetail::Transaction(b)) => {
+            transaction(&a.transaction, b).or(Some(BUSINESS_CASE))
+        }
         (
             PostDetail::Fee(_)
             | PostDetail::Bonus(_)
@@ -502,7 +602,8 @@ fn post_detail(a: &PostDetail, b: &PostDetail) -> Option<&'static str> {
             | PostDetail::Load(_)
             | PostDetail::Unload
             | PostDetail::Transaction(_)
-            | PostDetail::ResetBalance,
+            | PostDetail::ResetBalance
+            | PostDetail::Clearing(_),
             _,
         ) => Some("command"),
     }
@@ -567,6 +668,69 @@ fn transaction(a: &PostTransaction, b: &PostTransaction) -> Option<&'static str>
         (
             "acquirerReferenceData",
             *acquirer_reference_data == b.acquirer_reference_data,
+        ),
+        ("cardReference", *card_reference == b.card_reference),
+        ("maskedPan", *masked_pan == b.masked_pan),
+    ])
+}
+
+fn record_authorization(a: &RecordAuthorization, b: &RecordAuthorization) -> Option<&'static str> {
+    let RecordAuthorization {
+        transaction_id,
+        business_case,
+        transaction_type,
+        sub_type,
+        financial_type,
+        billing_amount,
+        transaction_amount,
+        transaction_date,
+        result_type,
+        result_code,
+        approval_code,
+        reserve_expiry_date,
+        merchant_category_code,
+        card_acceptor_name,
+        card_acceptor_city,
+        card_acceptor_country,
+        card_acceptor_id_code,
+        card_reference,
+        masked_pan,
+    } = a;
+    first(&[
+        ("totalBillingAmount", *billing_amount == b.billing_amount),
+        ("transactionId", *transaction_id == b.transaction_id),
+        ("businessCaseId", *business_case == b.business_case),
+        ("transactionType", *transaction_type == b.transaction_type),
+        ("transactionSubType", *sub_type == b.sub_type),
+        ("financialType", *financial_type == b.financial_type),
+        ("totalAmount", *transaction_amount == b.transaction_amount),
+        ("transactionDate", *transaction_date == b.transaction_date),
+        ("resultType", *result_type == b.result_type),
+        ("resultCode", *result_code == b.result_code),
+        ("approvalCode", *approval_code == b.approval_code),
+        (
+            "reserveExpiryDate",
+            *reserve_expiry_date == b.reserve_expiry_date,
+        ),
+        (
+            "merchantCategoryCode",
+            *merchant_category_code == b.merchant_category_code,
+        ),
+        (
+            "cardAcceptorName",
+            *card_acceptor_name == b.card_acceptor_name,
+        ),
+        (
+            "cardAcceptorCity",
+            *card_acceptor_city == b.card_acceptor_city,
+        ),
+        (
+            "cardAcceptorCountry",
+            *card_acceptor_country == b.card_acceptor_country,
+        ),
+        (
+            "cardAcceptorIdCode",
+            *card_acceptor_id_code == b.card_acceptor_id_code,
         ),
         ("cardReference", *card_reference == b.card_reference),
         ("maskedPan", *masked_pan == b.masked_pan),

@@ -11,10 +11,11 @@ use bincode::error::{DecodeError, EncodeError};
 use bincode::{BorrowDecode, Encode};
 
 use crate::annotations::Annotations;
+use crate::authorization::{DecidedAuthorization, RecordAuthorization, SecondKey};
 use crate::command::{
-    AccountAction, AdvanceBusinessDate, ConfigureIssuer, DefineBonusProgram, DefineProduct,
-    OpenAccount, OperationKind, PostDetail, PostOperation, ReverseOperation, SetCreditLimit,
-    Triplet, WorkingMode,
+    AccountAction, AdvanceBusinessDate, CancelOfflineReservation, ConfigureIssuer,
+    CreateOfflineReservation, DefineBonusProgram, DefineProduct, OpenAccount, OperationKind,
+    PostDetail, PostOperation, ReverseOperation, SetCreditLimit, Triplet, WorkingMode,
 };
 use crate::ids::{AccountIndex, CorrelationId, IssuerIndex, OperationId, Seq};
 use crate::money::{Currency, Quantity};
@@ -165,6 +166,43 @@ pub enum EventBody {
         /// Why it was refused.
         rejection: Rejection,
     },
+    /// A message of the authorization system was recorded, approved or declined.
+    AuthorizationRecorded {
+        /// What was decided.
+        decided: DecidedAuthorization,
+        /// What was asked, or told.
+        message: Box<RecordAuthorization>,
+    },
+    /// A scheme transaction was posted, and what was reserved for it given free.
+    OperationCleared {
+        /// What was decided.
+        decided: Decided,
+        /// What its business case reserves no longer, in minor units; zero or more. While the
+        /// operation is pending it stays reserved, for the operation alone.
+        released_minor: i64,
+        /// What was asked: a [`PostDetail::Clearing`].
+        operation: Box<PostOperation>,
+    },
+    /// An offline reservation was made.
+    OfflineReservationCreated {
+        /// The account.
+        account: AccountIndex,
+        /// The posting date, if the command carried one.
+        posting_date: Option<Timestamp>,
+        /// What was asked.
+        reservation: CreateOfflineReservation,
+    },
+    /// An offline reservation was ended.
+    OfflineReservationCancelled {
+        /// The account.
+        account: AccountIndex,
+        /// The posting date, if the command carried one.
+        posting_date: Option<Timestamp>,
+        /// What was asked.
+        cancellation: CancelOfflineReservation,
+        /// What it gave free, in minor units.
+        released_minor: i64,
+    },
 }
 
 /// What was decided about a posting or a reversal.
@@ -224,18 +262,12 @@ impl Record {
     #[must_use]
     pub fn operation(&self) -> Option<OperationView<'_>> {
         match &self.event.body {
-            EventBody::OperationPosted { decided, operation } => Some(OperationView {
-                id: OperationId::of(self.seq),
-                kind: operation.detail.kind(),
-                decided,
-                posting_date: decided.posting_date.unwrap_or(self.recorded_at),
-                triplet: &operation.triplet,
-                description: operation.description.as_ref(),
-                external_code: operation.external_code.as_ref(),
-                post: Some(&operation.detail),
-                original: None,
-                partial: false,
-            }),
+            EventBody::OperationPosted { decided, operation } => {
+                Some(self.posting(decided, operation))
+            }
+            EventBody::OperationCleared {
+                decided, operation, ..
+            } => Some(self.posting(decided, operation)),
             EventBody::OperationReversed {
                 decided,
                 original,
@@ -261,7 +293,56 @@ impl Record {
             | EventBody::AccountOpened { .. }
             | EventBody::CreditLimitSet { .. }
             | EventBody::AccountClosed { .. }
-            | EventBody::OperationRejected { .. } => None,
+            | EventBody::OperationRejected { .. }
+            | EventBody::AuthorizationRecorded { .. }
+            | EventBody::OfflineReservationCreated { .. }
+            | EventBody::OfflineReservationCancelled { .. } => None,
+        }
+    }
+
+    fn posting<'a>(&self, decided: &'a Decided, operation: &'a PostOperation) -> OperationView<'a> {
+        OperationView {
+            id: OperationId::of(self.seq),
+            kind: operation.detail.kind(),
+            decided,
+            posting_date: decided.posting_date.unwrap_or(self.recorded_at),
+            triplet: &operation.triplet,
+            description: operation.description.as_ref(),
+            external_code: operation.external_code.as_ref(),
+            post: Some(&operation.detail),
+            original: None,
+            partial: false,
+        }
+    }
+
+    /// The name outside that the record has taken, if it has taken one.
+    #[must_use]
+    pub fn second_key(&self) -> Option<SecondKey<'_>> {
+        match &self.event.body {
+            EventBody::OperationPosted { operation, .. } => {
+                Some(SecondKey::Triplet(&operation.triplet))
+            }
+            EventBody::OperationCleared { operation, .. } => {
+                Some(SecondKey::Triplet(&operation.triplet))
+            }
+            EventBody::OperationReversed { reversal, .. } => {
+                Some(SecondKey::Triplet(&reversal.triplet))
+            }
+            EventBody::AuthorizationRecorded { message, .. } => {
+                Some(SecondKey::Transaction(&message.transaction_id))
+            }
+            EventBody::OfflineReservationCreated { reservation, .. } => {
+                Some(SecondKey::Reservation(&reservation.reference))
+            }
+            EventBody::IssuerConfigured { .. }
+            | EventBody::ProductDefined(_)
+            | EventBody::BonusProgramDefined(_)
+            | EventBody::BusinessDateAdvanced(_)
+            | EventBody::AccountOpened { .. }
+            | EventBody::CreditLimitSet { .. }
+            | EventBody::AccountClosed { .. }
+            | EventBody::OperationRejected { .. }
+            | EventBody::OfflineReservationCancelled { .. } => None,
         }
     }
 
@@ -276,9 +357,13 @@ impl Record {
             EventBody::AccountOpened { account, .. }
             | EventBody::CreditLimitSet { account, .. }
             | EventBody::AccountClosed { account, .. }
-            | EventBody::OperationRejected { account, .. } => Some(*account),
+            | EventBody::OperationRejected { account, .. }
+            | EventBody::OfflineReservationCreated { account, .. }
+            | EventBody::OfflineReservationCancelled { account, .. } => Some(*account),
             EventBody::OperationPosted { decided, .. }
+            | EventBody::OperationCleared { decided, .. }
             | EventBody::OperationReversed { decided, .. } => Some(decided.account),
+            EventBody::AuthorizationRecorded { decided, .. } => Some(decided.account),
         }
     }
 }
@@ -297,7 +382,8 @@ impl PostDetail {
             | Self::Load(_)
             | Self::Unload
             | Self::Transaction(_)
-            | Self::ResetBalance => None,
+            | Self::ResetBalance
+            | Self::Clearing(_) => None,
         }
     }
 

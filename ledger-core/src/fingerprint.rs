@@ -15,10 +15,13 @@
 
 use siphasher::sip::SipHasher13;
 
+use crate::authorization::SecondKey;
 use crate::command::Triplet;
 use crate::ids::{CorrelationId, IssuerIndex, Seq};
 use crate::portfolio::usize_of;
-use crate::text::{ExternalReference, OperationReference, ServicePoster};
+use crate::text::{
+    BusinessCaseId, ExternalReference, OperationReference, ServicePoster, TransactionId,
+};
 
 /// Fingerprint of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,8 +53,33 @@ impl Fingerprint {
     /// Of an issuer's reference of an account.
     #[must_use]
     pub fn of_external(issuer: IssuerIndex, reference: &ExternalReference) -> Self {
-        let bytes = reference.as_str().as_bytes();
-        Self(SipHasher13::new_with_keys(2, u64::from(issuer.0)).hash(bytes))
+        Self::of_text(2, issuer, reference.as_str())
+    }
+
+    /// Of an issuer's message of the authorization system.
+    #[must_use]
+    pub fn of_transaction(issuer: IssuerIndex, id: &TransactionId) -> Self {
+        Self::of_text(3, issuer, id.as_str())
+    }
+
+    /// Of an issuer's business case.
+    #[must_use]
+    pub fn of_case(issuer: IssuerIndex, id: &BusinessCaseId) -> Self {
+        Self::of_text(5, issuer, id.as_str())
+    }
+
+    /// Of the name outside that a command takes for good. Those of one kind are not those of another.
+    #[must_use]
+    pub fn of_second_key(issuer: IssuerIndex, key: SecondKey<'_>) -> Self {
+        match key {
+            SecondKey::Triplet(triplet) => Self::of_triplet(issuer, triplet),
+            SecondKey::Transaction(id) => Self::of_transaction(issuer, id),
+            SecondKey::Reservation(reference) => Self::of_text(4, issuer, reference.as_str()),
+        }
+    }
+
+    fn of_text(kind: u64, issuer: IssuerIndex, text: &str) -> Self {
+        Self(SipHasher13::new_with_keys(kind, u64::from(issuer.0)).hash(text.as_bytes()))
     }
 
     /// The fingerprint as a number, for keeping it in a file.

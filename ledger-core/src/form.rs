@@ -4,6 +4,7 @@
 //! corrected under the same correlation id.
 
 use crate::annotations::{Annotations, SPECIFIC_FIELDS_MAX};
+use crate::authorization::{RecordAuthorization, TransactionSubType, TransactionType};
 use crate::command::{
     AccountAction, Command, DefineProduct, OnAccount, OperationKind, PostDetail, PostOperation,
     ReimbursementType, ReverseOperation, ScriptRule, Triplet, WorkingMode,
@@ -77,7 +78,11 @@ pub fn check_annotations(command: &Command, annotations: &Annotations) -> Result
         Command::OnAccount(on) => match &on.action {
             AccountAction::Post(post) => (Some(post.detail.kind()), true),
             AccountAction::Reverse(_) => (None, true),
-            AccountAction::SetCreditLimit(_) | AccountAction::Close => (None, false),
+            AccountAction::SetCreditLimit(_)
+            | AccountAction::Close
+            | AccountAction::RecordAuthorization(_)
+            | AccountAction::CreateOfflineReservation(_)
+            | AccountAction::CancelOfflineReservation(_) => (None, false),
         },
         Command::ConfigureIssuer(_)
         | Command::DefineProduct(_)
@@ -143,6 +148,60 @@ fn on_account(on: &OnAccount) -> Result<(), Rejection> {
         AccountAction::Close => Ok(()),
         AccountAction::Post(post) => post_operation(post),
         AccountAction::Reverse(reverse) => reverse_operation(reverse),
+        AccountAction::RecordAuthorization(message) => record_authorization(message),
+        AccountAction::CreateOfflineReservation(reservation) => {
+            const FIELD: &str = "amount";
+            nonzero(FIELD, reservation.amount.minor)?;
+            in_range(FIELD, reservation.amount.minor)?;
+            if reservation.amount.minor < 0 {
+                return Err(sign(FIELD, Sign::Positive));
+            }
+            Ok(())
+        }
+        AccountAction::CancelOfflineReservation(_) => Ok(()),
+    }
+}
+
+fn record_authorization(message: &RecordAuthorization) -> Result<(), Rejection> {
+    const FIELD: &str = "totalBillingAmount";
+    instant("transactionDate", message.transaction_date)?;
+    message
+        .reserve_expiry_date
+        .map_or(Ok(()), |date| day("reserveExpiryDate", date))?;
+    message
+        .transaction_amount
+        .map_or(Ok(()), |amount| in_range("totalAmount", amount.minor))?;
+    let is_told = message.result_type.is_some();
+    match message.sub_type {
+        TransactionSubType::Advice if !is_told => {
+            return Err(Rejection::invalid("resultType", "an advice tells it"));
+        }
+        TransactionSubType::Request if is_told => {
+            return Err(Rejection::invalid("resultType", "a request asks for it"));
+        }
+        TransactionSubType::Request if message.result_code.is_some() => {
+            return Err(Rejection::invalid("resultCode", "a request asks for it"));
+        }
+        TransactionSubType::Advice | TransactionSubType::Request => {}
+    }
+    let (is_required, may_be_negative) = match message.transaction_type {
+        TransactionType::Authorization => (true, true),
+        TransactionType::ReserveUpdate => (true, false),
+        TransactionType::Confirmation
+        | TransactionType::Reversal
+        | TransactionType::Rollback
+        | TransactionType::ReserveExpiry => (false, false),
+    };
+    match message.billing_amount {
+        None if is_required => Err(Rejection::invalid(FIELD, "is required")),
+        None => Ok(()),
+        Some(amount) => {
+            in_range(FIELD, amount.minor)?;
+            if amount.minor < 0 && !may_be_negative {
+                return Err(sign(FIELD, Sign::NotNegative));
+            }
+            Ok(())
+        }
     }
 }
 
@@ -293,7 +352,8 @@ fn post_operation(post: &PostOperation) -> Result<(), Rejection> {
         // A payment is a credit as a rule; a debit is a payment sent on, or one returned.
         PostDetail::Payment(_)
         | PostDetail::BalanceAdjustment { .. }
-        | PostDetail::Transaction(_) => signed(required(post)?, None),
+        | PostDetail::Transaction(_)
+        | PostDetail::Clearing(_) => signed(required(post)?, None),
     }
 }
 

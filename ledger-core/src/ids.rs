@@ -67,6 +67,10 @@ pub struct AccountIndex(pub u32);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, BorrowDecode)]
 pub struct CommodityIndex(pub u32);
 
+/// Place of a business case in the order of their first messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode)]
+pub struct CaseIndex(pub u32);
+
 /// The engine's own name for an account: 20 digits, 10^19 plus the account's place, so that the
 /// reference alone finds the account. Field `accountReference` of the issuer API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, BorrowDecode)]

@@ -12,6 +12,7 @@
 
 pub mod annotations;
 pub mod apply;
+pub mod authorization;
 pub mod command;
 pub mod decide;
 pub mod difference;
@@ -25,6 +26,7 @@ pub mod portfolio;
 pub mod projection;
 pub mod rate;
 pub mod rejection;
+pub mod reserves;
 pub mod state;
 pub mod state_hash;
 pub mod text;

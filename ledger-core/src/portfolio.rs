@@ -11,11 +11,14 @@ use crate::command::{
 use crate::event::ContraKey;
 use crate::fingerprint::{Fingerprint, FingerprintIndex};
 use crate::ids::{
-    AccountIndex, AccountReference, CommodityIndex, IssuerIndex, OperationId, ProductIndex,
+    AccountIndex, AccountReference, CaseIndex, CommodityIndex, IssuerIndex, OperationId,
+    ProductIndex,
 };
 use crate::money::{Currency, Quantity};
+use crate::reserves::{Reserved, Reserves};
 use crate::text::{
-    BonusProgramReference, ExternalReference, IssuerId, LoyaltyUnit, ProductReference,
+    BonusProgramReference, BusinessCaseId, ExternalReference, IssuerId, LoyaltyUnit,
+    ProductReference,
 };
 use crate::time::BusinessDate;
 
@@ -42,6 +45,8 @@ pub struct Portfolio {
     pub(crate) reversed: HashMap<OperationId, i64>,
     /// Pending operations that were cancelled, with the reversals that cancelled them.
     pub(crate) cancelled: HashSet<OperationId>,
+    /// Business cases and offline reservations.
+    pub(crate) reserves: Reserves,
 }
 
 /// The references say which accounts the index by reference has, so it need not be compared.
@@ -59,6 +64,7 @@ impl PartialEq for Portfolio {
             waiting_payouts,
             reversed,
             cancelled,
+            reserves,
         } = self;
         *issuers == other.issuers
             && *issuer_by_id == other.issuer_by_id
@@ -70,6 +76,7 @@ impl PartialEq for Portfolio {
             && *waiting_payouts == other.waiting_payouts
             && *reversed == other.reversed
             && *cancelled == other.cancelled
+            && *reserves == other.reserves
     }
 }
 
@@ -308,6 +315,26 @@ impl Portfolio {
             .get(&index)
             .copied()
             .unwrap_or_default()
+    }
+
+    /// Business cases and offline reservations.
+    #[must_use]
+    pub fn reserves(&self) -> &Reserves {
+        &self.reserves
+    }
+
+    /// What is reserved on an account by authorizations and offline reservations.
+    #[must_use]
+    pub fn reserved(&self, index: AccountIndex) -> Reserved {
+        let reserved = &self.reserves.reserved;
+        reserved.get(&index).copied().unwrap_or_default()
+    }
+
+    /// The business case of an issuer with this id.
+    #[must_use]
+    pub fn case_by_id(&self, issuer: IssuerIndex, id: &BusinessCaseId) -> Option<CaseIndex> {
+        let issuer_of = |account| self.account(account).issuer;
+        self.reserves.find(issuer, id, issuer_of)
     }
 
     /// Whether an operation still waits for its value date. `original` is the operation it reverses,

@@ -2,6 +2,7 @@
 
 pub mod amounts;
 pub mod books;
+pub mod case_files;
 pub mod general_ledger;
 pub mod gist;
 pub mod history;

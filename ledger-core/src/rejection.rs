@@ -236,6 +236,40 @@ pub enum Rejection {
     /// The balance to be reset is zero already. (Addition to the catalogue.)
     #[error("the balance of the account is zero already")]
     BalanceAlreadyZero,
+    /// No such business case on this account.
+    #[error("the business case does not exist on this account")]
+    BusinessCaseNotFound {
+        /// The field that named it.
+        field: String,
+    },
+    /// The business case reserves nothing that could be changed.
+    #[error("the reserve of the business case is not active")]
+    ReserveNotActive,
+    /// The transaction id already names a message of this issuer. (Addition to the catalogue.)
+    #[error("the transaction id already names an authorization message")]
+    DuplicateTransactionId {
+        /// Whether the command says exactly what that message said.
+        same_payload: bool,
+    },
+    /// The reference already names an offline reservation of this issuer. (Addition to the
+    /// catalogue.)
+    #[error("the reference already names an offline reservation")]
+    DuplicateReservation {
+        /// Whether the command asks for exactly what that reservation was.
+        same_payload: bool,
+    },
+    /// No such offline reservation on this account. (Addition to the catalogue.)
+    #[error("the offline reservation does not exist on this account")]
+    ReservationNotFound,
+    /// The offline reservation was cancelled already. (Addition to the catalogue.)
+    #[error("the offline reservation is not active")]
+    ReservationNotActive,
+    /// The reservation is more than the account's own funds. (Addition to the catalogue.)
+    #[error("only {available_minor} minor units of own funds are free")]
+    InsufficientOwnFunds {
+        /// What is free, in minor units, as far as an `i64` shows it.
+        available_minor: i64,
+    },
 }
 
 /// The sign an amount must have. Variant order is the disk format.
@@ -319,6 +353,13 @@ impl Rejection {
             Self::BusinessDateNotAdvancing { .. } => "BUSINESS_DATE_NOT_ADVANCING",
             Self::InvalidIban { .. } => "INVALID_IBAN",
             Self::BalanceAlreadyZero => "BALANCE_ALREADY_ZERO",
+            Self::BusinessCaseNotFound { .. } => "BUSINESS_CASE_NOT_FOUND",
+            Self::ReserveNotActive => "RESERVE_NOT_ACTIVE",
+            Self::DuplicateTransactionId { .. } => "DUPLICATE_TRANSACTION_ID",
+            Self::DuplicateReservation { .. } => "DUPLICATE_OFFLINE_RESERVATION",
+            Self::ReservationNotFound => "OFFLINE_RESERVATION_NOT_FOUND",
+            Self::ReservationNotActive => "OFFLINE_RESERVATION_NOT_ACTIVE",
+            Self::InsufficientOwnFunds { .. } => "INSUFFICIENT_OWN_FUNDS",
         }
     }
 
@@ -337,6 +378,7 @@ impl Rejection {
             | Self::AmountSignInvalid { field, .. }
             | Self::OriginalKindMismatch { field, .. }
             | Self::WorkingModeMismatch { field }
+            | Self::BusinessCaseNotFound { field }
             | Self::InvalidIban { field } => field,
             Self::CorrelationIdRequired | Self::InvalidCorrelationId => "correlationId",
             Self::IssuerNotFound => "issuerId",
@@ -372,6 +414,12 @@ impl Rejection {
             Self::AccountAlreadyExists => "issuerAccountExternalReference",
             Self::HierarchyTooDeep { .. } => "parentExternalReference",
             Self::BusinessDateNotAdvancing { .. } => "businessDate",
+            Self::ReserveNotActive => "businessCaseId",
+            Self::DuplicateTransactionId { .. } => "transactionId",
+            Self::DuplicateReservation { .. }
+            | Self::ReservationNotFound
+            | Self::ReservationNotActive => "offlineReservationReference",
+            Self::InsufficientOwnFunds { .. } => "amount",
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::hint::black_box;
 use std::sync::Arc;
 
+use crate::authorization::SecondKey;
 use crate::command::{
     AccountAction, AccountSelector, Command, OnAccount, PostDetail, Request, Triplet,
 };
@@ -41,7 +42,7 @@ pub(crate) struct RequestKeys {
     /// Whether the records under these keys were put on the recall list.
     looked_up: bool,
     correlation: Fingerprint,
-    /// The triplet it would take.
+    /// The triplet, or other name outside, that it would take.
     triplet: Option<Fingerprint>,
     /// The triplet it refers to.
     matching: Option<Fingerprint>,
@@ -52,7 +53,8 @@ pub(crate) struct RequestKeys {
 pub struct RecordKeys {
     /// Of its correlation id.
     pub correlation: Fingerprint,
-    /// Of its triplet, if it posts an operation.
+    /// Of its triplet, if it posts an operation; of its transaction id or its reference, if it is a
+    /// message of the authorization system or an offline reservation.
     pub triplet: Option<Fingerprint>,
 }
 
@@ -255,14 +257,16 @@ impl RequestKeys {
     /// The keys of a request of an issuer; of one that does not exist yet they mean nothing.
     pub(crate) fn of(request: &Request, issuer: Option<IssuerIndex>) -> Self {
         let index = issuer.unwrap_or(IssuerIndex(u32::MAX));
-        let [own, matching] = action_of(&request.command).map_or([None, None], triplets_of);
+        let action = action_of(&request.command);
+        let own = action.and_then(AccountAction::second_key);
+        let matching = action.and_then(matching_triplet);
         let fingerprint = |triplet| Fingerprint::of_triplet(index, triplet);
         Self {
             issuer,
             account: None,
             looked_up: issuer.is_some(),
             correlation: Fingerprint::of_correlation(index, request.correlation),
-            triplet: own.map(fingerprint),
+            triplet: own.map(|key| Fingerprint::of_second_key(index, key)),
             matching: matching.filter(|_| issuer.is_some()).map(fingerprint),
         }
     }
@@ -291,7 +295,7 @@ impl RequestKeys {
         }
         RecordKeys {
             correlation: self.correlation,
-            triplet: self.triplet.filter(|_| record.operation().is_some()),
+            triplet: self.triplet.filter(|_| record.second_key().is_some()),
         }
     }
 }
@@ -301,10 +305,10 @@ impl RecordKeys {
     #[must_use]
     pub fn of(record: &Record) -> Self {
         let event = &record.event;
-        let triplet = record.operation().map(|operation| operation.triplet);
+        let second = record.second_key();
         Self {
             correlation: Fingerprint::of_correlation(event.issuer, event.correlation),
-            triplet: triplet.map(|triplet| Fingerprint::of_triplet(event.issuer, triplet)),
+            triplet: second.map(|key| Fingerprint::of_second_key(event.issuer, key)),
         }
     }
 }
@@ -361,14 +365,14 @@ impl<'a> Lookup<'a> {
             .find(|record| record.event.issuer == issuer && record.event.correlation == correlation)
     }
 
-    /// The record that posted the operation with the triplet that the request would take.
-    pub(crate) fn by_own_triplet(
+    /// The record that has taken the name outside that the request would take.
+    pub(crate) fn by_own_key(
         &self,
         state: &LedgerState,
         issuer: IssuerIndex,
-        triplet: &Triplet,
+        key: SecondKey<'_>,
     ) -> Option<&'a Record> {
-        self.by_triplet(state, issuer, triplet, self.keys.triplet?)
+        self.by_second_key(state, issuer, key, self.keys.triplet?)
     }
 
     /// The record that posted the operation with the triplet that the request refers to.
@@ -378,26 +382,22 @@ impl<'a> Lookup<'a> {
         issuer: IssuerIndex,
         triplet: &Triplet,
     ) -> Option<&'a Record> {
-        self.by_triplet(state, issuer, triplet, self.keys.matching?)
+        let key = SecondKey::Triplet(triplet);
+        self.by_second_key(state, issuer, key, self.keys.matching?)
     }
 
-    fn by_triplet(
+    fn by_second_key(
         &self,
         state: &LedgerState,
         issuer: IssuerIndex,
-        triplet: &Triplet,
-        key: Fingerprint,
+        key: SecondKey<'_>,
+        fingerprint: Fingerprint,
     ) -> Option<&'a Record> {
         state
             .triplets
-            .candidates(key)
+            .candidates(fingerprint)
             .filter_map(|seq| self.record(seq))
-            .find(|record| {
-                record.event.issuer == issuer
-                    && record
-                        .operation()
-                        .is_some_and(|operation| operation.triplet == triplet)
-            })
+            .find(|record| record.event.issuer == issuer && record.second_key() == Some(key))
     }
 
     /// The account of the operation with this id, if it is one of the issuer's.
@@ -427,25 +427,28 @@ fn action_of(command: &Command) -> Option<&AccountAction> {
     }
 }
 
-fn triplets_of(action: &AccountAction) -> [Option<&Triplet>; 2] {
+/// The triplet that an action refers to.
+fn matching_triplet(action: &AccountAction) -> Option<&Triplet> {
     match action {
-        AccountAction::SetCreditLimit(_) | AccountAction::Close => [None, None],
-        AccountAction::Post(post) => {
-            let rewarded = match &post.detail {
-                PostDetail::Bonus(bonus) => bonus.rewarded_triplet.as_ref(),
-                PostDetail::Fee(_)
-                | PostDetail::Interest(_)
-                | PostDetail::Payment(_)
-                | PostDetail::BalanceAdjustment { .. }
-                | PostDetail::Reimbursement(_)
-                | PostDetail::Load(_)
-                | PostDetail::Unload
-                | PostDetail::Transaction(_)
-                | PostDetail::ResetBalance => None,
-            };
-            [Some(&post.triplet), rewarded]
-        }
-        AccountAction::Reverse(reverse) => [Some(&reverse.triplet), Some(&reverse.matching)],
+        AccountAction::SetCreditLimit(_)
+        | AccountAction::Close
+        | AccountAction::RecordAuthorization(_)
+        | AccountAction::CreateOfflineReservation(_)
+        | AccountAction::CancelOfflineReservation(_) => None,
+        AccountAction::Post(post) => match &post.detail {
+            PostDetail::Bonus(bonus) => bonus.rewarded_triplet.as_ref(),
+            PostDetail::Fee(_)
+            | PostDetail::Interest(_)
+            | PostDetail::Payment(_)
+            | PostDetail::BalanceAdjustment { .. }
+            | PostDetail::Reimbursement(_)
+            | PostDetail::Load(_)
+            | PostDetail::Unload
+            | PostDetail::Transaction(_)
+            | PostDetail::ResetBalance
+            | PostDetail::Clearing(_) => None,
+        },
+        AccountAction::Reverse(reverse) => Some(&reverse.matching),
     }
 }
 

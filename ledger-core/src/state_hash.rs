@@ -19,6 +19,10 @@
 //! | accounts, in the order of opening | number; each: the fields of [`Account`] in their order, then the issuer's reference. The status is 0 for active, 1 for closed |
 //! | bonus programs of accounts, points of hierarchies, waiting payouts, reversed amounts, cancelled operations | for each of these: number, and the entries in the order of their keys |
 //! | only where there are accounts that their root pays for | `u8` 1; their number, and they in the order of opening; the number of such roots, and each in order with the sum of the balances it pays for |
+//! | only where there is a business case or an offline reservation | `u8` 2; the business cases in the order of their first messages: number; each: id, account, reserve (as in the log), what waits with its clearings |
+//! | then the waiting clearings | number; each, in the order of their operations: the operation, place of the case, amount |
+//! | then the amounts reserved on accounts | number; each, in the order of the accounts: the account, by its own cases, by those and the ones below, offline |
+//! | then the offline reservations | number; each, in the order of (issuer, reference): the two, account, amount, whether it is active |
 //!
 //! Parts that few ledgers have stand at the end behind a number of their own, and are left out where there are none. So the
 //! hash of a ledger without them is what it was before the engine knew them.
@@ -30,6 +34,7 @@ use bincode::Encode;
 use crate::ids::{AccountIndex, Seq};
 use crate::portfolio::{Account, AccountStatus, Issuer, Pending, Portfolio, WaitingPayouts};
 use crate::projection::books::Books;
+use crate::reserves::{BusinessCase, Reservation, Reserved, Reserves, WaitingClearing};
 use crate::state::LedgerState;
 
 /// Names the encoding; to be changed with it.
@@ -37,6 +42,8 @@ const DOMAIN: &[u8; 16] = b"ledger state 1\0\0";
 
 /// Begins the part about accounts that their root pays for.
 const ACCOUNTS_PAID: u8 = 1;
+/// Number of the part about what authorizations and reservations hold.
+const AMOUNTS_RESERVED: u8 = 2;
 
 /// Bytes that are collected before they are hashed: large pieces let the hash function work on several
 /// parts side by side.
@@ -106,6 +113,7 @@ impl Portfolio {
             waiting_payouts,
             reversed,
             cancelled,
+            reserves,
         } = self;
         let mut canonical = Canonical::new();
         canonical.put(last_seq);
@@ -133,6 +141,10 @@ impl Portfolio {
             let paid = places_of(accounts, |account| account.root_pays);
             canonical.put_all(paid, Canonical::put);
             canonical.put_all(paid_minor, Canonical::put);
+        }
+        if !reserves.is_empty() {
+            canonical.put(AMOUNTS_RESERVED);
+            canonical.put_reserves(reserves);
         }
         canonical.hash()
     }
@@ -243,6 +255,48 @@ impl Canonical {
         self.put((credit_limit_minor, operations, issuer, product.0, parent));
         self.put((root, currency, depth, working_mode, status));
         self.put((no_parent_notification, no_otb_check));
+    }
+
+    fn put_reserves(&mut self, reserves: &Reserves) {
+        let Reserves {
+            cases,
+            by_id: _,
+            expiring: _,
+            waiting,
+            reserved,
+            reservations,
+        } = reserves;
+        self.put_all(cases, |canonical, case| {
+            let BusinessCase {
+                id,
+                account,
+                reserve,
+                waiting_minor,
+            } = case;
+            canonical.put((id, account, reserve, waiting_minor));
+        });
+        let waiting = waiting.iter().map(|(operation, waiting)| {
+            let WaitingClearing { case, minor } = waiting;
+            (operation, case, minor)
+        });
+        self.put_all(sorted(waiting), Self::put);
+        let reserved = reserved.iter().map(|(account, reserved)| {
+            let Reserved {
+                own_minor,
+                below_minor,
+                offline_minor,
+            } = reserved;
+            (account, own_minor, below_minor, offline_minor)
+        });
+        self.put_all(sorted(reserved), Self::put);
+        self.put_all(reservations, |canonical, (key, reservation)| {
+            let Reservation {
+                account,
+                minor,
+                active,
+            } = reservation;
+            canonical.put((key, account, minor, active));
+        });
     }
 
     fn hash(mut self) -> StateHash {

@@ -107,6 +107,12 @@ text_types! {
     SpecificFieldValue, 0..=256;
     /// A general-ledger account code, such as `1100` or `4100.MANUAL_FEE`.
     GlCode, 1..=80;
+    /// A message of the authorization system, unique per issuer (`transactionId`).
+    TransactionId, 1..=18;
+    /// The authorization messages that belong together, unique per issuer (`businessCaseId`).
+    BusinessCaseId, 1..=36;
+    /// An offline reservation, unique per issuer (`offlineReservationReference`).
+    ReservationReference, 1..=64;
 }
 
 impl ServicePoster {

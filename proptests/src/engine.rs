@@ -8,6 +8,7 @@ use ledger_core::event::Record;
 use ledger_core::fingerprint::FingerprintIndex;
 use ledger_core::portfolio::Portfolio;
 use ledger_core::projection::books::Books;
+use ledger_core::projection::case_files::CaseFiles;
 use ledger_core::projection::gist::Gist;
 use ledger_core::projection::restoration::{PlainSums, RestoredHistories};
 use ledger_core::state::{LedgerState, Recalled, RecordKeys};
@@ -59,6 +60,7 @@ impl Engine {
         let log = self.log;
         let (before, after) = log.split_at(end);
         let mut portfolio = Portfolio::default();
+        let mut case_files = CaseFiles::default();
         let mut sums = PlainSums::default();
         let mut counts = Vec::new();
         for account in before.iter().filter_map(|record| record.account()) {
@@ -72,7 +74,9 @@ impl Engine {
             let gists = records.iter().map(|record| Gist::of(record));
             let whole = records.iter().map(AsRef::as_ref).zip(gists.clone());
             let whole = whole.filter(|(_, gist)| gist.needs_record());
-            portfolio.restore(whole.map(|(record, _)| record));
+            let whole = whole.map(|(record, _)| record);
+            portfolio.restore(whole.clone());
+            case_files.restore(&portfolio, whole);
             sums.add(gists.clone());
             histories.restore(gists);
             records.iter().for_each(|record| folded.apply(record));
@@ -81,7 +85,7 @@ impl Engine {
         // A checkpoint has the totals as they were at its end.
         let totals = folded.general_ledger().totals().to_vec();
         let mut books = before.last().map_or_else(Books::default, |last| {
-            Books::restored(portfolio, histories, totals, last.seq)
+            Books::restored(portfolio, case_files, histories, totals, last.seq)
         });
         let keys = before.iter().map(|r| (RecordKeys::of(r), r.seq));
         let triplets = keys.clone();

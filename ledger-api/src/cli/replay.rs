@@ -46,6 +46,10 @@ struct ResultLine<'a> {
     field: Option<&'a str>,
     operation_id: Option<AsText<OperationId>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    result_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decline_reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<AsText<&'a Rejection>>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     expectations_failed: &'a [FailedExpectation],
@@ -273,6 +277,11 @@ impl Results {
                     .map(|rejection| rejection.field())
                     .filter(|f| !f.is_empty()),
                 operation_id: result.operation.map(AsText),
+                result_type: result.authorization.map(|of| of.result_type.code()),
+                decline_reason: result
+                    .authorization
+                    .and_then(|of| of.reason)
+                    .map(|reason| reason.code()),
                 message: rejection.map(AsText),
                 expectations_failed: &result.failed,
             };

@@ -83,18 +83,18 @@ fn parse_day(text: &str) -> Result<BusinessDate, String> {
     ledger_api::line::day(text).ok_or_else(|| "must be a date such as 2023-01-02".to_owned())
 }
 
-fn parse_instant(text: &str) -> Result<Timestamp, String> {
+pub(super) fn parse_instant(text: &str) -> Result<Timestamp, String> {
     let problem = "must be a date and time such as 2023-01-02T14:20:34Z";
     ledger_api::line::instant(text).ok_or_else(|| problem.to_owned())
 }
 
 impl AccountArgs {
-    fn issuer(&self) -> Result<Option<IssuerId>, CliError> {
+    pub(super) fn issuer(&self) -> Result<Option<IssuerId>, CliError> {
         let issuer = self.issuer.as_deref().map(IssuerId::new).transpose();
         issuer.map_err(|error| CliError::Usage(format!("--issuer {error}")))
     }
 
-    fn selector(&self) -> Result<Option<AccountSelector>, CliError> {
+    pub(super) fn selector(&self) -> Result<Option<AccountSelector>, CliError> {
         if let Some(text) = &self.account {
             let number = text.parse().ok().map(AccountReference::from_number);
             let problem = || CliError::Usage("--account must be 20 digits".to_owned());
@@ -111,7 +111,7 @@ impl AccountArgs {
         Ok(external.map(AccountSelector::External))
     }
 
-    fn required(&self) -> Result<(Option<IssuerId>, AccountSelector), CliError> {
+    pub(super) fn required(&self) -> Result<(Option<IssuerId>, AccountSelector), CliError> {
         let selector = self.selector()?;
         let problem = || CliError::Usage("name an account by --account or --external".to_owned());
         Ok((self.issuer()?, selector.ok_or_else(problem)?))
@@ -211,6 +211,14 @@ fn balance_table(balance: &BalanceView, out: &mut impl Write) -> Result<(), CliE
         [
             "Credit limit".to_owned(),
             table::signed(&balance.active_credit_limit_amount),
+        ],
+        [
+            "Reserved by authorizations".to_owned(),
+            table::signed(&balance.external_reserved_amount),
+        ],
+        [
+            "Reserved offline".to_owned(),
+            table::signed(&balance.reserved_amount),
         ],
         [
             "Open to buy".to_owned(),

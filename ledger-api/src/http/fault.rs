@@ -117,6 +117,7 @@ impl From<ApiError> for Fault {
             ApiError::NoRecord(what) => {
                 Self::new("OPERATION_NOT_FOUND", format!("the ledger has no {what}"))
             }
+            ApiError::Search(error) => Self::at(error.field(), error.code(), error.to_string()),
             ApiError::IssuerRequired => Self::invalid("issuerId", "is required"),
         }
     }

@@ -192,11 +192,19 @@ fn check_media_type(endpoint: &Endpoint, headers: &HeaderMap) -> Result<(), Faul
     let given = headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok());
-    let given = given.unwrap_or_default().split(';').next().unwrap_or_default();
+    let given = given
+        .unwrap_or_default()
+        .split(';')
+        .next()
+        .unwrap_or_default();
     let given = given.trim().to_ascii_lowercase();
     let taken: &[&str] = match endpoint.work {
         Work::Command(_) | Work::Read(_) => &["application/json"],
-        Work::Whole(_) => &["application/x-ndjson", "application/jsonl", "application/json"],
+        Work::Whole(_) => &[
+            "application/x-ndjson",
+            "application/jsonl",
+            "application/json",
+        ],
     };
     if taken.contains(&given.as_str()) {
         return Ok(());

@@ -108,7 +108,8 @@ impl Context<'_> {
             PostDetail::Interest(_)
             | PostDetail::Payment(_)
             | PostDetail::Load(_)
-            | PostDetail::Transaction(_) => {}
+            | PostDetail::Transaction(_)
+            | PostDetail::Clearing(_) => {}
         }
         Ok(money(operation.reference_amount))
     }
@@ -215,6 +216,6 @@ fn money(amount: Option<Amount>) -> Quantity {
 }
 
 /// As much of a sum that is not negative as an answer can show.
-fn clamp(sum: i128) -> i64 {
+pub(super) fn clamp(sum: i128) -> i64 {
     i64::try_from(sum).unwrap_or(i64::MAX)
 }

@@ -151,7 +151,8 @@ fn check_kind(
         | PostDetail::Load(_)
         | PostDetail::Unload
         | PostDetail::Transaction(_)
-        | PostDetail::ResetBalance => None,
+        | PostDetail::ResetBalance
+        | PostDetail::Clearing(_) => None,
     };
     match (&reverse.fee_type, fee_type) {
         (Some(given), Some(fee_type)) if given == fee_type => Ok(()),

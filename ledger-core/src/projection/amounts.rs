@@ -1,7 +1,7 @@
 //! Open-to-buy and what follows from it.
 //!
-//! Source: specification 2b. `openToBuy = limit − accepted + payments`; holds and offline reservations
-//! will be taken off here once the engine has them.
+//! Source: specification 2b. `openToBuy = limit − holds − offline reservations − accepted + payments`,
+//! where holds count as far as operations propagate, and offline reservations on their account alone.
 
 use crate::command::WorkingMode;
 use crate::ids::AccountIndex;
@@ -18,7 +18,9 @@ impl Portfolio {
         match account.working_mode {
             WorkingMode::PayNow => None,
             WorkingMode::PayLater | WorkingMode::PayBefore => {
-                Some(limit - account.accepted_minor + account.payments_minor)
+                let reserved = self.reserved(index);
+                let held = reserved.below_minor + reserved.offline_minor;
+                Some(limit - held - account.accepted_minor + account.payments_minor)
             }
         }
     }
@@ -50,11 +52,20 @@ impl Portfolio {
     }
 
     /// What may be paid out: the credit balance less the payouts that wait for their value date,
-    /// limited to what may be spent; never negative.
+    /// limited to what may be spent; never negative. On an account that spends its own funds, what is
+    /// reserved of them is not paid out either, also where no open-to-buy limits it.
     #[must_use]
     pub fn reimbursable(&self, index: AccountIndex) -> i128 {
         let account = self.account(index);
-        let credit_balance = -account.balance_minor - self.waiting_payouts(index).own_minor;
+        let reserved = match account.working_mode {
+            WorkingMode::PayLater => 0,
+            WorkingMode::PayBefore | WorkingMode::PayNow => {
+                let reserved = self.reserved(index);
+                reserved.own_minor + reserved.offline_minor
+            }
+        };
+        let waiting = self.waiting_payouts(index).own_minor;
+        let credit_balance = -account.balance_minor - waiting - reserved;
         let spendable = self.spendable(index);
         let limited = spendable.map_or(credit_balance, |most| most.min(credit_balance));
         limited.max(0)

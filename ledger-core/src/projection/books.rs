@@ -7,6 +7,7 @@ use std::hint::black_box;
 use crate::event::{EventBody, Record};
 use crate::ids::{AccountIndex, Seq};
 use crate::portfolio::{Portfolio, usize_of};
+use crate::projection::case_files::CaseFiles;
 use crate::projection::general_ledger::{GeneralLedger, Total};
 use crate::projection::gist::entry_of;
 use crate::projection::history::History;
@@ -26,6 +27,7 @@ pub struct Books {
     /// Remembered refusals, by account.
     refused: HashMap<AccountIndex, Vec<Seq>>,
     general_ledger: GeneralLedger,
+    case_files: CaseFiles,
     last_seq: Option<Seq>,
 }
 
@@ -60,12 +62,21 @@ impl Books {
             EventBody::OperationPosted { .. } | EventBody::OperationReversed { .. } => {
                 self.note(record);
             }
+            EventBody::OperationCleared { .. } => {
+                self.note(record);
+                self.case_files.add(&self.portfolio, record);
+            }
+            EventBody::AuthorizationRecorded { .. } => {
+                self.case_files.add(&self.portfolio, record);
+            }
             EventBody::IssuerConfigured { .. }
             | EventBody::ProductDefined(_)
             | EventBody::BonusProgramDefined(_)
             | EventBody::BusinessDateAdvanced(_)
             | EventBody::CreditLimitSet { .. }
-            | EventBody::AccountClosed { .. } => {}
+            | EventBody::AccountClosed { .. }
+            | EventBody::OfflineReservationCreated { .. }
+            | EventBody::OfflineReservationCancelled { .. } => {}
         }
     }
 
@@ -79,6 +90,7 @@ impl Books {
     #[must_use]
     pub fn restored(
         portfolio: Portfolio,
+        case_files: CaseFiles,
         histories: RestoredHistories,
         totals: Vec<Total>,
         last_seq: Seq,
@@ -97,6 +109,7 @@ impl Books {
             histories,
             refused,
             general_ledger: GeneralLedger::restored(totals),
+            case_files,
             last_seq: Some(last_seq),
         }
     }
@@ -130,6 +143,12 @@ impl Books {
     #[must_use]
     pub fn general_ledger(&self) -> &GeneralLedger {
         &self.general_ledger
+    }
+
+    /// Where the messages of the authorization system lie.
+    #[must_use]
+    pub fn case_files(&self) -> &CaseFiles {
+        &self.case_files
     }
 
     /// Operations of an account that this book has.

@@ -59,7 +59,9 @@ impl Gist {
                     payment,
                 }
             }
-            EventBody::OperationReversed { decided, .. } => Self::Operation {
+            // What a clearing gives free is not in its gist.
+            EventBody::OperationReversed { decided, .. }
+            | EventBody::OperationCleared { decided, .. } => Self::Operation {
                 account: decided.account,
                 entry: entry_of(record),
             },
@@ -73,7 +75,10 @@ impl Gist {
             | EventBody::BusinessDateAdvanced(_)
             | EventBody::AccountOpened { .. }
             | EventBody::CreditLimitSet { .. }
-            | EventBody::AccountClosed { .. } => Self::Other,
+            | EventBody::AccountClosed { .. }
+            | EventBody::AuthorizationRecorded { .. }
+            | EventBody::OfflineReservationCreated { .. }
+            | EventBody::OfflineReservationCancelled { .. } => Self::Other,
         }
     }
 

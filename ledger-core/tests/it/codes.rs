@@ -29,6 +29,11 @@ const SCENE: &str = "
     open    GONE CREDIT
     fee     GONE 1.00 MANUAL_FEE ref=G1
     close   GONE
+    auth    A1 1.00 case=C1 id=T1
+    auth    A1 0.00 case=C2
+    reserve A1 R1 1.00
+    reserve A1 R2 1.00
+    free    A1 R2
     fee     A1 15.00 MANUAL_FEE ref=F1
     adjust  A1 -5.00 GOODWILL   ref=J1
     bonus   A1 -5.00 MONEY      ref=B1
@@ -75,6 +80,18 @@ const MALFORMED: &str = "
     interest A1 -1.00 DEBIT                 -> INTEREST_TYPE_SIGN_MISMATCH referenceAmount malformed
     interest A1 1.00 CREDIT                 -> INTEREST_TYPE_SIGN_MISMATCH referenceAmount malformed
     reimburse A1 1.00 FULL                  -> AMOUNT_FORBIDDEN_FOR_FULL referenceAmount malformed
+    auth     A1 none case=C1                -> INVALID_REQUEST totalBillingAmount malformed
+    reserve-update A1 none case=C1          -> INVALID_REQUEST totalBillingAmount malformed
+    auth     A1 1.00 case=C1 sent=1899-12-31 -> INVALID_REQUEST transactionDate malformed
+    auth     A1 1.00 case=C1 expires=2200-01-01 -> INVALID_REQUEST reserveExpiryDate malformed
+    auth     A1 1.00 case=C1 jpy=1000000000000001 -> AMOUNT_OUT_OF_RANGE totalAmount malformed
+    auth     A1 10000000000000.01 case=C1   -> AMOUNT_OUT_OF_RANGE totalBillingAmount malformed
+    take-back A1 -1.00 case=C1              -> AMOUNT_SIGN_INVALID totalBillingAmount malformed
+    confirm  A1 -1.00 case=C1               -> AMOUNT_SIGN_INVALID totalBillingAmount malformed
+    reserve  A1 R9 0.00                     -> AMOUNT_ZERO amount malformed
+    reserve  A1 R9 -1.00                    -> AMOUNT_SIGN_INVALID amount malformed
+    reserve  A1 R9 10000000000000.01        -> AMOUNT_OUT_OF_RANGE amount malformed
+    purchase A1 0.00 case=C1                -> AMOUNT_ZERO referenceAmount malformed
 ";
 
 /// Refusals of commands that cannot be placed: nothing is recorded.
@@ -145,6 +162,17 @@ const REMEMBERED: &str = "
     reimburse A1 1.00 MAX                   -> REIMBURSEMENT_EXCEEDS_ALLOWED referenceAmount remembered 0
     reimburse A1 none FULL                  -> REIMBURSEMENT_EXCEEDS_ALLOWED referenceAmount remembered
     reimburse A1 1.00 PARTIAL               -> REIMBURSEMENT_EXCEEDS_ALLOWED referenceAmount remembered
+    auth     A1 1.00 case=C1 id=T1          -> DUPLICATE_TRANSACTION_ID transactionId remembered same_payload=true
+    auth     A1 1.000 case=C1 currency=TND  -> CURRENCY_MISMATCH totalBillingAmount remembered
+    take-back A1 case=C9                    -> BUSINESS_CASE_NOT_FOUND businessCaseId remembered
+    take-back A1 case=C2                    -> RESERVE_NOT_ACTIVE businessCaseId remembered
+    purchase A1 1.00 case=C9                -> BUSINESS_CASE_NOT_FOUND authorizationBusinessCaseIdentifier remembered
+    reserve  A1 R1 1.00                     -> DUPLICATE_OFFLINE_RESERVATION offlineReservationReference remembered
+    reserve  A1 R9 1.000 currency=TND       -> CURRENCY_MISMATCH amount remembered
+    reserve  P1 R9 0.01                     -> INSUFFICIENT_OWN_FUNDS amount remembered 0
+    reserve  GONE R9 0.01                   -> ACCOUNT_CLOSED account remembered
+    free     A1 R9                          -> OFFLINE_RESERVATION_NOT_FOUND offlineReservationReference remembered
+    free     A1 R2                          -> OFFLINE_RESERVATION_NOT_ACTIVE offlineReservationReference remembered
 ";
 
 fn in_scene(table: &str) -> Script {

@@ -4,11 +4,13 @@
 
 mod accounting;
 mod annotations;
+mod authorizations;
 mod codes;
 mod currencies;
 mod hierarchies;
 mod idempotency;
 mod liable;
+mod offline_reservations;
 mod payouts;
 mod points;
 mod resets;

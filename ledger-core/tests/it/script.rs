@@ -20,6 +20,7 @@
 //! the correlation id; `op=N` counts the operations of the log. After each line the books must
 //! balance; after the table, the same requests in batches of 1, 7 and 1000 must give the same log.
 
+mod authorizations;
 mod commands;
 mod line;
 mod questions;
@@ -143,6 +144,9 @@ impl Script {
         match &answer.outcome {
             Ok(_) => {
                 let record = self.record(answer.seq.expect("what was done is recorded"));
+                if let Some(words) = self.describe_authorization(record) {
+                    return format!("{replayed}{words}");
+                }
                 let done = record.operation().map_or_else(
                     || "done".to_owned(),
                     |operation| self.describe_operation(record, &operation),
@@ -166,6 +170,11 @@ impl Script {
                 {
                     let number = self.operation_number(*existing);
                     words.push_str(&format!(" op={number} same_payload={same_payload}"));
+                }
+                if let Rejection::DuplicateTransactionId { same_payload }
+                | Rejection::DuplicateReservation { same_payload } = rejection
+                {
+                    words.push_str(&format!(" same_payload={same_payload}"));
                 }
                 words
             }
@@ -321,7 +330,15 @@ fn place(seq: Seq) -> usize {
 fn is_as_expected(line: &Line<'_>, actual: &str) -> bool {
     let actual: Vec<_> = actual.split_whitespace().collect();
     let Some(expected) = line.expected else {
-        return ["done", "posted", "pending", "reversed", "cancelled"].contains(&actual[0]);
+        let carried_out = [
+            "done",
+            "posted",
+            "pending",
+            "reversed",
+            "cancelled",
+            "approved",
+        ];
+        return carried_out.contains(&actual[0]);
     };
     let expected: Vec<_> = expected.split_whitespace().collect();
     // The lines of a ledger have no order that matters.

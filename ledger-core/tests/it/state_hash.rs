@@ -51,9 +51,60 @@ fn golden_hashes() {
         .assert_eq(&hash.to_string());
 }
 
+/// Something of everything that is reserved.
+fn everything_reserved() -> Script {
+    check(
+        "
+        issuer  wl Europe/Berlin date=2023-01-02
+        product CREDIT  EUR PAY_LATER limit=1000.00
+        open    ROOT CREDIT
+        open    CARD CREDIT under=ROOT
+        auth    CARD 10.00 case=C1
+        auth    CARD 20.00 case=C2 expires=2023-01-03
+        auth    ROOT 30.00 case=C3
+        auth    ROOT 9999.00 case=C4 -> declined
+        auth    ROOT -5.00 case=C5
+        purchase CARD 4.00 case=C1 part
+        purchase ROOT 30.00 case=C3 value=2023-01-09
+        take-back CARD 1.00 case=C1
+        reserve ROOT R1 7.00
+        reserve CARD R2 8.00
+        free    CARD R2
+        advance 2023-01-04
+    ",
+    )
+}
+
+#[test]
+fn the_golden_hash_of_what_is_reserved() {
+    let hash = LedgerState::replay(&everything_reserved().log).state_hash();
+    expect!["dc9edc091605e41a1048dd8c94b7ffa5ec8c7d54dba96c698c5342ba9521dd71"]
+        .assert_eq(&hash.to_string());
+}
+
+#[test]
+fn every_record_of_what_is_reserved_changes_the_hash() {
+    let script = everything_reserved();
+    let mut portfolio = Portfolio::default();
+    let mut hashes = HashSet::from([portfolio.state_hash(Seq(0))]);
+    for record in &script.log {
+        portfolio.apply(record, &mut |_, _| {});
+        assert!(
+            hashes.insert(portfolio.state_hash(Seq(0))),
+            "record {}",
+            record.seq.0
+        );
+    }
+}
+
 #[test]
 fn readers_have_the_hash_of_the_writer() {
-    let script = everything();
+    for script in [everything(), everything_reserved()] {
+        readers_follow(&script);
+    }
+}
+
+fn readers_follow(script: &Script) {
     let mut books = Books::default();
     let mut state = LedgerState::default();
     assert_eq!(books.state_hash(), state.state_hash());

@@ -9,6 +9,7 @@ use ledger_core::fingerprint::FingerprintIndex;
 use ledger_core::ids::Seq;
 use ledger_core::portfolio::Portfolio;
 use ledger_core::projection::books::Books;
+use ledger_core::projection::case_files::CaseFiles;
 use ledger_core::projection::restoration::{PlainSums, RestoredHistories};
 use ledger_core::state::LedgerState;
 
@@ -80,29 +81,37 @@ fn restore(dir: &DataDir) -> Option<Parts> {
         let histories = scope.spawn(move || guard::catch(|| restore_histories(&shared)));
         let correlations = FingerprintIndex::of(chunks.iter().flat_map(|c| c.correlations()));
         let triplets = FingerprintIndex::of(chunks.iter().flat_map(|c| c.triplets()));
-        let (portfolio, copy) = portfolio.join().and_then(|caught| caught).ok()?;
+        let (portfolio, copy, case_files) = portfolio.join().and_then(|caught| caught).ok()?;
         let histories = histories.join().and_then(|caught| caught).ok()?;
         let last_seq = Seq(last.head.last_seq);
         Some(Parts {
             head: last.head,
             state: LedgerState::restored(copy, correlations, triplets, last_seq, last.recorded_at),
-            books: Books::restored(portfolio, histories, last.totals.clone(), last_seq),
+            books: Books::restored(
+                portfolio,
+                case_files,
+                histories,
+                last.totals.clone(),
+                last_seq,
+            ),
             bytes: chunks.iter().map(|chunk| chunk.bytes).sum(),
             link: last.link,
         })
     })
 }
 
-/// The portfolio, twice: the two folds share no memory.
-fn restore_portfolio(chunks: Receiver<Arc<Sealed>>) -> (Portfolio, Portfolio) {
+/// The portfolio, twice: the two folds share no memory. With it what is told by the records kept whole alone.
+fn restore_portfolio(chunks: Receiver<Arc<Sealed>>) -> (Portfolio, Portfolio, CaseFiles) {
     let mut portfolio = Portfolio::default();
+    let mut case_files = CaseFiles::default();
     let mut sums = PlainSums::default();
     for chunk in chunks {
         portfolio.restore(chunk.whole.iter());
+        case_files.restore(&portfolio, chunk.whole.iter());
         sums.add(chunk.gists());
     }
     portfolio.restore_sums(&sums);
-    (portfolio.clone(), portfolio)
+    (portfolio.clone(), portfolio, case_files)
 }
 
 fn restore_histories(chunks: &[Arc<Sealed>]) -> RestoredHistories {

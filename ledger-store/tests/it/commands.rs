@@ -1,14 +1,18 @@
 //! A bank with one product and any number of accounts, as requests and as the events they become.
 
+use ledger_core::authorization::{
+    RecordAuthorization, ResultType, TransactionSubType, TransactionType,
+};
 use ledger_core::command::{
     AccountAction, AccountSelector, Command, ConfigureIssuer, DefineProduct, OnAccount,
-    OpenAccount, PostDetail, PostFee, PostOperation, Request, ReversalValueDating, Triplet,
-    WorkingMode,
+    OpenAccount, OperationCode, PostClearing, PostDetail, PostFee, PostOperation, PostTransaction,
+    Request, ReversalValueDating, Triplet, WorkingMode,
 };
 use ledger_core::ids::CorrelationId;
 use ledger_core::money::{Amount, Currency};
 use ledger_core::text::{
-    ExternalReference, FeeType, IssuerId, OperationReference, ProductReference, ServicePoster,
+    BusinessCaseId, ExternalReference, FeeType, IssuerId, OperationReference, ProductReference,
+    ServicePoster, TransactionId,
 };
 use ledger_core::time::{BusinessDate, TimeZone, Timestamp};
 
@@ -90,6 +94,66 @@ pub(crate) fn fee_operation(number: u64, minor: i64) -> PostOperation {
             adjustment: false,
             adjustment_reason: None,
         }),
+    }
+}
+
+/// The advice that so much was approved for the business case with this number.
+pub(crate) fn authorization(number: u64, minor: i64) -> RecordAuthorization {
+    RecordAuthorization {
+        transaction_id: TransactionId::new(&format!("t{number}")).unwrap(),
+        business_case: business_case(number),
+        transaction_type: TransactionType::Authorization,
+        sub_type: TransactionSubType::Advice,
+        financial_type: None,
+        billing_amount: Some(eur(minor)),
+        transaction_amount: None,
+        transaction_date: NOW,
+        result_type: Some(ResultType::Approval),
+        result_code: None,
+        approval_code: None,
+        reserve_expiry_date: None,
+        merchant_category_code: None,
+        card_acceptor_name: None,
+        card_acceptor_city: None,
+        card_acceptor_country: None,
+        card_acceptor_id_code: None,
+        card_reference: None,
+        masked_pan: None,
+    }
+}
+
+pub(crate) fn business_case(number: u64) -> BusinessCaseId {
+    BusinessCaseId::new(&format!("c{number}")).unwrap()
+}
+
+/// A purchase that consumes what the business case with this number has reserved.
+pub(crate) fn clearing(number: u64, minor: i64) -> PostOperation {
+    let transaction = PostTransaction {
+        operation_code: OperationCode::NormalPurchase,
+        transaction_amount: None,
+        transaction_date: None,
+        merchant_category_code: None,
+        card_acceptor_name: None,
+        card_acceptor_city: None,
+        card_acceptor_country: None,
+        card_acceptor_id_code: None,
+        approval_code: None,
+        acquirer_reference_data: None,
+        card_reference: None,
+        masked_pan: None,
+    };
+    let triplet = Triplet {
+        service_poster: ServicePoster::new("CAS").unwrap(),
+        ..triplet(number)
+    };
+    PostOperation {
+        triplet,
+        detail: PostDetail::Clearing(Box::new(PostClearing {
+            transaction,
+            business_case: business_case(number),
+            is_final: false,
+        })),
+        ..fee_operation(number, minor)
     }
 }
 

@@ -10,11 +10,16 @@ use bincode::config::standard;
 use bincode::error::{AllowedEnumVariants, DecodeError};
 use bincode::{BorrowDecode, Encode};
 use expect_test::{Expect, expect};
+use ledger_core::authorization::{
+    DecidedAuthorization, DeclineReason, RecordAuthorization, Reserve, ReserveStatus, ResultType,
+    TransactionSubType, TransactionType,
+};
 use ledger_core::command::{
-    AccountAction, AdjustmentReason, AdvanceBusinessDate, DefineBonusProgram, InterestType,
-    LoyaltyPoints, OperationCode, OperationKind, PayingAccountType, PostBonus, PostDetail, PostFee,
-    PostOperation, PostPayment, PostTransaction, ReimbursementType, ReversalValueDating,
-    ReverseOperation, ScriptRule, SetCreditLimit, WorkingMode,
+    AccountAction, AdjustmentReason, AdvanceBusinessDate, CancelOfflineReservation,
+    CreateOfflineReservation, DefineBonusProgram, InterestType, LoyaltyPoints, OperationCode,
+    OperationKind, PayingAccountType, PostBonus, PostDetail, PostFee, PostOperation, PostPayment,
+    PostTransaction, ReimbursementType, ReversalValueDating, ReverseOperation, ScriptRule,
+    SetCreditLimit, WorkingMode,
 };
 use ledger_core::event::{ContraKey, Decided, Event, EventBody};
 use ledger_core::ids::{
@@ -24,12 +29,14 @@ use ledger_core::money::{Quantity, Unit};
 use ledger_core::rejection::{Rejection, Sign};
 use ledger_core::text::{
     BonusProgramReference, Description, FeeType, GlCode, IssuerId, Label, LoyaltyUnit, ReasonCode,
+    ReservationReference,
 };
 use ledger_core::time::{BusinessDate, Moment, TimeZone, Timestamp};
 use ledger_store::{Block, BlockBuilder, ChainHash, codec};
 
 use crate::commands::{
-    configuration, eur, euro, external, fee_operation, opening, product, triplet,
+    authorization, clearing, configuration, eur, euro, external, fee_operation, opening, product,
+    triplet,
 };
 
 const ACCOUNT: AccountIndex = AccountIndex(7);
@@ -106,6 +113,46 @@ fn rejected(action: AccountAction, rejection: Rejection) -> EventBody {
     }
 }
 
+fn authorization_decided() -> DecidedAuthorization {
+    DecidedAuthorization {
+        account: ACCOUNT,
+        posting_date: Some(Timestamp(1_000)),
+        result_type: ResultType::Approval,
+        reason: None,
+        reserve: Reserve {
+            billing_minor: -300,
+            minor: 300,
+            expiry: BusinessDate(20_461),
+            status: ReserveStatus::Active,
+        },
+        open_to_buy_minor: Some(-70_000),
+    }
+}
+
+/// A message with everything.
+fn message() -> RecordAuthorization {
+    RecordAuthorization {
+        financial_type: label("Purchase"),
+        transaction_amount: Some(eur(2)),
+        result_type: Some(ResultType::Other),
+        result_code: label("05"),
+        approval_code: label("ap"),
+        reserve_expiry_date: Some(BusinessDate(20_461)),
+        merchant_category_code: label("5411"),
+        card_acceptor_name: label("Shop"),
+        card_acceptor_city: label("Brno"),
+        card_acceptor_country: label("CZ"),
+        card_acceptor_id_code: label("id"),
+        card_reference: label("cr"),
+        masked_pan: label("454617******1630"),
+        ..authorization(1, 300)
+    }
+}
+
+fn reservation() -> ReservationReference {
+    ReservationReference::new("R1").unwrap()
+}
+
 fn bodies() -> Vec<EventBody> {
     vec![
         EventBody::IssuerConfigured {
@@ -154,6 +201,31 @@ fn bodies() -> Vec<EventBody> {
             reversal: Box::new(reverse()),
         },
         rejected(AccountAction::Close, Rejection::AccountClosed),
+        EventBody::AuthorizationRecorded {
+            decided: authorization_decided(),
+            message: Box::new(message()),
+        },
+        EventBody::OperationCleared {
+            decided: decided(Unit::Money),
+            released_minor: 250,
+            operation: Box::new(clearing(1, 250)),
+        },
+        EventBody::OfflineReservationCreated {
+            account: ACCOUNT,
+            posting_date: Some(Timestamp(1_000)),
+            reservation: CreateOfflineReservation {
+                reference: reservation(),
+                amount: eur(250),
+            },
+        },
+        EventBody::OfflineReservationCancelled {
+            account: ACCOUNT,
+            posting_date: Some(Timestamp(1_000)),
+            cancellation: CancelOfflineReservation {
+                reference: reservation(),
+            },
+            released_minor: 250,
+        },
     ]
 }
 
@@ -203,6 +275,7 @@ fn details() -> Vec<PostDetail> {
             masked_pan: label("454617******1630"),
         })),
         PostDetail::ResetBalance,
+        clearing(1, 250).detail,
     ]
 }
 
@@ -214,6 +287,14 @@ fn actions() -> Vec<AccountAction> {
         AccountAction::Close,
         AccountAction::Post(post(PostDetail::Unload)),
         AccountAction::Reverse(Box::new(reverse())),
+        AccountAction::RecordAuthorization(Box::new(authorization(1, 300))),
+        AccountAction::CreateOfflineReservation(CreateOfflineReservation {
+            reference: reservation(),
+            amount: eur(250),
+        }),
+        AccountAction::CancelOfflineReservation(CancelOfflineReservation {
+            reference: reservation(),
+        }),
     ]
 }
 
@@ -296,6 +377,17 @@ fn rejections() -> Vec<Rejection> {
         Rejection::BusinessDateNotAdvancing { present: limit },
         Rejection::InvalidIban { field: field() },
         Rejection::BalanceAlreadyZero,
+        Rejection::BusinessCaseNotFound { field: field() },
+        Rejection::ReserveNotActive,
+        Rejection::DuplicateTransactionId { same_payload: true },
+        Rejection::DuplicateReservation {
+            same_payload: false,
+        },
+        Rejection::ReservationNotFound,
+        Rejection::ReservationNotActive,
+        Rejection::InsufficientOwnFunds {
+            available_minor: -5,
+        },
     ]
 }
 
@@ -370,6 +462,25 @@ fn others() -> Vec<(&'static str, EventBody)> {
         ),
         ("an account that its root pays for", opened(paid)),
         ("the same, unchecked", opened(paid_unchecked)),
+        (
+            "an authorization that was declined",
+            EventBody::AuthorizationRecorded {
+                decided: DecidedAuthorization {
+                    posting_date: None,
+                    result_type: ResultType::Decline,
+                    reason: Some(DeclineReason::AccountClosed),
+                    open_to_buy_minor: None,
+                    ..authorization_decided()
+                },
+                message: Box::new(RecordAuthorization {
+                    transaction_type: TransactionType::ReserveExpiry,
+                    sub_type: TransactionSubType::Request,
+                    billing_amount: None,
+                    result_type: None,
+                    ..authorization(1, 300)
+                }),
+            },
+        ),
     ]
 }
 
@@ -490,6 +601,10 @@ fn the_bytes_of_every_event_are_what_they_were() {
         OperationPosted: 0330313233343536373839616263646566070701fbd007fbcc9ffb5702000101fd0050b5ed3603000002723104434f524501fbf401fbd20300000007
         OperationReversed: 0330313233343536373839616263646566080701fbd007fbcc9ffb5702000101fd0980c6a47e8d0300000106414e4e55414c010000fd0050b5ed3603000002723204434f5245fd0050b5ed3603000002723104434f52450163fbd2030112524556455253414c5f4f4e5f44454d414e440106414e4e55414c01046261636b010158
         OperationRejected: 0330313233343536373839616263646566090701010107
+        AuthorizationRecorded: 03303132333435363738396162636465660a0701fbd0070000fb5702fb5802fbda9f0101fcdf22020002743102633100010108507572636861736501fb5802fbd2030104fbd203fd0050b5ed360300000104010230350102617001fbda9f010435343131010453686f70010442726e6f0102435a010269640102637201103435343631372a2a2a2a2a2a31363330
+        OperationCleared: 03303132333435363738396162636465660b0701fbd007fbcc9ffb5702000101fbf401fd0050b5ed360300000272310343415301fbf401fbd2030000000905000000000000000000000002633100
+        OfflineReservationCreated: 03303132333435363738396162636465660c0701fbd007025231fbf401fbd203
+        OfflineReservationCancelled: 03303132333435363738396162636465660d0701fbd007025231fbf401
     "#]],
     );
 }
@@ -509,6 +624,7 @@ fn the_bytes_of_every_kind_of_posting_are_what_they_were() {
         Unload: 0330313233343536373839616263646566070701fbd007fbcc9ffb5702000101fd0050b5ed3603000002723104434f524501fbf401fbd20300000007
         Transaction: 0330313233343536373839616263646566070701fbd007fbcc9ffb5702000101fd0050b5ed3603000002723104434f524501fbf401fbd20300000008050102fbd2030104010435343131010453686f70010442726e6f0102435a0102696401026170010261720102637201103435343631372a2a2a2a2a2a31363330
         ResetBalance: 0330313233343536373839616263646566070701fbd007fbcc9ffb5702000101fd0050b5ed3603000002723104434f524501fbf401fbd20300000009
+        Clearing: 0330313233343536373839616263646566070701fbd007fbcc9ffb5702000101fd0050b5ed3603000002723104434f524501fbf401fbd2030000000905000000000000000000000002633100
     "#]],
     );
 }
@@ -525,6 +641,9 @@ fn the_bytes_of_every_action_are_what_they_were() {
         Close: 0330313233343536373839616263646566090701010107
         Post: 03303132333435363738396162636465660907010102fd0050b5ed3603000002723104434f524501fbf401fbd2030000000707
         Reverse: 0330313233343536373839616263646566090701010300fd0050b5ed3603000002723204434f5245fd0050b5ed3603000002723104434f52450163fbd2030112524556455253414c5f4f4e5f44454d414e440106414e4e55414c01046261636b01015807
+        RecordAuthorization: 0330313233343536373839616263646566090701010402743102633100010001fb5802fbd20300fd0050b5ed3603000001000000000000000000000007
+        CreateOfflineReservation: 03303132333435363738396162636465660907010105025231fbf401fbd20307
+        CancelOfflineReservation: 0330313233343536373839616263646566090701010602523107
     "#]],
     );
 }
@@ -584,6 +703,13 @@ fn the_bytes_of_every_rejection_are_what_they_were() {
         BusinessDateNotAdvancing: 033031323334353637383961626364656609070101012cfbcc9f
         InvalidIban: 033031323334353637383961626364656609070101012d0166
         BalanceAlreadyZero: 033031323334353637383961626364656609070101012e
+        BusinessCaseNotFound: 033031323334353637383961626364656609070101012d0166
+        ReserveNotActive: 033031323334353637383961626364656609070101012e
+        DuplicateTransactionId: 033031323334353637383961626364656609070101012f01
+        DuplicateReservation: 033031323334353637383961626364656609070101013000
+        ReservationNotFound: 0330313233343536373839616263646566090701010131
+        ReservationNotActive: 0330313233343536373839616263646566090701010132
+        InsufficientOwnFunds: 033031323334353637383961626364656609070101013309
     "#]],
     );
 }
@@ -601,6 +727,7 @@ fn the_bytes_of_every_optional_field_are_what_they_were() {
         an account with everything: 033031323334353637383961626364656604070102413204434152440102fbd2030102413101fd0800e8890423c78a0101500101fbd20302fdfeffffffffffffff00
         an account that its root pays for: 03303132333435363738396162636465660407010241330443415244000000000002fbd20300000106
         the same, unchecked: 03303132333435363738396162636465660407010241330443415244000000000003fbd20300000106
+        an authorization that was declined: 03303132333435363738396162636465660a0700010101fb5702fb5802fbda9f01000274310263310500000000fd0050b5ed360300000000000000000000000000
     "#]],
     );
 }
@@ -671,6 +798,34 @@ fn the_bytes_of_every_small_enum_are_what_they_were() {
         &mut text,
         vec![Sign::Positive, Sign::Negative, Sign::NotNegative],
     );
+    pin(
+        &mut text,
+        TransactionType::CODES.map(|(_, value)| value).to_vec(),
+    );
+    pin(
+        &mut text,
+        TransactionSubType::CODES.map(|(_, value)| value).to_vec(),
+    );
+    pin(
+        &mut text,
+        ResultType::CODES.map(|(_, value)| value).to_vec(),
+    );
+    pin(
+        &mut text,
+        vec![
+            DeclineReason::InsufficientOpenToBuy,
+            DeclineReason::AccountClosed,
+        ],
+    );
+    pin(
+        &mut text,
+        vec![
+            ReserveStatus::None,
+            ReserveStatus::Active,
+            ReserveStatus::Expired,
+            ReserveStatus::Cancelled,
+        ],
+    );
     expect![[r#"
         Unit: Money=00 Points=0104
         Moment: Day=0001 Instant=01fce0220200
@@ -682,6 +837,11 @@ fn the_bytes_of_every_small_enum_are_what_they_were() {
         ReimbursementType: Full=00 Partial=01 Max=02
         OperationCode: CashAdvance=00 CashBack=01 CashWithdrawal=02 Credit=03 FundTransfer=04 NormalPurchase=05 RefundPurchase=06 Load=07
         Sign: Positive=00 Negative=01 NotNegative=02
+        TransactionType: Authorization=00 Reversal=01 Confirmation=02 Rollback=03 ReserveUpdate=04 ReserveExpiry=05
+        TransactionSubType: Request=00 Advice=01
+        ResultType: Approval=00 Decline=01 Referral=02 PickUp=03 Other=04
+        DeclineReason: InsufficientOpenToBuy=00 AccountClosed=01
+        ReserveStatus: None=00 Active=01 Expired=02 Cancelled=03
     "#]].assert_eq(&text);
 }
 

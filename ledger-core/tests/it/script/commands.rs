@@ -4,9 +4,9 @@ use ledger_core::annotations::{Annotations, InterestNotes, TransactionNotes};
 use ledger_core::command::{
     AccountAction, AccountSelector, AdjustmentReason, AdvanceBusinessDate, Command,
     ConfigureIssuer, DefineBonusProgram, DefineProduct, InterestType, LoyaltyPoints, OnAccount,
-    OpenAccount, OperationCode, OperationKind, PayingAccountType, PostBonus, PostDetail, PostFee,
-    PostOperation, PostPayment, PostTransaction, ReimbursementType, Request, ReversalValueDating,
-    ReverseOperation, ScriptRule, SetCreditLimit, Triplet, WorkingMode,
+    OpenAccount, OperationCode, OperationKind, PayingAccountType, PostBonus, PostClearing,
+    PostDetail, PostFee, PostOperation, PostPayment, PostTransaction, ReimbursementType, Request,
+    ReversalValueDating, ReverseOperation, ScriptRule, SetCreditLimit, Triplet, WorkingMode,
 };
 use ledger_core::iban::Iban;
 use ledger_core::ids::{AccountIndex, AccountReference, CorrelationId};
@@ -20,6 +20,7 @@ use ledger_core::text::{
 use ledger_core::time::TimeZone;
 
 use super::Script;
+use super::authorizations;
 use super::line::{Line, amount, currency, day, instant, moment, reason};
 
 /// The request that a line asks for.
@@ -195,6 +196,13 @@ fn on_account(script: &mut Script, issuer: &IssuerId, line: &mut Line<'_>) -> Co
     let usual = usual.unwrap_or(currency("EUR"));
     let currency = line.option("currency").map_or(usual, currency);
     let posting_date = line.option("posted").map(instant);
+    if let Some(action) = authorizations::action(script, line, currency) {
+        return Command::OnAccount(OnAccount {
+            account,
+            posting_date,
+            action,
+        });
+    }
     let action = match (line.verb, line.verb.strip_prefix("reverse-")) {
         ("limit", _) => AccountAction::SetCreditLimit(SetCreditLimit {
             credit_limit: line.amount(currency).expect("a limit"),
@@ -253,7 +261,14 @@ fn post(
             "MAX" => ReimbursementType::Max,
             other => panic!("no reimbursement type {other}"),
         }),
-        "purchase" => PostDetail::Transaction(Box::new(purchase(line))),
+        "purchase" => match line.option("case") {
+            None => PostDetail::Transaction(Box::new(purchase(line))),
+            Some(case) => PostDetail::Clearing(Box::new(PostClearing {
+                is_final: !line.flag("part"),
+                business_case: authorizations::case_id(case),
+                transaction: purchase(line),
+            })),
+        },
         other => panic!("line {}: no verb {other}", line.number),
     };
     PostOperation {
@@ -401,7 +416,7 @@ fn poster(text: &str) -> ServicePoster {
     ServicePoster::new(text).expect("a poster")
 }
 
-fn label(text: &str) -> Label {
+pub(super) fn label(text: &str) -> Label {
     Label::new(text).expect("a label")
 }
 

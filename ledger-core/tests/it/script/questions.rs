@@ -36,6 +36,8 @@ impl Script {
                 let account = self.named(line.word());
                 self.books.refused(account).len().to_string()
             }
+            "case" => self.case(line.word()),
+            "messages" => self.messages(line),
             "status" => self.status(line.word()),
             _ => return None,
         })
@@ -53,11 +55,14 @@ impl Script {
         let portfolio = self.books.portfolio();
         let print_some = |minor: Option<i128>| minor.map_or("none".to_owned(), print);
         format!(
-            "{} otb={} prevailing={} spendable={}",
+            "{} otb={} prevailing={} spendable={} holds={} offline={} payable={}",
             print(portfolio.account(account).balance_minor),
             print_some(portfolio.open_to_buy(account)),
             print_some(portfolio.prevailing_open_to_buy(account)),
             print_some(portfolio.spendable(account)),
+            print(portfolio.reserved(account).below_minor),
+            print(portfolio.reserved(account).offline_minor),
+            print(portfolio.reimbursable(account)),
         )
     }
 

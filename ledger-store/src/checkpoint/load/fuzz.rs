@@ -8,12 +8,12 @@ use std::sync::LazyLock;
 use allocation_counter::measure;
 use bolero::TypeGenerator;
 use ledger_core::command::{
-    AccountAction, AccountSelector, Command, OnAccount, OperationKind, PostDetail, PostPayment,
-    Request, ReverseOperation,
+    AccountAction, AccountSelector, Command, CreateOfflineReservation, OnAccount, OperationKind,
+    PostDetail, PostPayment, Request, ReverseOperation,
 };
 use ledger_core::ids::AccountIndex;
 use ledger_core::state::RecordKeys;
-use ledger_core::text::ReasonCode;
+use ledger_core::text::{ReasonCode, ReservationReference};
 use ledger_core::time::{BusinessDate, Moment};
 
 use self::changes::Change;
@@ -21,7 +21,8 @@ use super::*;
 use crate::checkpoint::chunk::Chunk;
 use crate::codec;
 use crate::commands::{
-    self, NOW, TODAY, eur, external, fee_of, fee_operation, opening, request, setup,
+    self, NOW, TODAY, authorization, clearing, eur, external, fee_of, fee_operation, opening,
+    request, setup,
 };
 use crate::deciding::Deciding;
 use crate::event_log::EventLog;
@@ -190,6 +191,18 @@ fn mixed(first: u64) -> Vec<Request> {
         ),
         request(first + 5, Command::OpenAccount(opening(first + 5))),
         fee_of(first + 6, 250),
+        on(
+            first + 8,
+            AccountAction::RecordAuthorization(Box::new(authorization(first, 300))),
+        ),
+        on(first + 9, AccountAction::Post(clearing(first, 250))),
+        on(
+            first + 10,
+            AccountAction::CreateOfflineReservation(CreateOfflineReservation {
+                reference: ReservationReference::new(&format!("R{first}")).expect("a name"),
+                amount: eur(70),
+            }),
+        ),
         fee_of(first + 7, eur(i64::from(i32::MAX)).minor),
     ]
 }
@@ -247,7 +260,7 @@ fn restored(mut file: &[u8]) -> Option<Found> {
         sender.send(Arc::clone(chunk)).ok()?;
     }
     drop(sender);
-    let (portfolio, _) = guard::catch(|| restore_portfolio(receiver)).ok()?;
+    let (portfolio, _, case_files) = guard::catch(|| restore_portfolio(receiver)).ok()?;
     let histories = guard::catch(|| restore_histories(&chunks)).ok()?;
     let _ = FingerprintIndex::of(chunks.iter().flat_map(|c| c.correlations()));
     let _ = FingerprintIndex::of(chunks.iter().flat_map(|c| c.triplets()));
@@ -257,6 +270,7 @@ fn restored(mut file: &[u8]) -> Option<Found> {
         portfolio: copy,
         books: Books::restored(
             portfolio,
+            case_files,
             histories,
             last.totals.clone(),
             Seq(last.head.last_seq),

@@ -1,0 +1,135 @@
+//! What queries about authorizations answer.
+
+use ledger_core::authorization::{DecidedAuthorization, RecordAuthorization};
+use ledger_core::ids::AccountReference;
+use ledger_core::money::Currency;
+use ledger_core::text::{IssuerId, Label};
+use ledger_core::time::Timestamp;
+use serde::Serialize;
+
+use super::{AmountView, instant};
+
+/// One message of the authorization system (source: issuer API, "Authorization").
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AuthorizationView {
+    /// The issuer.
+    pub issuer_id: String,
+    /// The account.
+    pub account_reference: String,
+    /// Name of the message.
+    pub transaction_id: String,
+    /// The business case it belongs to.
+    pub business_case_id: String,
+    /// What it is, such as Authorization.
+    pub transaction_type: &'static str,
+    /// Request or Advice.
+    pub transaction_sub_type: &'static str,
+    /// What the cardholder does, such as Purchase.
+    pub financial_type: Option<String>,
+    /// When it was sent.
+    pub transaction_date: String,
+    /// When it was posted here.
+    pub posting_date: String,
+    /// Approval, Decline, Referral, PickUp or Other.
+    pub result_type: &'static str,
+    /// Response code, such as 51.
+    pub result_code: Option<String>,
+    /// Why, where the engine declined it.
+    pub decline_reason: Option<&'static str>,
+    /// Amount at the acceptor.
+    pub total_amount: Option<AmountView>,
+    /// Amount in the account's currency, debit positive.
+    pub total_billing_amount: Option<AmountView>,
+    /// What its business case reserved right after it.
+    pub reserve_amount: AmountView,
+    /// Last day on which that counts.
+    pub reserve_expiry_date: String,
+    /// Open-to-buy of the account right after it; absent for debit accounts.
+    pub open_to_buy: Option<AmountView>,
+    /// Code of the approval.
+    pub approval_code: Option<String>,
+    /// Merchant category code.
+    pub merchant_category_code: Option<String>,
+    /// Acceptor's name.
+    pub card_acceptor_name: Option<String>,
+    /// Acceptor's city.
+    pub card_acceptor_city: Option<String>,
+    /// Acceptor's country.
+    pub card_acceptor_country: Option<String>,
+    /// Acceptor's code at its acquirer.
+    pub card_acceptor_id_code: Option<String>,
+    /// Opaque reference of the card.
+    pub card_reference: Option<String>,
+    /// Card number with its middle digits hidden.
+    pub masked_pan: Option<String>,
+}
+
+/// Messages that belong together, and what they reserve (source: issuer API, "Authorization business
+/// case").
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BusinessCaseView {
+    /// The issuer.
+    pub issuer_id: String,
+    /// The account.
+    pub account_reference: String,
+    /// Its id.
+    pub business_case_id: String,
+    /// What its messages say is reserved, whatever was cleared or has expired since; negative for a
+    /// refund.
+    pub reserve_billing_amount: AmountView,
+    /// What of it still counts in open-to-buy.
+    pub account_reserve_billing_amount: AmountView,
+    /// None, Active, Expired or Cancelled.
+    pub account_reserve_status: &'static str,
+    /// Last day on which the reserve counts, or counted.
+    pub reserve_expiry_date: String,
+    /// Its messages, in the order in which they were recorded.
+    pub authorizations: Vec<AuthorizationView>,
+    /// Operations that cleared it, in the order in which they were posted.
+    pub operation_ids: Vec<String>,
+}
+
+impl AuthorizationView {
+    /// The view of a message on an account in `currency`, recorded at `recorded_at`.
+    pub(crate) fn new(
+        issuer: &IssuerId,
+        currency: Currency,
+        recorded_at: Timestamp,
+        decided: &DecidedAuthorization,
+        message: &RecordAuthorization,
+    ) -> Self {
+        let amount = |minor| AmountView::new(minor, currency);
+        let text = |label: &Option<Label>| label.as_ref().map(ToString::to_string);
+        Self {
+            issuer_id: issuer.to_string(),
+            account_reference: AccountReference::of(decided.account).to_string(),
+            transaction_id: message.transaction_id.to_string(),
+            business_case_id: message.business_case.to_string(),
+            transaction_type: message.transaction_type.code(),
+            transaction_sub_type: message.sub_type.code(),
+            financial_type: text(&message.financial_type),
+            transaction_date: instant(message.transaction_date),
+            posting_date: instant(decided.posting_date.unwrap_or(recorded_at)),
+            result_type: decided.result_type.code(),
+            result_code: decided.result_code(message).map(str::to_owned),
+            decline_reason: decided.reason.map(|reason| reason.code()),
+            total_amount: message
+                .transaction_amount
+                .map(|of| AmountView::new(of.minor.into(), of.currency)),
+            total_billing_amount: message.billing_amount.map(|of| amount(of.minor.into())),
+            reserve_amount: amount(decided.reserve.minor.into()),
+            reserve_expiry_date: decided.reserve.expiry.to_string(),
+            open_to_buy: decided.open_to_buy_minor.map(amount),
+            approval_code: text(&message.approval_code),
+            merchant_category_code: text(&message.merchant_category_code),
+            card_acceptor_name: text(&message.card_acceptor_name),
+            card_acceptor_city: text(&message.card_acceptor_city),
+            card_acceptor_country: text(&message.card_acceptor_country),
+            card_acceptor_id_code: text(&message.card_acceptor_id_code),
+            card_reference: text(&message.card_reference),
+            masked_pan: text(&message.masked_pan),
+        }
+    }
+}
