@@ -13,10 +13,13 @@ mod commands;
 pub(crate) mod endpoint;
 pub(crate) mod endpoints;
 pub(crate) mod fault;
+mod feed;
+mod openapi;
 mod query;
 mod reads;
 mod reply;
 mod router;
+mod schema;
 pub mod server;
 pub(crate) mod service;
 

@@ -399,7 +399,7 @@ pub(crate) const REWARDED: TripletNames = TripletNames {
     service_poster: "rewardedExternalMatchingOperationServicePoster",
 };
 
-fn triplet(body: &Fields<'_>, names: &TripletNames) -> Result<Triplet, Rejection> {
+pub(crate) fn triplet(body: &Fields<'_>, names: &TripletNames) -> Result<Triplet, Rejection> {
     let date = body.instant(names.date)?;
     let reference = body.text(names.reference)?;
     let service_poster = body.text(names.service_poster)?;

@@ -92,6 +92,45 @@ impl Ledger {
             .collect()
     }
 
+    /// A page of the accounts of an issuer, in the order of opening, and whether there are more.
+    ///
+    /// # Errors
+    /// [`ApiError::Rejected`] when there is no such issuer.
+    pub fn accounts_of(
+        &self,
+        issuer: &IssuerId,
+        page: usize,
+        page_size: usize,
+    ) -> Result<(Vec<AccountView>, bool), ApiError> {
+        let size = page_size.clamp(1, PAGE_OPERATIONS_MAX);
+        let books = self.reader().books();
+        let portfolio = books.portfolio();
+        let issuer = find_issuer(portfolio, issuer)?;
+        let accounts = portfolio.accounts();
+        let own = accounts.filter(|(_, account)| account.issuer == issuer);
+        // One more than is shown says whether more follow.
+        let own = own.skip(page.saturating_mul(size)).take(size + 1);
+        let mut views: Vec<_> = own.map(|(index, _)| account_view(portfolio, index)).collect();
+        let more = views.len() > size;
+        views.truncate(size);
+        Ok((views, more))
+    }
+
+    /// One account.
+    ///
+    /// # Errors
+    /// As [`Self::balance`].
+    pub fn account(
+        &self,
+        issuer: &IssuerId,
+        account: &AccountSelector,
+    ) -> Result<AccountView, ApiError> {
+        let books = self.reader().books();
+        let portfolio = books.portfolio();
+        let index = find(portfolio, Some(issuer), account)?;
+        Ok(account_view(portfolio, index))
+    }
+
     /// Balance, open-to-buy and points of one account; with `valued` or `known`, also its balance on
     /// the two time axes (value date at most `valued`, posted at or before `known`).
     ///

@@ -49,6 +49,16 @@ pub(crate) struct Readable {
 }
 
 impl Readable {
+    /// Name of the command.
+    pub(crate) fn command(&self) -> &str {
+        &self.command
+    }
+
+    /// Whether it was refused.
+    pub(crate) fn is_rejected(&self) -> bool {
+        self.rejected.is_some()
+    }
+
     pub(crate) fn of(event: &Event) -> Self {
         let mut readable = Self::of_body(&event.body);
         if let Some(annotations) = &event.annotations {

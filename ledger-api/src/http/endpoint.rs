@@ -21,7 +21,60 @@ pub(crate) struct Endpoint {
     pub(crate) name: String,
     pub(crate) summary: String,
     pub(crate) scope: Scope,
+    pub(crate) parameters: &'static [Parameter],
+    /// The shape of `data` in the answer, by its name among the published schemas; of each entry if it is a list.
+    pub(crate) answer: Shape,
     pub(crate) work: Work,
+}
+
+/// A parameter of the query.
+#[derive(Debug)]
+pub(crate) struct Parameter {
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) is_required: bool,
+    pub(crate) meaning: &'static str,
+}
+
+/// What a parameter can be.
+#[derive(Debug)]
+pub(crate) enum Kind {
+    Instant,
+    Day,
+    Flag,
+    Number(u64, u64),
+    Choice(&'static [&'static str]),
+    /// Some of these, separated by commas.
+    Some(&'static [&'static str]),
+}
+
+/// What an answer has as its `data`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    One(&'static str),
+    List(&'static str),
+    /// Not JSON in the envelope, but of this media type.
+    Other(&'static str),
+}
+
+impl Parameter {
+    pub(crate) const fn optional(name: &'static str, kind: Kind, meaning: &'static str) -> Self {
+        Self {
+            name,
+            kind,
+            is_required: false,
+            meaning,
+        }
+    }
+
+    pub(crate) const fn required(name: &'static str, kind: Kind, meaning: &'static str) -> Self {
+        Self {
+            name,
+            kind,
+            is_required: true,
+            meaning,
+        }
+    }
 }
 
 /// What a caller must have been granted.
@@ -31,6 +84,8 @@ pub(crate) enum Scope {
     OperationsWrite,
     AccountsRead,
     AccountsWrite,
+    AuthorizationsRead,
+    AuthorizationsWrite,
     IssuersRead,
     IssuersWrite,
     EventsRead,
@@ -38,11 +93,13 @@ pub(crate) enum Scope {
 
 impl Scope {
     /// Every scope.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::OperationsRead,
         Self::OperationsWrite,
         Self::AccountsRead,
         Self::AccountsWrite,
+        Self::AuthorizationsRead,
+        Self::AuthorizationsWrite,
         Self::IssuersRead,
         Self::IssuersWrite,
         Self::EventsRead,
@@ -55,6 +112,8 @@ impl Scope {
             Self::OperationsWrite => "operations:write",
             Self::AccountsRead => "accounts:read",
             Self::AccountsWrite => "accounts:write",
+            Self::AuthorizationsRead => "authorizations:read",
+            Self::AuthorizationsWrite => "authorizations:write",
             Self::IssuersRead => "issuers:read",
             Self::IssuersWrite => "issuers:write",
             Self::EventsRead => "events:read",
@@ -66,6 +125,8 @@ impl Scope {
 pub(crate) enum Work {
     /// A command, by its name in the replay format.
     Command(&'static str),
+    /// A question with a body, answered from the books and the log; the body is described under this name.
+    Ask(&'static str, fn(&Service, &Call) -> Result<Reply, Fault>),
     /// A question, answered from the books and the log.
     Read(fn(&Service, &Call) -> Result<Reply, Fault>),
     /// What answers in a way of its own.

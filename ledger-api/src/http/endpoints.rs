@@ -2,8 +2,8 @@
 
 use axum::http::Method;
 
-use super::endpoint::{Endpoint, Scope, Work};
-use super::{bulk, reads};
+use super::endpoint::{Endpoint, Scope, Shape, Work};
+use super::{bulk, feed, reads};
 
 /// Where the source's calls live.
 pub(crate) const BASE: &str = "/api/v2";
@@ -129,64 +129,118 @@ pub(crate) fn all() -> Vec<Endpoint> {
     let mut all = Vec::new();
     for (account, suffix) in ACCOUNTS {
         for (command, scope, summary) in ACCOUNT_COMMANDS {
-            all.push(Endpoint {
-                method: Method::POST,
-                path: format!("{BASE}{account}/{command}"),
-                name: camel(command) + suffix,
-                summary: (*summary).to_owned(),
-                scope: *scope,
-                work: Work::Command(command),
-            });
+            let path = format!("{account}/{command}");
+            let shape = match *command {
+                "record-authorization" => "AuthorizationDone",
+                _ if *scope == Scope::OperationsWrite => "OperationDone",
+                _ => "AccountDone",
+            };
+            all.push(command_at(&path, command, suffix, *scope, summary, shape));
         }
-        let read = |path: &str, name: &str, scope, summary: &str, work| Endpoint {
-            method: Method::GET,
-            path: format!("{BASE}{account}{path}"),
-            name: name.to_owned() + suffix,
-            summary: summary.to_owned(),
-            scope,
-            work: Work::Read(work),
-        };
-        all.push(read(
-            "",
-            "retrieveAccount",
-            Scope::AccountsRead,
-            "Retrieve an account",
-            reads::account,
-        ));
-        all.push(read(
-            "/balance",
-            "retrieveFinancialInformation",
-            Scope::AccountsRead,
-            "Retrieve balance, open-to-buy and points",
-            reads::balance,
-        ));
-        all.push(read(
-            "/operations",
-            "listOperations",
-            Scope::OperationsRead,
-            "List the operations of a period",
-            reads::operations,
-        ));
+        all.extend(on_account(account, suffix));
     }
     for (command, scope, summary) in ISSUER_COMMANDS {
-        all.push(Endpoint {
-            method: Method::POST,
-            path: format!("{BASE}/issuers/{{issuerId}}/{command}"),
-            name: camel(command),
-            summary: (*summary).to_owned(),
-            scope: *scope,
-            work: Work::Command(command),
-        });
+        let path = format!("/issuers/{{issuerId}}/{command}");
+        let shape = match *command {
+            "open-account" => "AccountDone",
+            _ => "Done",
+        };
+        all.push(command_at(&path, command, "", *scope, summary, shape));
     }
-    all.push(Endpoint {
-        method: Method::POST,
-        path: format!("{BASE}/issuers/{{issuerId}}/bulk-operations"),
-        name: "bulkOperations".to_owned(),
-        summary: "Carry out many commands, given as lines of the replay format".to_owned(),
-        scope: Scope::OperationsWrite,
-        work: Work::Whole(bulk::carry_out),
-    });
+    all.extend(of_issuer());
     all
+}
+
+fn command_at(
+    path: &str,
+    command: &'static str,
+    suffix: &str,
+    scope: Scope,
+    summary: &str,
+    shape: &'static str,
+) -> Endpoint {
+    Endpoint {
+        method: Method::POST,
+        path: format!("{BASE}{path}"),
+        name: camel(command) + suffix,
+        summary: summary.to_owned(),
+        scope,
+        parameters: &[],
+        answer: Shape::One(shape),
+        work: Work::Command(command),
+    }
+}
+
+/// Questions about an account.
+fn on_account(account: &str, suffix: &str) -> Vec<Endpoint> {
+    use reads::{accounts, authorizations, operations};
+    let at = |path: &str, name: &str, scope, summary: &str, parameters, answer, work| Endpoint {
+        method: match work {
+            Work::Ask(..) => Method::POST,
+            Work::Command(_) | Work::Read(_) | Work::Whole(_) => Method::GET,
+        },
+        path: format!("{BASE}{account}{path}"),
+        name: name.to_owned() + suffix,
+        summary: summary.to_owned(),
+        scope,
+        parameters,
+        answer,
+        work,
+    };
+    let (accounts_read, operations_read, authorizations_read) =
+        (Scope::AccountsRead, Scope::OperationsRead, Scope::AuthorizationsRead);
+    vec![
+        at("", "retrieveAccount", accounts_read, "Retrieve an account",
+            accounts::ONE, Shape::One("AccountView"), Work::Read(accounts::one)),
+        at("/balance", "retrieveFinancialInformation", accounts_read, "Retrieve balance, open-to-buy and points",
+            accounts::BALANCE, Shape::One("BalanceView"), Work::Read(accounts::balance)),
+        at("/operations", "listOperations", operations_read, "List the operations of a period",
+            operations::LIST, Shape::List("ApiOperation"), Work::Read(operations::list)),
+        at("/operations/{operationId}", "retrieveOperation", operations_read, "Retrieve an operation",
+            operations::ONE, Shape::One("ApiOperation"), Work::Read(operations::one)),
+        at("/inquire-operation", "inquireOperation", operations_read, "Retrieve an operation by its external triplet",
+            operations::ONE, Shape::One("ApiOperation"), Work::Ask("inquire-operation", operations::inquire)),
+        at("/authorizations", "listAuthorizations", authorizations_read, "List the authorization messages of a period",
+            authorizations::LIST, Shape::List("AuthorizationView"), Work::Read(authorizations::list)),
+        at("/authorizations/{transactionId}", "retrieveAuthorization", authorizations_read, "Retrieve an authorization message",
+            authorizations::ONE, Shape::One("AuthorizationView"), Work::Read(authorizations::one)),
+        at("/authorization-business-cases", "listBusinessCases", authorizations_read, "List the business cases of a period",
+            authorizations::CASES, Shape::List("BusinessCaseView"), Work::Read(authorizations::cases)),
+        at("/authorization-business-cases/{businessCaseId}", "retrieveBusinessCase", authorizations_read, "Retrieve a business case",
+            authorizations::ONE, Shape::One("BusinessCaseView"), Work::Read(authorizations::case)),
+    ]
+}
+
+/// Questions about an issuer, and what is asked of it as a whole.
+fn of_issuer() -> Vec<Endpoint> {
+    use reads::{accounts, books, operations};
+    let at = |method, path: &str, name: &str, scope, summary: &str, parameters, answer, work| Endpoint {
+        method,
+        path: format!("{BASE}{path}"),
+        name: name.to_owned(),
+        summary: summary.to_owned(),
+        scope,
+        parameters,
+        answer,
+        work,
+    };
+    vec![
+        at(Method::POST, "/search-operations", "searchOperations", Scope::OperationsRead, "Search operations by criteria",
+            operations::SEARCH, Shape::List("ApiOperation"), Work::Ask("search-operations", operations::search)),
+        at(Method::GET, "/issuers/{issuerId}", "retrieveIssuer", Scope::IssuersRead, "Retrieve an issuer",
+            books::ONE, Shape::One("IssuerView"), Work::Read(books::issuer)),
+        at(Method::GET, "/issuers/{issuerId}/accounts", "listAccounts", Scope::AccountsRead, "List the accounts of an issuer",
+            accounts::LIST, Shape::List("AccountView"), Work::Read(accounts::list)),
+        at(Method::GET, "/issuers/{issuerId}/trial-balance", "retrieveTrialBalance", Scope::IssuersRead, "Retrieve the trial balance",
+            books::ONE, Shape::List("TrialBalanceView"), Work::Read(books::trial_balance)),
+        at(Method::GET, "/issuers/{issuerId}/event-stores", "listEvents", Scope::EventsRead, "List events from a position on",
+            feed::LIST, Shape::One("EventsView"), Work::Read(feed::list)),
+        at(Method::GET, "/issuers/{issuerId}/event-stores/stream", "followEvents", Scope::EventsRead, "Follow events as they happen",
+            feed::STREAM, Shape::Other("text/event-stream"), Work::Whole(feed::follow)),
+        at(Method::POST, "/issuers/{issuerId}/bulk-operations", "bulkOperations", Scope::OperationsWrite,
+            "Carry out many commands, given as lines of the replay format",
+            &[], Shape::Other("application/x-ndjson"), Work::Whole(bulk::carry_out)),
+    ]
 }
 
 /// `post-fee-operation` as `postFeeOperation`.

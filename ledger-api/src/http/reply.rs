@@ -24,6 +24,8 @@ pub(crate) struct Reply {
     pub(crate) data: Box<RawValue>,
     pub(crate) links: Option<Links>,
     pub(crate) position: u64,
+    /// Whether everything was looked at.
+    pub(crate) is_complete: bool,
 }
 
 /// Where this page is, and the next.
@@ -43,6 +45,7 @@ impl Reply {
             data,
             links: None,
             position,
+            is_complete: true,
         })
     }
 }
@@ -79,6 +82,9 @@ struct Metadata<'a> {
     time_taken_ms: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     links: Option<&'a Links>,
+    /// Only written when a search looked at as much as one may, and there was more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    complete: Option<bool>,
 }
 
 #[derive(Serialize)]
@@ -150,13 +156,18 @@ impl Stamp {
             response_date_time: local(at, self.zone),
             time_taken_ms,
             links,
+            complete: None,
         }
     }
 
     /// The answer of a call that was carried out.
     pub(crate) fn success(&self, reply: &Reply) -> Response<Body> {
+        let metadata = self.metadata(200, "Executed successfully", reply.links.as_ref());
         let envelope = Envelope {
-            response_metadata: self.metadata(200, "Executed successfully", reply.links.as_ref()),
+            response_metadata: Metadata {
+                complete: (!reply.is_complete).then_some(false),
+                ..metadata
+            },
             data: Some(&reply.data),
             errors: None,
         };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::RequestExt as _;
 use axum::Router;
@@ -129,7 +129,8 @@ async fn work(
             let reply = commands::carry_out(service, &call, command, stamp).await?;
             Ok(Done::Reply(reply))
         }
-        Work::Read(read) => {
+        Work::Read(read) | Work::Ask(_, read) => {
+            reach(service, &call).await?;
             let service = Arc::clone(service);
             // The log may have to be read.
             let reply: Reply = tokio::task::spawn_blocking(move || read(&service, &call))
@@ -142,6 +143,27 @@ async fn work(
         }
         Work::Whole(whole) => Ok(Done::Whole(whole(Arc::clone(service), call).await?)),
     }
+}
+
+/// How long a question waits for the position that it asks to be answered from at least.
+const POSITION_WAIT: Duration = Duration::from_secs(5);
+/// How often it is looked whether the position is there.
+const POSITION_PAUSE: Duration = Duration::from_millis(5);
+
+/// Waits until the log reaches the position that a question asks for.
+async fn reach(service: &Service, call: &Call) -> Result<(), Fault> {
+    let Some(least) = call.query.number("minPosition", 0, u64::MAX)? else {
+        return Ok(());
+    };
+    let until = Instant::now() + POSITION_WAIT;
+    while service.position() < least {
+        if Instant::now() >= until {
+            let message = format!("the log ends at {}", service.position());
+            return Err(Fault::at("minPosition", "POSITION_NOT_REACHED", message));
+        }
+        tokio::time::sleep(POSITION_PAUSE).await;
+    }
+    Ok(())
 }
 
 /// Takes a request apart.
@@ -159,7 +181,7 @@ async fn read(endpoint: &Endpoint, mut request: Request) -> Result<Call, Fault> 
         .path_and_query()
         .map_or_else(String::new, ToString::to_string);
     let most = match endpoint.work {
-        Work::Command(_) | Work::Read(_) => BODY_BYTES_MAX,
+        Work::Command(_) | Work::Read(_) | Work::Ask(..) => BODY_BYTES_MAX,
         Work::Whole(_) => BULK_BYTES_MAX,
     };
     let (parts, body) = request.into_parts();
@@ -199,7 +221,7 @@ fn check_media_type(endpoint: &Endpoint, headers: &HeaderMap) -> Result<(), Faul
         .unwrap_or_default();
     let given = given.trim().to_ascii_lowercase();
     let taken: &[&str] = match endpoint.work {
-        Work::Command(_) | Work::Read(_) => &["application/json"],
+        Work::Command(_) | Work::Read(_) | Work::Ask(..) => &["application/json"],
         Work::Whole(_) => &[
             "application/x-ndjson",
             "application/jsonl",

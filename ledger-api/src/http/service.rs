@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ledger_core::text::IssuerId;
 use ledger_core::time::TimeZone;
 
+use super::call::Call;
 use crate::ledger::Ledger;
 
 /// The ledger, and how it is served.
@@ -28,6 +29,13 @@ impl Service {
             .configurations
             .first()
             .map(|first| first.time_zone)
+    }
+
+    /// The issuers whose operations a search may find: the one that is named, or all.
+    pub(crate) fn visible(&self, _: &Call, named: Option<IssuerId>) -> Vec<IssuerId> {
+        let books = self.ledger.reader().books();
+        let all = books.portfolio().issuers().map(|(_, issuer)| issuer.id.clone());
+        all.filter(|id| named.as_ref().is_none_or(|named| named == id)).collect()
     }
 
     /// How far the log reaches that readers see.
