@@ -50,11 +50,9 @@ fn decode_record(block: &Block, seq: u64, bytes: &[u8]) -> Result<Record, StoreE
         what,
     };
     let config = bincode::config::standard().with_limit::<EVENT_BYTES_MAX>();
-    let (event, length) = bincode::borrow_decode_from_slice::<Event, _>(bytes, config)
+    // What follows an event are its annotations, so that it is read to the end.
+    let (event, _) = bincode::borrow_decode_from_slice::<Event, _>(bytes, config)
         .map_err(|error| damaged(format!("is not an event of this version: {error}")))?;
-    if length != bytes.len() {
-        return Err(damaged("is longer than its event".to_owned()));
-    }
     if encoded_bytes(&event) != bytes.len() {
         return Err(damaged("is not encoded as this version does it".to_owned()));
     }

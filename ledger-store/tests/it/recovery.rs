@@ -178,7 +178,7 @@ fn a_record_that_is_not_exactly_an_event_is_named() {
         (
             "trailing",
             |payload| payload.push(0),
-            "record 4 is longer than its event",
+            "record 4 is not an event of this version",
         ),
     ];
     for (case, spoil, named) in cases {
