@@ -1,5 +1,6 @@
 //! What is wrong with a command by itself. Source: specification 4.3.
 
+use ledger_core::authorization::{RecordAuthorization, TransactionSubType, TransactionType};
 use ledger_core::command::{
     AccountAction, Command, InterestType, OperationKind, PostDetail, PostOperation,
     ReimbursementType, ReverseOperation, Triplet, WorkingMode,
@@ -58,8 +59,47 @@ pub(super) fn check(command: &Command) -> Result<(), Rejection> {
             }
             AccountAction::Post(post) => posting(post),
             AccountAction::Reverse(reverse) => reversal(reverse),
+            AccountAction::RecordAuthorization(message) => authorization(message),
+            AccountAction::CreateOfflineReservation(reservation) => {
+                let minor = reservation.amount.minor;
+                magnitude("amount", minor)?;
+                let field = "amount".to_owned();
+                let expected = Sign::Positive;
+                refuse_if(minor < 0, Rejection::AmountSignInvalid { field, expected })
+            }
+            AccountAction::CancelOfflineReservation(_) => Ok(()),
         },
     }
+}
+
+fn authorization(message: &RecordAuthorization) -> Result<(), Rejection> {
+    let is_advice = message.sub_type == TransactionSubType::Advice;
+    refuse_if(
+        is_advice != message.result_type.is_some(),
+        invalid("resultType"),
+    )?;
+    refuse_if(
+        !is_advice && message.result_code.is_some(),
+        invalid("resultCode"),
+    )?;
+    let field = "totalBillingAmount";
+    let kind = message.transaction_type;
+    let Some(Amount { minor, .. }) = message.billing_amount else {
+        let needed = [
+            TransactionType::Authorization,
+            TransactionType::ReserveUpdate,
+        ];
+        return refuse_if(needed.contains(&kind), invalid(field));
+    };
+    let field = field.to_owned();
+    if !(-LARGEST..=LARGEST).contains(&minor) {
+        return Err(Rejection::AmountOutOfRange { field });
+    }
+    let expected = Sign::NotNegative;
+    refuse_if(
+        minor < 0 && kind != TransactionType::Authorization,
+        Rejection::AmountSignInvalid { field, expected },
+    )
 }
 
 fn posting(post: &PostOperation) -> Result<(), Rejection> {
@@ -108,7 +148,8 @@ fn posting(post: &PostOperation) -> Result<(), Rejection> {
         PostDetail::Bonus(_)
         | PostDetail::Payment(_)
         | PostDetail::BalanceAdjustment { .. }
-        | PostDetail::Transaction(_) => Ok(()),
+        | PostDetail::Transaction(_)
+        | PostDetail::Clearing(_) => Ok(()),
     }
 }
 
