@@ -236,10 +236,10 @@ fn deed() -> impl Strategy<Value = Deed> {
     prop_oneof![
         100 => action::posting().prop_map(Deed::Post),
         38 => action::reversal().prop_map(Deed::Reverse),
-        34 => reserves::message().prop_map(Deed::Authorize),
-        14 => (action::posting(), reserves::clearing())
+        36 => reserves::message().prop_map(Deed::Authorize),
+        22 => (action::posting(), reserves::clearing())
             .prop_map(|(post, clear)| Deed::Clear(post, clear)),
-        12 => reserves::reservation().prop_map(Deed::Reserve),
+        14 => reserves::reservation().prop_map(Deed::Reserve),
         20 => (any::<Index>(), change).prop_map(|(which, change)| Deed::Resend { which, change }),
         14 => days.prop_map(Deed::Advance),
         6 => portfolio::limit_minor().prop_map(Deed::Limit),

@@ -72,7 +72,7 @@ fn histories_reach_what_the_laws_are_about() {
     let mut seen: BTreeMap<String, u32> = BTreeMap::new();
     let mut operations = 0_u32;
     let mut accepted = 0_u32;
-    for _ in 0..200 {
+    for _ in 0..500 {
         let tree = histories.new_tree(&mut runner).expect("a history");
         let steps = tree.current();
         let (engine, answers) = run(&steps);
@@ -125,7 +125,7 @@ fn histories_reach_what_the_laws_are_about() {
         ("Approval", 400),
         ("INSUFFICIENT_OPEN_TO_BUY declined", 50),
         ("ACCOUNT_CLOSED declined", 1),
-        ("cleared", 100),
+        ("cleared", 50),
         ("pending clearing", 20),
         ("case Active", 100),
         ("case Expired", 20),
