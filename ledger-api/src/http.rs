@@ -23,4 +23,5 @@ mod schema;
 pub mod server;
 pub(crate) mod service;
 
+pub use self::openapi::description;
 pub use self::server::{ServeError, ServeOptions, Server};

@@ -16,6 +16,7 @@ use ledger_core::time::{Moment, TimeZone, Timestamp};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
+use utoipa::ToSchema;
 
 use crate::views::{AmountView, instant};
 use crate::words;
@@ -28,7 +29,7 @@ macro_rules! view {
         given { $($(#[$given_doc:meta])* $given:ident: $given_type:ty,)* }
     ) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+        #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
         #[serde(rename_all = "camelCase")]
         pub struct $name {
             $($(#[$always_doc])* pub $always: $always_type,)*
@@ -173,6 +174,7 @@ view! {
         /// How the cardholder was verified.
         validation_mode: &'static str,
         /// A number, as it was given.
+        #[schema(value_type = f64)]
         exchange_rate: Rate,
         /// Amount settled with the scheme.
         reconciliation_amount: AmountView,

@@ -110,7 +110,9 @@ impl Ledger {
         let own = accounts.filter(|(_, account)| account.issuer == issuer);
         // One more than is shown says whether more follow.
         let own = own.skip(page.saturating_mul(size)).take(size + 1);
-        let mut views: Vec<_> = own.map(|(index, _)| account_view(portfolio, index)).collect();
+        let mut views: Vec<_> = own
+            .map(|(index, _)| account_view(portfolio, index))
+            .collect();
         let more = views.len() > size;
         views.truncate(size);
         Ok((views, more))

@@ -5,9 +5,10 @@ pub mod authorizations;
 use ledger_core::money::Currency;
 use ledger_core::time::Timestamp;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// An amount: debit positive, credit negative. Open-to-buy alone is an availability.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AmountView {
     /// Minor units.
@@ -31,7 +32,7 @@ impl AmountView {
 }
 
 /// One account in a list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AccountView {
     /// The issuer.
@@ -49,7 +50,7 @@ pub struct AccountView {
 }
 
 /// Financial information of one account (source: issuer API, "Retrieve Financial Information").
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BalanceView {
     /// The issuer.
@@ -91,7 +92,7 @@ pub struct BalanceView {
 }
 
 /// Points of one program and unit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PointsView {
     /// The program.
@@ -103,7 +104,7 @@ pub struct PointsView {
 }
 
 /// A balance as it was, or will be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AsOfView {
     /// Operations with a value date of at most this day.
@@ -115,7 +116,7 @@ pub struct AsOfView {
 }
 
 /// One operation, or one refusal, in a list (source: issuer API, "Operation").
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OperationView {
     /// The issuer.
@@ -162,7 +163,7 @@ pub struct OperationView {
 }
 
 /// One leg of a booking.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct JournalView {
     /// Place of the record that made the operation effective.
@@ -190,7 +191,7 @@ pub struct JournalView {
 }
 
 /// One line of the trial balance.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TrialBalanceView {
     /// The issuer.

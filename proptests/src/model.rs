@@ -16,8 +16,10 @@ mod calendar;
 mod form;
 mod general_ledger;
 mod payload;
+mod reserves;
 mod rules;
 
+use ledger_core::authorization::AuthorizationResult;
 use ledger_core::command::{
     AccountAction, AccountSelector, Command, ConfigureIssuer, DefineBonusProgram, DefineProduct,
     OpenAccount, OperationKind, Request, Triplet, WorkingMode,
@@ -33,6 +35,7 @@ pub use agreement::agreement;
 pub use amounts::PointsKey;
 pub use calendar::{day_of, start_of};
 pub use general_ledger::LedgerLine;
+pub use reserves::Case;
 
 /// The list.
 #[derive(Debug, Default)]
@@ -53,13 +56,26 @@ struct Line {
 /// What the command did.
 #[derive(Debug)]
 enum Fact {
-    Configured { business_date: i32 },
+    Configured {
+        business_date: i32,
+    },
     Defined,
-    Advanced { business_date: i32 },
+    Advanced {
+        business_date: i32,
+    },
     Opened(Opened),
-    LimitSet { minor: i64 },
+    LimitSet {
+        minor: i64,
+    },
     Closed,
     Operation(Operation),
+    /// A message of the authorization system, decided on this day.
+    Message {
+        result: AuthorizationResult,
+        today: i32,
+    },
+    Reserved,
+    Freed,
     Refused(Rejection),
 }
 
@@ -96,6 +112,8 @@ pub enum Expected {
         account: Option<AccountReference>,
         /// Whether the operation waits for its value date.
         pending: bool,
+        /// Of a message of the authorization system: how it is decided.
+        authorization: Option<AuthorizationResult>,
         /// Where it is recorded.
         seq: Seq,
         /// Whether it was carried out before.
@@ -157,6 +175,9 @@ impl Model {
             | Fact::LimitSet { .. }
             | Fact::Closed
             | Fact::Operation(_)
+            | Fact::Message { .. }
+            | Fact::Reserved
+            | Fact::Freed
             | Fact::Refused(_) => account,
         };
         self.lines.push(Line {
@@ -177,7 +198,12 @@ impl Model {
     fn recorded(&self, line: usize, replayed: bool) -> Expected {
         let seq = seq_of(line);
         let Line { account, fact, .. } = &self.lines[line];
+        let mut authorization = None;
         let operation = match fact {
+            Fact::Message { result, .. } => {
+                authorization = Some(*result);
+                None
+            }
             Fact::Refused(rejection) => {
                 return Expected::Refused {
                     rejection: rejection.clone(),
@@ -192,12 +218,15 @@ impl Model {
             | Fact::Advanced { .. }
             | Fact::Opened(_)
             | Fact::LimitSet { .. }
-            | Fact::Closed => None,
+            | Fact::Closed
+            | Fact::Reserved
+            | Fact::Freed => None,
         };
         Expected::Accepted {
             operation: operation.map(|_| OperationId::of(seq)),
             account: account.map(reference_of),
             pending: operation.is_some_and(|operation| operation.pending),
+            authorization,
             seq,
             replayed,
         }

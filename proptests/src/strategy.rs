@@ -9,6 +9,7 @@
 mod action;
 mod director;
 mod portfolio;
+mod reserves;
 
 use ledger_core::command::Request;
 use ledger_core::time::{BusinessDate, Timestamp};
@@ -21,6 +22,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use action::{Change, PostMove, ReverseMove};
 use director::Director;
 use portfolio::{AccountPlan, IssuerPlan};
+use reserves::{ClearMove, MessageMove, ReservationMove};
 
 /// One request and when it is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,6 +138,12 @@ enum IssuerPick {
 enum Deed {
     Post(PostMove),
     Reverse(ReverseMove),
+    /// A message of the authorization system.
+    Authorize(MessageMove),
+    /// A purchase that clears a business case.
+    Clear(PostMove, ClearMove),
+    /// An offline reservation, or its end.
+    Reserve(ReservationMove),
     /// Sends an earlier request again, changed or not.
     Resend {
         which: Index,
@@ -228,6 +236,10 @@ fn deed() -> impl Strategy<Value = Deed> {
     prop_oneof![
         100 => action::posting().prop_map(Deed::Post),
         38 => action::reversal().prop_map(Deed::Reverse),
+        36 => reserves::message().prop_map(Deed::Authorize),
+        22 => (action::posting(), reserves::clearing())
+            .prop_map(|(post, clear)| Deed::Clear(post, clear)),
+        14 => reserves::reservation().prop_map(Deed::Reserve),
         20 => (any::<Index>(), change).prop_map(|(which, change)| Deed::Resend { which, change }),
         14 => days.prop_map(Deed::Advance),
         6 => portfolio::limit_minor().prop_map(Deed::Limit),

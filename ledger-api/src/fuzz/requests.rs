@@ -55,7 +55,7 @@ enum What {
 }
 
 /// Texts that some field of some command has a meaning for.
-const KNOWN: [&str; 24] = [
+const KNOWN: [&str; 28] = [
     "FEE",
     "BONUS",
     "INT",
@@ -80,6 +80,10 @@ const KNOWN: [&str; 24] = [
     "1000000000000001",
     "4546172396081630",
     "CLEARING",
+    "Authorization",
+    "ReserveUpdate",
+    "Advice",
+    "Decline",
 ];
 
 /// Carrying out any commands neither panics nor takes more memory than they account for; every refusal has a
@@ -110,10 +114,13 @@ fn the_commands_that_are_changed_are_carried_out() {
         engine.carry_out(&text(&sent));
         engine.answers.last().expect("an answer").outcome.is_ok()
     };
-    // A fee, interest, a payment, an adjustment, a transaction; and the reversal of the fee.
-    for command in [7, 9, 10, 11, 15, 16] {
+    // A fee, interest, a payment, an adjustment, a transaction; and the reversal of the fee; an
+    // authorization, an update of its reserve, and the clearing of all of it.
+    for command in [7, 9, 10, 11, 15, 16, 18, 19, 21] {
         assert!(unchanged(command, command), "command {command}");
     }
+    assert!(!unchanged(20, 20), "all that was reserved is cleared");
+    assert!(unchanged(22, 22), "an offline reservation");
     engine.check();
 }
 
@@ -213,8 +220,13 @@ fn coherent(sent: &Sent, (name, value): (String, Value)) -> (String, Value) {
         "referenceAmount" => amount(sent.amount.into()),
         "externalOperationReference" => json!(format!("r{}", sent.reference)),
         "externalMatchingOperationReference" => json!(format!("r{}", sent.matching)),
+        "transactionId" | "offlineReservationReference" => json!(format!("r{}", sent.reference)),
+        "businessCaseId" | "authorizationBusinessCaseIdentifier" => {
+            json!(format!("b{}", sent.matching))
+        }
+        "totalBillingAmount" | "amount" => amount(sent.amount.into()),
         "externalOperationDate" | "externalMatchingOperationDate" => json!(date),
-        "valueDate" | "businessDate" => {
+        "valueDate" | "businessDate" | "reserveExpiryDate" => {
             json!(format!("2025-01-{:02}", sent.day.rem_euclid(31) + 1))
         }
         "adjustment" => json!(false),
@@ -359,11 +371,11 @@ impl Engine {
         for record in &read {
             let is_new = keys.insert(format!("{:?}", record.event.correlation));
             assert!(is_new, "a correlation id has two records");
-            let Some(operation) = record.operation() else {
+            let Some(key) = record.second_key() else {
                 continue;
             };
-            let is_new = keys.insert(format!("{:?}", operation.triplet));
-            assert!(is_new, "a triplet names two operations");
+            let is_new = keys.insert(format!("{key:?}"));
+            assert!(is_new, "a name outside was taken twice");
         }
         let state = LedgerState::replay(&read);
         assert_eq!(state.portfolio(), self.deciding.state().portfolio());

@@ -2,12 +2,13 @@
 //!
 //! The line is made of the call's path and headers and of its body as it stands, and read as every other line.
 
-use ledger_core::command::{AccountSelector, Command};
+use ledger_core::authorization::DeclineReason;
+use ledger_core::command::AccountSelector;
 use ledger_core::decide::Answer;
-use ledger_core::ids::AccountReference;
 use ledger_core::rejection::Rejection;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::call::{Call, ORIGIN, USERNAME};
@@ -40,21 +41,43 @@ struct Account {
     issuer_account_external_reference: Option<String>,
 }
 
-/// What a command is answered, beside the envelope.
-#[derive(Debug, Serialize)]
+/// What a posting or a reversal is answered.
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Done {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    operation_identifier: Option<Identifier>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    account_identifier: Option<AccountIdentifier>,
+pub(crate) struct OperationDone {
+    operation_identifier: Identifier,
 }
 
-#[derive(Debug, Serialize)]
+/// What another command about an account is answered.
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct AccountIdentifier {
+pub(crate) struct AccountDone {
+    account_identifier: AccountIdentifier,
+}
+
+/// What a message of the authorization system is answered: how it was decided.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AuthorizationDone {
+    account_identifier: AccountIdentifier,
+    /// Approval, Decline, Referral, PickUp or Other.
+    result_type: &'static str,
+    /// Why, where the engine declined it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decline_reason: Option<&'static str>,
+}
+
+/// The account, by the engine's reference.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = AccountReferenceIdentifier)]
+pub(crate) struct AccountIdentifier {
     account_reference: String,
 }
+
+/// What a command that is about no account is answered.
+#[derive(Debug, Serialize)]
+struct Done {}
 
 /// The correlation id of a command, made where the caller gave none.
 pub(crate) fn correlation(service: &Service, call: &Call) -> Result<String, Fault> {
@@ -75,33 +98,48 @@ pub(crate) async fn carry_out(
     call.query.finish()?;
     stamp.correlation = correlation(service, call)?;
     let request = line::parse(&line_of(call, command, &stamp.correlation)?)?.request;
-    let opens = matches!(request.command, Command::OpenAccount(_));
     let answer = service.ledger.submit_async(request).await?;
     stamp.replayed = answer.replayed;
     stamp.position = answer.seq.map(|seq| seq.0);
     if let Some(at) = answer.recorded_at {
         stamp.time = Time::Recorded(at);
     }
-    reply(service, answer, opens)
+    reply(service, answer)
 }
 
-fn reply(service: &Service, answer: Answer, opens: bool) -> Result<Reply, Fault> {
+fn reply(service: &Service, answer: Answer) -> Result<Reply, Fault> {
     let position = answer.seq.map_or_else(|| service.position(), |seq| seq.0);
     let accepted = answer
         .outcome
         .map_err(|refusal| Fault::from(&refusal.rejection))?;
-    let names_account = opens || accepted.operation.is_none();
-    let done = Done {
-        operation_identifier: accepted.operation.map(|operation| Identifier {
-            operation_id: operation.to_string(),
-        }),
-        account_identifier: accepted.account.filter(|_| names_account).map(|account| {
-            AccountIdentifier {
-                account_reference: AccountReference::to_string(&account),
-            }
-        }),
-    };
-    Reply::of(&done, position)
+    let account = accepted.account.map(|account| AccountIdentifier {
+        account_reference: account.to_string(),
+    });
+    match (accepted.operation, accepted.authorization, account) {
+        (Some(operation), _, _) => {
+            let operation_identifier = Identifier {
+                operation_id: operation.to_string(),
+            };
+            Reply::of(
+                &OperationDone {
+                    operation_identifier,
+                },
+                position,
+            )
+        }
+        (None, Some(result), Some(account_identifier)) => {
+            let done = AuthorizationDone {
+                account_identifier,
+                result_type: result.result_type.code(),
+                decline_reason: result.reason.map(DeclineReason::code),
+            };
+            Reply::of(&done, position)
+        }
+        (None, None, Some(account_identifier)) => {
+            Reply::of(&AccountDone { account_identifier }, position)
+        }
+        (None, _, None) => Reply::of(&Done {}, position),
+    }
 }
 
 fn line_of(call: &Call, command: &str, correlation: &str) -> Result<String, Fault> {

@@ -4,8 +4,8 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::IntoResponse as _;
+use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::stream::{self, Stream};
 use ledger_core::event::Record;
 use ledger_core::ids::{AccountReference, OperationId, Seq};
@@ -18,8 +18,8 @@ use uuid::Uuid;
 use super::call::Call;
 use super::endpoint::{Answering, Kind, Parameter};
 use super::fault::Fault;
-use super::reply::Reply;
 use super::reads::MIN_POSITION;
+use super::reply::Reply;
 use super::service::Service;
 use crate::error::ApiError;
 use crate::readable::Readable;
@@ -117,7 +117,10 @@ pub(crate) fn follow(service: Arc<Service>, call: Call) -> Answering {
             .and_then(|id| id.parse().ok());
         let issuer = call.issuer()?;
         known(&service, &issuer)?;
-        let from = last.map(|last| last.saturating_add(1)).or(asked).unwrap_or(1);
+        let from = last
+            .map(|last| last.saturating_add(1))
+            .or(asked)
+            .unwrap_or(1);
         let stream = Sse::new(stream_of(service, issuer, from)).keep_alive(KeepAlive::default());
         Ok(stream.into_response())
     })
@@ -135,7 +138,8 @@ fn stream_of(
                 return Some((Ok(event), (service, issuer, from, ready)));
             }
             let (asked, whose) = (Arc::clone(&service), issuer.clone());
-            let found = tokio::task::spawn_blocking(move || events(&asked, &whose, from, EVENTS)).await;
+            let found =
+                tokio::task::spawn_blocking(move || events(&asked, &whose, from, EVENTS)).await;
             // A log that cannot be read ends the stream; who follows comes back and is told.
             let (found, next) = found.ok()?.ok()?;
             if next == from {
@@ -151,13 +155,20 @@ fn stream_of(
 
 fn sse(view: &EventView) -> Option<Event> {
     let data = serde_json::to_string(view).ok()?;
-    Some(Event::default().id(view.position.to_string()).event(&view.event_type).data(data))
+    Some(
+        Event::default()
+            .id(view.position.to_string())
+            .event(&view.event_type)
+            .data(data),
+    )
 }
 
 fn known(service: &Service, issuer: &IssuerId) -> Result<(), Fault> {
     let books = service.ledger.reader().books();
     let found = books.portfolio().issuer_index(issuer);
-    found.map(|_| ()).ok_or_else(|| Rejection::IssuerNotFound.into())
+    found
+        .map(|_| ())
+        .ok_or_else(|| Rejection::IssuerNotFound.into())
 }
 
 /// Events of an issuer from a position on, and the position after the last record looked at.
@@ -195,10 +206,18 @@ fn view(issuer: &IssuerId, record: &Record) -> EventView {
         business_ref_type,
         business_ref_value,
         event_type: payload.command().to_owned(),
-        event_sub_type: if payload.is_rejected() { "REJECTED" } else { "DONE" },
+        event_sub_type: if payload.is_rejected() {
+            "REJECTED"
+        } else {
+            "DONE"
+        },
         event_date: instant(record.recorded_at),
-        origin: annotations.and_then(|of| of.origin.as_ref()).map(ToString::to_string),
-        user_id: annotations.and_then(|of| of.username.as_ref()).map(ToString::to_string),
+        origin: annotations
+            .and_then(|of| of.origin.as_ref())
+            .map(ToString::to_string),
+        user_id: annotations
+            .and_then(|of| of.username.as_ref())
+            .map(ToString::to_string),
         correlation_id: Uuid::from_bytes(record.event.correlation.0).to_string(),
         payload,
     }

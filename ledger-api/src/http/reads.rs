@@ -30,11 +30,8 @@ pub(crate) const AS_OF_POSITION: Parameter = Parameter::optional(
     Kind::Number(0, u64::MAX),
     "Show nothing that was recorded after this position, so that pages stay where they are.",
 );
-pub(crate) const PAGE: Parameter = Parameter::optional(
-    "page",
-    Kind::Number(0, PAGE_MAX),
-    "Page, from 0.",
-);
+pub(crate) const PAGE: Parameter =
+    Parameter::optional("page", Kind::Number(0, PAGE_MAX), "Page, from 0.");
 pub(crate) const OFFSET: Parameter = Parameter::optional(
     "offset",
     Kind::Number(1, PAGE_OPERATIONS_MAX as u64),
@@ -45,16 +42,10 @@ pub(crate) const SORT: Parameter = Parameter::optional(
     Kind::Choice(&["asc", "desc"]),
     "Whether the earliest come first, or the latest.",
 );
-pub(crate) const START_TIME: Parameter = Parameter::required(
-    "startTime",
-    Kind::Instant,
-    "The period begins here.",
-);
-pub(crate) const END_TIME: Parameter = Parameter::required(
-    "endTime",
-    Kind::Instant,
-    "The period ends before this.",
-);
+pub(crate) const START_TIME: Parameter =
+    Parameter::required("startTime", Kind::Instant, "The period begins here.");
+pub(crate) const END_TIME: Parameter =
+    Parameter::required("endTime", Kind::Instant, "The period ends before this.");
 
 /// The last page that can be asked for.
 pub(crate) const PAGE_MAX: u64 = 1_000_000_000;
@@ -116,19 +107,29 @@ fn as_of(service: &Service, call: &Call) -> Result<Option<Seq>, Fault> {
     let reached = service.position();
     if position > reached {
         let message = format!("the log ends at {reached}");
-        return Err(Fault::at(AS_OF_POSITION.name, "POSITION_NOT_REACHED", message));
+        return Err(Fault::at(
+            AS_OF_POSITION.name,
+            "POSITION_NOT_REACHED",
+            message,
+        ));
     }
     Ok(Some(Seq(position)))
 }
 
 /// The ends of a period that must be given.
-fn period(call: &Call) -> Result<(ledger_core::time::Timestamp, ledger_core::time::Timestamp), Fault> {
+fn period(
+    call: &Call,
+) -> Result<(ledger_core::time::Timestamp, ledger_core::time::Timestamp), Fault> {
     let start = call.query.instant(START_TIME.name)?;
     let end = call.query.instant(END_TIME.name)?;
     let start = start.ok_or_else(|| Fault::invalid(START_TIME.name, "is required"))?;
     let end = end.ok_or_else(|| Fault::invalid(END_TIME.name, "is required"))?;
     if start > end {
-        return Err(Fault::at(END_TIME.name, "PERIOD_INVALID", "the period ends before it begins"));
+        return Err(Fault::at(
+            END_TIME.name,
+            "PERIOD_INVALID",
+            "the period ends before it begins",
+        ));
     }
     Ok((start, end))
 }
@@ -142,7 +143,8 @@ fn with_body<T>(
         .map_err(|_| Fault::invalid("", "the body must be text in UTF-8"))?;
     let json: Json<'_> = serde_json::from_str(text).map_err(|error| {
         let (line, column) = (error.line(), error.column());
-        let problem = format!("the body is not JSON that can be read, at line {line} column {column}");
+        let problem =
+            format!("the body is not JSON that can be read, at line {line} column {column}");
         Fault::new("INVALID_REQUEST", problem)
     })?;
     let entries = flat::of_tree(&json);

@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, heade
 use ledger_core::time::{TimeZone, Timestamp};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
+use utoipa::ToSchema;
 
 use super::call::CORRELATION_ID;
 use super::fault::Fault;
@@ -116,8 +117,9 @@ struct Existing {
 }
 
 /// `{"operationId": …}`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = OperationReferenceIdentifier)]
 pub(crate) struct Identifier {
     pub(crate) operation_id: String,
 }

@@ -34,8 +34,12 @@ impl Service {
     /// The issuers whose operations a search may find: the one that is named, or all.
     pub(crate) fn visible(&self, _: &Call, named: Option<IssuerId>) -> Vec<IssuerId> {
         let books = self.ledger.reader().books();
-        let all = books.portfolio().issuers().map(|(_, issuer)| issuer.id.clone());
-        all.filter(|id| named.as_ref().is_none_or(|named| named == id)).collect()
+        let all = books
+            .portfolio()
+            .issuers()
+            .map(|(_, issuer)| issuer.id.clone());
+        all.filter(|id| named.as_ref().is_none_or(|named| named == id))
+            .collect()
     }
 
     /// How far the log reaches that readers see.

@@ -6,11 +6,12 @@ use ledger_core::money::Currency;
 use ledger_core::text::{IssuerId, Label};
 use ledger_core::time::Timestamp;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{AmountView, instant};
 
 /// One message of the authorization system (source: issuer API, "Authorization").
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AuthorizationView {
     /// The issuer.
@@ -67,7 +68,7 @@ pub struct AuthorizationView {
 
 /// Messages that belong together, and what they reserve (source: issuer API, "Authorization business
 /// case").
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BusinessCaseView {
     /// The issuer.

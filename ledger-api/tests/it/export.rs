@@ -136,6 +136,37 @@ fn asked(record: &Record) -> Option<Asked> {
             decided.posting_date,
             Action::Reverse(reversal),
         ),
+        EventBody::OperationCleared {
+            decided, operation, ..
+        } => on_account(
+            decided.account,
+            decided.posting_date,
+            Action::Post(*operation),
+        ),
+        EventBody::AuthorizationRecorded { decided, message } => on_account(
+            decided.account,
+            decided.posting_date,
+            Action::RecordAuthorization(message),
+        ),
+        EventBody::OfflineReservationCreated {
+            account,
+            posting_date,
+            reservation,
+        } => on_account(
+            account,
+            posting_date,
+            Action::CreateOfflineReservation(reservation),
+        ),
+        EventBody::OfflineReservationCancelled {
+            account,
+            posting_date,
+            cancellation,
+            ..
+        } => on_account(
+            account,
+            posting_date,
+            Action::CancelOfflineReservation(cancellation),
+        ),
         EventBody::OperationRejected {
             account,
             posting_date,
@@ -185,8 +216,8 @@ fn readable_fields_are_the_command_in_the_replay_format() {
         assert_eq!(Some(request.command), asked(&record), "{replayed}");
         commands.insert(shown["command"].as_str().map(str::to_owned));
     }
-    // 9 kinds of operation are posted, all but one reversed, and there are 7 other commands.
-    assert!(commands.len() >= 20, "{commands:?}");
+    // 9 kinds of operation are posted, all but one reversed, and there are 10 other commands.
+    assert!(commands.len() >= 23, "{commands:?}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Tests of the library, the replay format and the command line, through what users touch.
 
+mod authorizations;
 mod backup;
 mod bank;
 mod bench;

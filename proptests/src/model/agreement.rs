@@ -17,6 +17,7 @@ pub fn agreement(answer: &Answer, expected: &Expected) -> Result<(), String> {
                 operation,
                 account,
                 pending,
+                authorization,
                 seq,
                 replayed,
             },
@@ -25,6 +26,7 @@ pub fn agreement(answer: &Answer, expected: &Expected) -> Result<(), String> {
                 operation: *operation,
                 account: *account,
                 pending: *pending,
+                authorization: *authorization,
             };
             *accepted == expected && answer.seq == Some(*seq) && answer.replayed == *replayed
         }

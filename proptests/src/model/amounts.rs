@@ -88,7 +88,7 @@ impl Model {
             .expect("an opened account")
     }
 
-    /// Open-to-buy: limit − accepted + payments; none for debit accounts.
+    /// Open-to-buy: limit − holds − offline − accepted + payments; none for debit accounts.
     #[must_use]
     pub fn open_to_buy(&self, account: usize) -> Option<i128> {
         let (issuer, _, opened) = self.opening(account);
@@ -110,7 +110,8 @@ impl Model {
                 accepted += value;
             }
         }
-        Some(limit - accepted + payments)
+        let held = self.held(|on| self.notifies(on, account)) + self.offline(account);
+        Some(limit - held - accepted + payments)
     }
 
     /// Whether operations on `below` count in the open-to-buy of `above`: no account on the way up
@@ -189,10 +190,14 @@ impl Model {
             .min()
     }
 
-    /// Credit balance less what waits to be paid out, limited to what may be spent.
+    /// Credit balance less what waits to be paid out and, where own funds are spent, what is reserved of
+    /// them; limited to what may be spent.
     #[must_use]
     pub fn reimbursable(&self, account: usize) -> i128 {
-        let credit = -self.balance(account) - self.waiting_payouts(|on| on == account);
+        let mut credit = -self.balance(account) - self.waiting_payouts(|on| on == account);
+        if self.opening(account).2.working_mode != WorkingMode::PayLater {
+            credit -= self.held(|on| on == account) + self.offline(account);
+        }
         self.spendable(account)
             .map_or(credit, |most| credit.min(most))
             .max(0)
@@ -224,7 +229,7 @@ impl Model {
     }
 
     /// Whether everything of the original on a line has been given back.
-    fn is_undone(&self, original: usize) -> bool {
+    pub(super) fn is_undone(&self, original: usize) -> bool {
         self.operations()
             .find(|(line, ..)| *line == original)
             .is_some_and(|(_, _, operation)| {

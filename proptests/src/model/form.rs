@@ -1,6 +1,7 @@
 //! What is wrong with a command by itself. Source: specification 4.3.
 
 use ledger_core::annotations::Annotations;
+use ledger_core::authorization::{RecordAuthorization, TransactionSubType, TransactionType};
 use ledger_core::command::{
     AccountAction, Command, InterestType, OnAccount, OperationKind, PostDetail, PostOperation,
     ReimbursementType, ReverseOperation, Triplet, WorkingMode,
@@ -59,6 +60,15 @@ pub(super) fn check(command: &Command) -> Result<(), Rejection> {
             }
             AccountAction::Post(post) => posting(post),
             AccountAction::Reverse(reverse) => reversal(reverse),
+            AccountAction::RecordAuthorization(message) => authorization(message),
+            AccountAction::CreateOfflineReservation(reservation) => {
+                let minor = reservation.amount.minor;
+                magnitude("amount", minor)?;
+                let field = "amount".to_owned();
+                let expected = Sign::Positive;
+                refuse_if(minor < 0, Rejection::AmountSignInvalid { field, expected })
+            }
+            AccountAction::CancelOfflineReservation(_) => Ok(()),
         },
     }
 }
@@ -86,6 +96,36 @@ pub(super) fn check_annotations(
     );
     let strayed = annotations.destination_iban.is_some() && !pays_out;
     refuse_if(strayed, invalid("destinationIban"))
+}
+
+fn authorization(message: &RecordAuthorization) -> Result<(), Rejection> {
+    let is_advice = message.sub_type == TransactionSubType::Advice;
+    refuse_if(
+        is_advice != message.result_type.is_some(),
+        invalid("resultType"),
+    )?;
+    refuse_if(
+        !is_advice && message.result_code.is_some(),
+        invalid("resultCode"),
+    )?;
+    let field = "totalBillingAmount";
+    let kind = message.transaction_type;
+    let Some(Amount { minor, .. }) = message.billing_amount else {
+        let needed = [
+            TransactionType::Authorization,
+            TransactionType::ReserveUpdate,
+        ];
+        return refuse_if(needed.contains(&kind), invalid(field));
+    };
+    let field = field.to_owned();
+    if !(-LARGEST..=LARGEST).contains(&minor) {
+        return Err(Rejection::AmountOutOfRange { field });
+    }
+    let expected = Sign::NotNegative;
+    refuse_if(
+        minor < 0 && kind != TransactionType::Authorization,
+        Rejection::AmountSignInvalid { field, expected },
+    )
 }
 
 fn posting(post: &PostOperation) -> Result<(), Rejection> {
@@ -139,7 +179,8 @@ fn posting(post: &PostOperation) -> Result<(), Rejection> {
         | PostDetail::Payment(_)
         | PostDetail::BalanceAdjustment { .. }
         | PostDetail::Transaction(_)
-        | PostDetail::ResetBalance => Ok(()),
+        | PostDetail::ResetBalance
+        | PostDetail::Clearing(_) => Ok(()),
     }
 }
 

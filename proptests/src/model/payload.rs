@@ -3,7 +3,7 @@
 
 use std::fmt::Debug;
 
-use ledger_core::command::{AccountAction, Command, PostDetail, Request, Triplet};
+use ledger_core::command::{AccountAction, Command, PostDetail, PostTransaction, Request, Triplet};
 
 use super::{Line, Model, action_of};
 
@@ -174,6 +174,37 @@ fn fields_of_action(action: &AccountAction) -> Fields {
             fields.extend(fields_of_triplet("matching", &r.matching));
             fields
         }
+        AccountAction::RecordAuthorization(m) => vec![
+            ("command", "record-authorization".to_owned()),
+            ("transactionId", text(&m.transaction_id)),
+            ("businessCaseId", text(&m.business_case)),
+            ("transactionType", text(&m.transaction_type)),
+            ("transactionSubType", text(&m.sub_type)),
+            ("financialType", text(&m.financial_type)),
+            ("totalBillingAmount", text(&m.billing_amount)),
+            ("totalAmount", text(&m.transaction_amount)),
+            ("transactionDate", text(&m.transaction_date)),
+            ("resultType", text(&m.result_type)),
+            ("resultCode", text(&m.result_code)),
+            ("approvalCode", text(&m.approval_code)),
+            ("reserveExpiryDate", text(&m.reserve_expiry_date)),
+            ("merchantCategoryCode", text(&m.merchant_category_code)),
+            ("cardAcceptorName", text(&m.card_acceptor_name)),
+            ("cardAcceptorCity", text(&m.card_acceptor_city)),
+            ("cardAcceptorCountry", text(&m.card_acceptor_country)),
+            ("cardAcceptorIdCode", text(&m.card_acceptor_id_code)),
+            ("cardReference", text(&m.card_reference)),
+            ("maskedPan", text(&m.masked_pan)),
+        ],
+        AccountAction::CreateOfflineReservation(r) => vec![
+            ("command", "create-offline-reservation".to_owned()),
+            ("offlineReservationReference", text(&r.reference)),
+            ("amount", text(&r.amount)),
+        ],
+        AccountAction::CancelOfflineReservation(r) => vec![
+            ("command", "cancel-offline-reservation".to_owned()),
+            ("offlineReservationReference", text(&r.reference)),
+        ],
     }
 }
 
@@ -227,21 +258,33 @@ fn fields_of_detail(detail: &PostDetail) -> Fields {
         }
         PostDetail::Reimbursement(how) => vec![("reimbursementType", text(how))],
         PostDetail::Unload | PostDetail::ResetBalance => Vec::new(),
-        PostDetail::Transaction(t) => vec![
-            ("operationCode", text(&t.operation_code)),
-            ("transactionAmount", text(&t.transaction_amount)),
-            ("transactionDate", text(&t.transaction_date)),
-            ("merchantCategoryCode", text(&t.merchant_category_code)),
-            ("cardAcceptorName", text(&t.card_acceptor_name)),
-            ("cardAcceptorCity", text(&t.card_acceptor_city)),
-            ("cardAcceptorCountry", text(&t.card_acceptor_country)),
-            ("cardAcceptorIdCode", text(&t.card_acceptor_id_code)),
-            ("approvalCode", text(&t.approval_code)),
-            ("acquirerReferenceData", text(&t.acquirer_reference_data)),
-            ("cardReference", text(&t.card_reference)),
-            ("maskedPan", text(&t.masked_pan)),
-        ],
+        PostDetail::Transaction(t) => fields_of_transaction(t, None),
+        PostDetail::Clearing(c) => {
+            let clearing = (text(&c.business_case), text(&c.is_final));
+            fields_of_transaction(&c.transaction, Some(clearing))
+        }
     }
+}
+
+/// A transaction without a business case differs from one with it in the case alone.
+fn fields_of_transaction(t: &PostTransaction, clearing: Option<(String, String)>) -> Fields {
+    let (case, is_final) = clearing.unwrap_or_default();
+    vec![
+        ("operationCode", text(&t.operation_code)),
+        ("transactionAmount", text(&t.transaction_amount)),
+        ("transactionDate", text(&t.transaction_date)),
+        ("merchantCategoryCode", text(&t.merchant_category_code)),
+        ("cardAcceptorName", text(&t.card_acceptor_name)),
+        ("cardAcceptorCity", text(&t.card_acceptor_city)),
+        ("cardAcceptorCountry", text(&t.card_acceptor_country)),
+        ("cardAcceptorIdCode", text(&t.card_acceptor_id_code)),
+        ("approvalCode", text(&t.approval_code)),
+        ("acquirerReferenceData", text(&t.acquirer_reference_data)),
+        ("cardReference", text(&t.card_reference)),
+        ("maskedPan", text(&t.masked_pan)),
+        ("authorizationBusinessCaseIdentifier", case),
+        ("finalClearing", is_final),
+    ]
 }
 
 fn fields_of_triplet(which: &str, triplet: &Triplet) -> Fields {

@@ -13,12 +13,13 @@ use ledger_core::text::{BonusProgramReference, IssuerId, LoyaltyUnit};
 use ledger_core::time::{BusinessDate, Moment, Timestamp};
 
 use super::amounts::posted_on;
+use super::reserves::duplicate;
 use super::{Fact, Model, Opened, Operation, calendar, reference_of, seq_of};
 
 /// The dates a command is measured by (ruling 13: those of its posting date, if it carries one).
-struct Dates {
+pub(super) struct Dates {
     posting: i32,
-    today: i32,
+    pub(super) today: i32,
     /// Last instant an external operation date may have.
     external_max: Timestamp,
     posted_at: Timestamp,
@@ -158,11 +159,33 @@ impl Model {
                 same_payload: self.is_same_operation(existing, request, &on.action, account),
             });
         }
+        let dates = self.dates(issuer, on.posting_date, at);
+        let taken = match &on.action {
+            AccountAction::RecordAuthorization(message) => {
+                self.message_under(issuer, &message.transaction_id)
+            }
+            AccountAction::CreateOfflineReservation(made) => {
+                self.reservation_under(issuer, &made.reference)
+            }
+            _ => None,
+        };
+        if let Some(line) = taken {
+            return Err(duplicate(self, line, (request, &on.action), account));
+        }
+        // These two are possible on a closed account.
+        match &on.action {
+            AccountAction::RecordAuthorization(message) => {
+                return self.message(issuer, account, message, &dates);
+            }
+            AccountAction::CancelOfflineReservation(cancellation) => {
+                return self.free(issuer, account, cancellation);
+            }
+            _ => {}
+        }
         if self.is_closed(account) {
             return Err(Rejection::AccountClosed);
         }
         let opened = self.opening(account).2;
-        let dates = self.dates(issuer, on.posting_date, at);
         match &on.action {
             AccountAction::Close => Ok(Fact::Closed),
             AccountAction::SetCreditLimit(change) => {
@@ -176,6 +199,10 @@ impl Model {
             AccountAction::Reverse(reverse) => self
                 .reverse(issuer, account, reverse, &dates)
                 .map(Fact::Operation),
+            AccountAction::CreateOfflineReservation(made) => self.reserve(account, made),
+            AccountAction::RecordAuthorization(_) | AccountAction::CancelOfflineReservation(_) => {
+                unreachable!("these were answered before")
+            }
         }
     }
 
@@ -219,6 +246,9 @@ impl Model {
         }
         let value_date = self.value_date(issuer, post, dates)?;
         let (value, points) = self.quantity(issuer, account, post)?;
+        if let PostDetail::Clearing(clearing) = &post.detail {
+            self.check_clearing(issuer, account, clearing)?;
+        }
         Ok(Operation {
             kind: post.detail.kind(),
             value,
@@ -339,7 +369,8 @@ impl Model {
             PostDetail::Load(_)
             | PostDetail::Interest(_)
             | PostDetail::Payment(_)
-            | PostDetail::Transaction(_) => {}
+            | PostDetail::Transaction(_)
+            | PostDetail::Clearing(_) => {}
         }
         Ok((asked, None))
     }
@@ -477,7 +508,11 @@ fn check_limit(limit: Amount, currency: Currency, mode: WorkingMode) -> Result<(
     Ok(())
 }
 
-fn same_currency(field: &str, expected: Currency, given: Currency) -> Result<(), Rejection> {
+pub(super) fn same_currency(
+    field: &str,
+    expected: Currency,
+    given: Currency,
+) -> Result<(), Rejection> {
     if expected == given {
         return Ok(());
     }
@@ -489,6 +524,6 @@ fn same_currency(field: &str, expected: Currency, given: Currency) -> Result<(),
 }
 
 /// Refusals show sums as far as their field reaches.
-fn shown(sum: i128) -> i64 {
+pub(super) fn shown(sum: i128) -> i64 {
     i64::try_from(sum.clamp(i128::from(i64::MIN), i128::from(i64::MAX))).expect("clamped")
 }

@@ -231,7 +231,11 @@ fn check_sums(log: &[Arc<Record>], books: &Books) -> Result<(), Violation> {
             | EventBody::AccountClosed { .. }
             | EventBody::OperationPosted { .. }
             | EventBody::OperationReversed { .. }
-            | EventBody::OperationRejected { .. } => {}
+            | EventBody::OperationRejected { .. }
+            | EventBody::AuthorizationRecorded { .. }
+            | EventBody::OperationCleared { .. }
+            | EventBody::OfflineReservationCreated { .. }
+            | EventBody::OfflineReservationCancelled { .. } => {}
         }
     }
     let mut sums: BTreeMap<AccountIndex, i128> = BTreeMap::new();

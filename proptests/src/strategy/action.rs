@@ -201,7 +201,7 @@ pub(super) fn posting() -> impl Strategy<Value = PostMove> {
 }
 
 /// Magnitudes.
-fn size() -> impl Strategy<Value = i64> {
+pub(super) fn size() -> impl Strategy<Value = i64> {
     prop_oneof![
         // Small against the limits (50 000), so that most pass and sums still reach them.
         24 => 1..=20_000_i64,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use ledger_core::annotations::Annotations;
+use ledger_core::authorization::RecordAuthorization;
 use ledger_core::command::{
     AccountAction, AccountSelector, AdjustmentReason, AdvanceBusinessDate, Command, InterestType,
     LoyaltyPoints, OnAccount, OpenAccount, OperationCode, OperationKind, PayingAccountType,
@@ -34,10 +35,10 @@ use super::{
 /// Writes requests, and remembers those it wrote.
 #[derive(Debug)]
 pub(super) struct Director {
-    steps: Vec<Step>,
-    now: Timestamp,
+    pub(super) steps: Vec<Step>,
+    pub(super) now: Timestamp,
     /// By issuer: main currency, and the latest business date asked for.
-    issuers: [(Option<Currency>, BusinessDate); 2],
+    pub(super) issuers: [(Option<Currency>, BusinessDate); 2],
     /// Accounts that a caller has reason to believe in.
     accounts: Vec<Account>,
 }
@@ -162,6 +163,9 @@ impl Director {
                 self.act(issuer, &one, action);
             }
             Deed::Close => self.act(issuer, &one, AccountAction::Close),
+            Deed::Authorize(ref message) => self.authorize(issuer, &one, message),
+            Deed::Clear(ref post, ref clear) => self.clear(issuer, &one, post, clear),
+            Deed::Reserve(ref reservation) => self.reserve(issuer, &one, reservation),
             Deed::Reverse(ref reverse) => self.reverse(issuer, &one, reverse),
         }
     }
@@ -183,14 +187,14 @@ impl Director {
 
     /// When the operation happens for the caller: at its posting date, if the move has one, else at
     /// noon of the business date.
-    fn noon(&self, issuer: usize, one: &Move) -> Timestamp {
+    pub(super) fn noon(&self, issuer: usize, one: &Move) -> Timestamp {
         match one.posting_ms {
             Some(ms) => Timestamp(self.now.0 + ms),
             None => Timestamp(i64::from(self.issuers[issuer].1.0) * DAY_MS + 12 * HOUR_MS),
         }
     }
 
-    fn act(&mut self, issuer: usize, one: &Move, action: AccountAction) {
+    pub(super) fn act(&mut self, issuer: usize, one: &Move, action: AccountAction) {
         let on = OnAccount {
             account: self.selector(issuer, &one.account),
             posting_date: one.posting_ms.map(|ms| Timestamp(self.now.0 + ms)),
@@ -203,7 +207,7 @@ impl Director {
         self.send_as(issuer, &CorrelationPick::Fresh, command);
     }
 
-    fn send_as(&mut self, issuer: usize, pick: &CorrelationPick, command: Command) {
+    pub(super) fn send_as(&mut self, issuer: usize, pick: &CorrelationPick, command: Command) {
         let correlation = match pick {
             CorrelationPick::Used(which) if !self.steps.is_empty() => {
                 self.steps[which.index(self.steps.len())]
@@ -272,7 +276,7 @@ impl Director {
     }
 
     /// The place and currency of an account, where it has one.
-    fn account(&self, issuer: usize, pick: &AccountPick) -> (Option<usize>, Currency) {
+    pub(super) fn account(&self, issuer: usize, pick: &AccountPick) -> (Option<usize>, Currency) {
         let places = self.places(issuer);
         let place = match pick {
             AccountPick::External(index) | AccountPick::Reference(index) => {
@@ -285,7 +289,7 @@ impl Director {
         (place, currency)
     }
 
-    fn selector(&self, issuer: usize, pick: &AccountPick) -> AccountSelector {
+    pub(super) fn selector(&self, issuer: usize, pick: &AccountPick) -> AccountSelector {
         let place = self.account(issuer, pick).0.unwrap_or(0);
         match pick {
             AccountPick::External(_) => self.by_name(place),
@@ -376,7 +380,7 @@ impl Director {
         self.send(issuer, Command::OpenAccount(opening));
     }
 
-    fn posting(&self, issuer: usize, one: &Move, post: &PostMove) -> PostOperation {
+    pub(super) fn posting(&self, issuer: usize, one: &Move, post: &PostMove) -> PostOperation {
         let own = self.account(issuer, &one.account).1;
         let currency = match post.currency {
             CurrencyPick::Own => own,
@@ -401,7 +405,8 @@ impl Director {
             | PostDetail::BalanceAdjustment { .. }
             | PostDetail::Load(_)
             | PostDetail::Unload
-            | PostDetail::Transaction(_) => !post.flavour.misplaced_amount,
+            | PostDetail::Transaction(_)
+            | PostDetail::Clearing(_) => !post.flavour.misplaced_amount,
         };
         // A bonus and a reset have no value date; one with a value date is rare.
         let undated = [OperationKind::Bonus, OperationKind::ResetBalance].contains(&post.kind);
@@ -540,7 +545,11 @@ impl Director {
                 !of_reversal && is_plausible(post) && of_kind
             }
             AccountAction::Reverse(_) => of_reversal,
-            AccountAction::SetCreditLimit(_) | AccountAction::Close => false,
+            AccountAction::SetCreditLimit(_)
+            | AccountAction::Close
+            | AccountAction::RecordAuthorization(_)
+            | AccountAction::CreateOfflineReservation(_)
+            | AccountAction::CancelOfflineReservation(_) => false,
         });
         let target = earlier.len().checked_sub(reverse.target + 1);
         let Some((request, action)) = target.map(|place| earlier[place]) else {
@@ -561,7 +570,11 @@ impl Director {
                 post.reference_amount.map_or(0, |amount| amount.minor),
             ),
             AccountAction::Reverse(reverse) => (reverse.kind, None, 0),
-            AccountAction::SetCreditLimit(_) | AccountAction::Close => {
+            AccountAction::SetCreditLimit(_)
+            | AccountAction::Close
+            | AccountAction::RecordAuthorization(_)
+            | AccountAction::CreateOfflineReservation(_)
+            | AccountAction::CancelOfflineReservation(_) => {
                 unreachable!("only these have triplets")
             }
         };
@@ -774,6 +787,35 @@ impl Director {
                 reverse.fee_type = Some(portfolio::fee_type(portfolio::FEE_TYPES[1]));
             }
             (AccountAction::Reverse(reverse), _) => next(&mut reverse.reference_amount),
+            (AccountAction::RecordAuthorization(message), change) => {
+                change_message(message, change);
+            }
+            (AccountAction::CreateOfflineReservation(made), _) => made.amount.minor ^= 1,
+            (AccountAction::CancelOfflineReservation(_), _) => {}
+        }
+    }
+}
+
+/// Changes one field of a message, which one by what is changed of other commands.
+fn change_message(message: &mut RecordAuthorization, change: Change) {
+    match change {
+        Change::Description => message.card_acceptor_name = label(),
+        Change::ExternalCode => message.approval_code = label(),
+        Change::ValueDate => message.reserve_expiry_date = Some(FIRST_DAY),
+        Change::TripletDate => message.transaction_date.0 += 1,
+        Change::Flag => message.financial_type = label(),
+        // These were made before.
+        Change::CorrelationAndNote | Change::User | Change::Note => {}
+        Change::Correlation
+        | Change::CorrelationAndAmount
+        | Change::CorrelationAndPostingDate
+        | Change::Amount
+        | Change::PostingDate
+        | Change::Account
+        | Change::Selector => {
+            if let Some(amount) = &mut message.billing_amount {
+                amount.minor = amount.minor.wrapping_add(1);
+            }
         }
     }
 }
@@ -827,6 +869,7 @@ fn flip(detail: &mut PostDetail) {
         PostDetail::Reimbursement(how) => *how = ReimbursementType::Max,
         PostDetail::Unload | PostDetail::ResetBalance => {}
         PostDetail::Transaction(transaction) => transaction.masked_pan = label(),
+        PostDetail::Clearing(clearing) => clearing.is_final ^= true,
     }
 }
 
@@ -859,7 +902,7 @@ fn specific_field(value: &str) -> BTreeMap<SpecificFieldName, SpecificFieldValue
     [(name, SpecificFieldValue::new(value).expect("a value"))].into()
 }
 
-fn purchase() -> PostTransaction {
+pub(super) fn purchase() -> PostTransaction {
     PostTransaction {
         operation_code: OperationCode::NormalPurchase,
         transaction_amount: None,
@@ -876,7 +919,7 @@ fn purchase() -> PostTransaction {
     }
 }
 
-fn issuer_id(issuer: usize) -> IssuerId {
+pub(super) fn issuer_id(issuer: usize) -> IssuerId {
     IssuerId::new(if issuer == 0 { "1234" } else { "5678" }).expect("an issuer")
 }
 
@@ -908,6 +951,6 @@ fn description() -> Option<Description> {
     Description::new("changed").ok()
 }
 
-fn label() -> Option<Label> {
+pub(super) fn label() -> Option<Label> {
     Label::new("changed").ok()
 }

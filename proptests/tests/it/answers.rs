@@ -2,6 +2,7 @@
 
 use ledger_core::command::Command;
 use ledger_core::decide::Answer;
+use ledger_core::event::EventBody;
 use ledger_core::ids::AccountIndex;
 use ledger_core::portfolio::{AccountStatus, Portfolio};
 use proptest::prelude::*;
@@ -29,7 +30,9 @@ proptest! {
             same_amounts_answered(&answer, &model)?;
             same_accounts(engine.state().portfolio(), &model)?;
             same_accounts(engine.books().portfolio(), &model)?;
+            told_what_is_left(&engine, &answer)?;
         }
+        same_cases(engine.state().portfolio(), &model)?;
         same_operations(engine.state().portfolio(), &model)?;
     }
 }
@@ -47,6 +50,48 @@ fn same_amounts_answered(answer: &Answer, model: &Model) -> Result<(), TestCaseE
         let place = usize::try_from(account.expect("amounts of an account").0).expect("a place");
         prop_assert_eq!(amounts.balance_minor, model.balance(place));
         prop_assert_eq!(amounts.open_to_buy_minor, model.open_to_buy(place));
+    }
+    Ok(())
+}
+
+/// A message tells the open-to-buy that it leaves.
+fn told_what_is_left(engine: &Engine, answer: &Answer) -> Result<(), TestCaseError> {
+    if let Some(record) = engine.log().last()
+        && answer.seq == Some(record.seq)
+        && let EventBody::AuthorizationRecorded { decided, .. } = &record.event.body
+        && let Some(amounts) = answer.amounts
+    {
+        prop_assert_eq!(decided.open_to_buy_minor, amounts.open_to_buy_minor);
+    }
+    Ok(())
+}
+
+fn same_cases(portfolio: &Portfolio, model: &Model) -> Result<(), TestCaseError> {
+    for expected in model.cases() {
+        let issuer = portfolio.issuer_index(&expected.issuer);
+        let index = issuer.and_then(|issuer| portfolio.case_by_id(issuer, &expected.id));
+        let case = portfolio
+            .reserves()
+            .case(index.expect("a case of the model"));
+        prop_assert_eq!(
+            case.account.0,
+            u32::try_from(expected.account).expect("a place")
+        );
+        prop_assert_eq!(i128::from(case.reserve.billing_minor), expected.billing);
+        prop_assert_eq!(
+            i128::from(case.reserve.minor),
+            expected.open,
+            "{:?}",
+            expected
+        );
+        prop_assert_eq!(case.reserve.status, expected.status, "{:?}", expected);
+        prop_assert_eq!(
+            case.account_reserve_minor(),
+            model.still_reserved(&expected)
+        );
+        if let Some(expiry) = expected.expiry {
+            prop_assert_eq!(case.reserve.expiry.0, expiry);
+        }
     }
     Ok(())
 }
@@ -86,6 +131,8 @@ fn same_accounts(portfolio: &Portfolio, model: &Model) -> Result<(), TestCaseErr
             place
         );
         prop_assert_eq!(portfolio.reimbursable(index), model.reimbursable(place));
+        let offline = portfolio.reserved(index).offline_minor;
+        prop_assert_eq!(offline, model.offline(place), "offline on {}", place);
         prop_assert_eq!(account.credit_limit_minor, model.limit(place));
         prop_assert_eq!(
             account.status == AccountStatus::Active,

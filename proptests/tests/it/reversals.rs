@@ -20,7 +20,8 @@ proptest! {
         let mut originals = HashMap::new();
         for record in engine.log() {
             match &record.event.body {
-                EventBody::OperationPosted { decided, .. } => {
+                EventBody::OperationPosted { decided, .. }
+                | EventBody::OperationCleared { decided, .. } => {
                     let remaining = i128::from(decided.quantity.value);
                     originals.insert(OperationId::of(record.seq), (decided, remaining));
                 }
@@ -43,7 +44,10 @@ proptest! {
                 | EventBody::AccountOpened { .. }
                 | EventBody::CreditLimitSet { .. }
                 | EventBody::AccountClosed { .. }
-                | EventBody::OperationRejected { .. } => {}
+                | EventBody::OperationRejected { .. }
+                | EventBody::AuthorizationRecorded { .. }
+                | EventBody::OfflineReservationCreated { .. }
+                | EventBody::OfflineReservationCancelled { .. } => {}
             }
         }
     }

@@ -38,7 +38,9 @@ pub(crate) fn list(service: &Service, call: &Call) -> Result<Reply, Fault> {
     call.query.finish()?;
     let position = service.position();
     let issuer = call.issuer()?;
-    let (views, more) = service.ledger.accounts_of(&issuer, page.number(), page.size())?;
+    let (views, more) = service
+        .ledger
+        .accounts_of(&issuer, page.number(), page.size())?;
     let mut reply = page_reply(call, page, &views, more, position)?;
     // Accounts are only ever added at the end, so pages stay where they are.
     reply.links = Some(page.links(call, more, None));
@@ -51,6 +53,8 @@ pub(crate) fn balance(service: &Service, call: &Call) -> Result<Reply, Fault> {
     call.query.finish()?;
     let position = service.position();
     let (issuer, account) = (call.issuer()?, call.account()?);
-    let view = service.ledger.balance(Some(&issuer), &account, valued, known)?;
+    let view = service
+        .ledger
+        .balance(Some(&issuer), &account, valued, known)?;
     Reply::of(&view, position)
 }

@@ -1,15 +1,17 @@
 //! Messages of the authorization system, and their business cases.
 
-use ledger_core::text::{BusinessCaseId, TransactionId};
 use ledger_core::rejection::Rejection;
+use ledger_core::text::{BusinessCaseId, TransactionId};
 
-use super::{END_TIME, MIN_POSITION, OFFSET, PAGE, PAGE_SIZE, Page, SORT, START_TIME, page_reply, period};
+use super::{
+    END_TIME, MIN_POSITION, OFFSET, PAGE, PAGE_SIZE, Page, SORT, START_TIME, page_reply, period,
+};
+use crate::error::ApiError;
 use crate::http::call::Call;
 use crate::http::endpoint::Parameter;
 use crate::http::fault::Fault;
 use crate::http::reply::Reply;
 use crate::http::service::Service;
-use crate::error::ApiError;
 use crate::queries::authorizations::AuthorizationFilter;
 use crate::queries::business_cases::BusinessCaseFilter;
 
@@ -23,7 +25,9 @@ pub(crate) const ONE: &[Parameter] = &[MIN_POSITION];
 pub(crate) fn list(service: &Service, call: &Call) -> Result<Reply, Fault> {
     let (start, end) = period(call)?;
     let page = Page::of(call, PAGE_SIZE)?;
-    let newest_first = call.query.choice(SORT.name, &[("asc", false), ("desc", true)])?;
+    let newest_first = call
+        .query
+        .choice(SORT.name, &[("asc", false), ("desc", true)])?;
     call.query.finish()?;
     let filter = AuthorizationFilter {
         start: Some(start),
@@ -34,7 +38,9 @@ pub(crate) fn list(service: &Service, call: &Call) -> Result<Reply, Fault> {
     };
     let position = service.position();
     let (issuer, account) = (call.issuer()?, call.account()?);
-    let (found, more) = service.ledger.authorizations(Some(&issuer), &account, filter)?;
+    let (found, more) = service
+        .ledger
+        .authorizations(Some(&issuer), &account, filter)?;
     page_reply_now(call, page, &found, more, position)
 }
 
@@ -47,7 +53,9 @@ pub(crate) fn one(service: &Service, call: &Call) -> Result<Reply, Fault> {
         Fault::at("transactionId", "AUTHORIZATION_NOT_FOUND", message)
     };
     let Ok(id) = TransactionId::new(call.element("transactionId")) else {
-        service.ledger.balance(Some(&issuer), &account, None, None)?;
+        service
+            .ledger
+            .balance(Some(&issuer), &account, None, None)?;
         return Err(missing());
     };
     match service.ledger.authorization(Some(&issuer), &account, &id) {
@@ -69,7 +77,9 @@ pub(crate) fn cases(service: &Service, call: &Call) -> Result<Reply, Fault> {
         page_size: page.size(),
     };
     let position = service.position();
-    let (found, more) = service.ledger.business_cases(Some(&call.issuer()?), &filter)?;
+    let (found, more) = service
+        .ledger
+        .business_cases(Some(&call.issuer()?), &filter)?;
     page_reply_now(call, page, &found, more, position)
 }
 
@@ -78,11 +88,16 @@ pub(crate) fn case(service: &Service, call: &Call) -> Result<Reply, Fault> {
     let position = service.position();
     let (issuer, account) = (call.issuer()?, call.account()?);
     let Ok(id) = BusinessCaseId::new(call.element("businessCaseId")) else {
-        service.ledger.balance(Some(&issuer), &account, None, None)?;
+        service
+            .ledger
+            .balance(Some(&issuer), &account, None, None)?;
         let field = "businessCaseId".to_owned();
         return Err(Rejection::BusinessCaseNotFound { field }.into());
     };
-    Reply::of(&service.ledger.business_case(Some(&issuer), &account, &id)?, position)
+    Reply::of(
+        &service.ledger.business_case(Some(&issuer), &account, &id)?,
+        position,
+    )
 }
 
 /// These lists are as of now, and so are their next pages.

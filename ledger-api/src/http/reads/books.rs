@@ -32,7 +32,9 @@ pub(crate) fn issuer(service: &Service, call: &Call) -> Result<Reply, Fault> {
     let id = call.issuer()?;
     let books = service.ledger.reader().books();
     let portfolio = books.portfolio();
-    let index = portfolio.issuer_index(&id).ok_or(Rejection::IssuerNotFound)?;
+    let index = portfolio
+        .issuer_index(&id)
+        .ok_or(Rejection::IssuerNotFound)?;
     let issuer = portfolio.issuer(index);
     let view = IssuerView {
         issuer_id: id.to_string(),

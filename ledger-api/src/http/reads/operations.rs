@@ -4,7 +4,10 @@ use ledger_core::command::{AccountSelector, OperationKind};
 use ledger_core::ids::OperationId;
 use ledger_core::text::IssuerId;
 
-use super::{AS_OF_POSITION, END_TIME, MIN_POSITION, OFFSET, PAGE, PAGE_SIZE, Page, SORT, START_TIME, as_of, page_reply, period, with_body};
+use super::{
+    AS_OF_POSITION, END_TIME, MIN_POSITION, OFFSET, PAGE, PAGE_SIZE, Page, SORT, START_TIME, as_of,
+    page_reply, period, with_body,
+};
 use crate::fields::Fields;
 use crate::http::call::Call;
 use crate::http::endpoint::{Kind, Parameter};
@@ -26,7 +29,12 @@ const EMBED: Parameter = Parameter::optional(
     Kind::Some(EMBEDDABLE),
     "What is to be shown with an operation. The ledger has the parent operation; it keeps nothing of the others.",
 );
-const EMBEDDABLE: &[&str] = &["parentOperation", "authorization", "addendum", "virtualCardService"];
+const EMBEDDABLE: &[&str] = &[
+    "parentOperation",
+    "authorization",
+    "addendum",
+    "virtualCardService",
+];
 
 /// Parameters of a list.
 pub(crate) const LIST: &[Parameter] = &[
@@ -69,10 +77,13 @@ pub(crate) fn list(service: &Service, call: &Call) -> Result<Reply, Fault> {
     let (start, end) = period(call)?;
     let page = Page::of(call, PAGE_SIZE)?;
     let scope = scope(call)?;
-    let newest_first = call.query.choice(SORT.name, &[("asc", false), ("desc", true)])?;
+    let newest_first = call
+        .query
+        .choice(SORT.name, &[("asc", false), ("desc", true)])?;
     let printed = call.query.flag("printOnStatement")?;
     // The one kind that may be named here is one that the ledger never posts.
-    call.query.choice("excludeOperationKinds", &[("SUBPAYOP", ())])?;
+    call.query
+        .choice("excludeOperationKinds", &[("SUBPAYOP", ())])?;
     call.query.flag("includeOriginalAccount")?;
     let filter = ListFilter {
         scope,
@@ -87,7 +98,9 @@ pub(crate) fn list(service: &Service, call: &Call) -> Result<Reply, Fault> {
     };
     call.query.finish()?;
     let (issuer, account) = (call.issuer()?, call.account()?);
-    let found = service.ledger.list_operations(Some(&issuer), &account, &filter)?;
+    let found = service
+        .ledger
+        .list_operations(Some(&issuer), &account, &filter)?;
     page_reply(call, page, &found.operations, found.more, found.position.0)
 }
 
@@ -98,11 +111,20 @@ pub(crate) fn one(service: &Service, call: &Call) -> Result<Reply, Fault> {
     let (issuer, account) = (call.issuer()?, call.account()?);
     let text = call.element("operationId");
     let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
-    let id = text.parse().ok().filter(|_| is_plain).and_then(OperationId::from_number);
+    let id = text
+        .parse()
+        .ok()
+        .filter(|_| is_plain)
+        .and_then(OperationId::from_number);
     let found = match id {
-        Some(id) => service.ledger.operation(Some(&issuer), &account, id, scope)?,
+        Some(id) => service
+            .ledger
+            .operation(Some(&issuer), &account, id, scope)?,
         // The account is looked for all the same, and told to be missing first.
-        None => service.ledger.balance(Some(&issuer), &account, None, None).map(|_| None)?,
+        None => service
+            .ledger
+            .balance(Some(&issuer), &account, None, None)
+            .map(|_| None)?,
     };
     let found = found.ok_or_else(|| absent("operationId"))?;
     Reply::of(&found, position)
@@ -130,13 +152,10 @@ pub(crate) fn search(service: &Service, call: &Call) -> Result<Reply, Fault> {
     call.query.finish()?;
     let (issuer, criteria) = with_body(call, criteria)?;
     let issuers = service.visible(call, issuer);
-    let found = service.ledger.search_operations(
-        &issuers,
-        &criteria,
-        page.number(),
-        page.size(),
-        as_of,
-    )?;
+    let found =
+        service
+            .ledger
+            .search_operations(&issuers, &criteria, page.number(), page.size(), as_of)?;
     let mut reply = page_reply(call, page, &found.operations, found.more, found.position.0)?;
     reply.is_complete = found.complete;
     Ok(reply)
@@ -230,5 +249,9 @@ fn embed(call: &Call) -> Result<bool, Fault> {
 }
 
 fn absent(field: &str) -> Fault {
-    Fault::at(field, "OPERATION_NOT_FOUND", "the account has no such operation")
+    Fault::at(
+        field,
+        "OPERATION_NOT_FOUND",
+        "the account has no such operation",
+    )
 }
