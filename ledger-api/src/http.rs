@@ -10,6 +10,7 @@ mod bulk;
 pub(crate) mod call;
 pub mod codes;
 mod commands;
+mod documents;
 pub(crate) mod endpoint;
 pub(crate) mod endpoints;
 pub(crate) mod fault;

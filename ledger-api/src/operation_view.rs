@@ -26,7 +26,7 @@ macro_rules! view {
     (
         $(#[$doc:meta])* $name:ident
         always { $($(#[$always_doc:meta])* $always:ident: $always_type:ty,)* }
-        given { $($(#[$given_doc:meta])* $given:ident: $given_type:ty,)* }
+        given { $($(#[$given_attribute:meta])* $given:ident: $given_type:ty,)* }
     ) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
@@ -34,7 +34,7 @@ macro_rules! view {
         pub struct $name {
             $($(#[$always_doc])* pub $always: $always_type,)*
             $(
-                $(#[$given_doc])*
+                $(#[$given_attribute])*
                 #[serde(skip_serializing_if = "Option::is_none")]
                 pub $given: Option<$given_type>,
             )*
@@ -193,6 +193,7 @@ view! {
         /// Its original.
         parent_operation_identifier: OperationIdentifier,
         /// Its original itself, if that was asked for.
+        #[schema(no_recursion)]
         parent_operation: Box<ApiOperation>,
         /// Why it was reversed.
         reversal_reason: String,

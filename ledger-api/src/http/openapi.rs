@@ -96,11 +96,10 @@ fn operation(endpoint: &Endpoint) -> Value {
     });
     match endpoint.work {
         Work::Command(name) | Work::Ask(name, _) => {
-            let schema = schema::body(name);
-            let is_required = schema.get("required").is_some() || name == "search-operations";
+            let is_required = schema::body(name).get("required").is_some() || name == SEARCH;
             operation["requestBody"] = json!({
                 "required": is_required,
-                "content": {"application/json": {"schema": schema}},
+                "content": {"application/json": {"schema": {"$ref": format!("#/components/schemas/{}", body_name(name))}}},
             });
         }
         Work::Whole(_) if endpoint.scope == Scope::OperationsWrite => {
@@ -190,6 +189,18 @@ fn codes_of(status: u16) -> String {
     codes.join(", ")
 }
 
+/// The one question whose body must be there though no field of it must.
+const SEARCH: &str = "search-operations";
+
+/// `post-fee-operation` as `PostFeeOperationRequest`.
+fn body_name(command: &str) -> String {
+    let words = command.split('-').map(|word| {
+        let (first, rest) = word.split_at(1);
+        first.to_ascii_uppercase() + rest
+    });
+    words.collect::<String>() + "Request"
+}
+
 fn schemas() -> Value {
     let mut schemas = Vec::new();
     add::<ApiOperation>(&mut schemas);
@@ -207,6 +218,11 @@ fn schemas() -> Value {
         .into_iter()
         .map(|(name, schema)| (name, serde_json::to_value(schema).unwrap_or_default()))
         .collect();
+    for endpoint in endpoints::all() {
+        if let Work::Command(name) | Work::Ask(name, _) = endpoint.work {
+            all.insert(body_name(name), schema::body(name));
+        }
+    }
     all.insert("Done".to_owned(), json!({"type": "object"}));
     all.insert("ResponseMetadata".to_owned(), metadata());
     all.insert(

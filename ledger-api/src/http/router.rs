@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::call::Call;
 use super::commands;
+use super::documents;
 use super::endpoint::{Endpoint, Work};
 use super::endpoints;
 use super::fault::Fault;
@@ -52,6 +53,7 @@ pub(crate) fn router(service: &Arc<Service>) -> Router {
         router = router.route(&path, methods);
     }
     router
+        .merge(documents::router())
         .method_not_allowed_fallback(|request: Request| {
             apology(
                 request,

@@ -19,6 +19,7 @@ mod kill;
 mod library;
 mod linear;
 mod old_data;
+mod openapi;
 mod proofs;
 mod readme;
 mod replaying;
