@@ -125,7 +125,7 @@ pub enum EventBody {
     /// A message of the authorization system was recorded, approved or declined.
     AuthorizationRecorded {
         /// What was decided.
-        decided: DecidedAuthorization,
+        decided: Box<DecidedAuthorization>,
         /// What was asked, or told.
         message: Box<RecordAuthorization>,
     },
