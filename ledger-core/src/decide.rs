@@ -323,10 +323,7 @@ impl Ruling {
                 }
             }
             (Favour::Authorize(decided), AccountAction::RecordAuthorization(message)) => {
-                EventBody::AuthorizationRecorded {
-                    decided: *decided,
-                    message,
-                }
+                EventBody::AuthorizationRecorded { decided, message }
             }
             (Favour::Reserve, AccountAction::CreateOfflineReservation(reservation)) => {
                 EventBody::OfflineReservationCreated {

@@ -169,7 +169,7 @@ pub enum EventBody {
     /// A message of the authorization system was recorded, approved or declined.
     AuthorizationRecorded {
         /// What was decided.
-        decided: DecidedAuthorization,
+        decided: Box<DecidedAuthorization>,
         /// What was asked, or told.
         message: Box<RecordAuthorization>,
     },

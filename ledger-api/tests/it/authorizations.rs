@@ -9,6 +9,8 @@ use ledger_core::text::{BusinessCaseId, ExternalReference, TransactionId};
 use ledger_core::time::Timestamp;
 use serde_json::{Value, json};
 
+use crate::command_line::{json_lines, ledger, text};
+
 /// 2 January 2023, 15:00 in Berlin.
 const NOW: Timestamp = Timestamp(1_672_668_000_000);
 
@@ -283,4 +285,123 @@ fn a_final_clearing_is_said_of_a_business_case() {
         (refusal.code(), refusal.field()),
         ("INVALID_REQUEST", "finalClearing")
     );
+}
+
+/// As a user asks: a decline is carried out, told with its reason, and listed.
+#[test]
+fn the_command_line_tells_what_was_decided_and_what_is_held() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let command = |number: usize, command: &str, body: Value| {
+        json!({
+            "issuerId": "wl", "correlationId": format!("c{number}"), "command": command,
+            "account": {"issuerAccountExternalReference": "A1"}, "body": body,
+        })
+        .to_string()
+    };
+    let message = |id: &str, case: &str, cents: i64| {
+        json!({
+            "transactionId": id, "businessCaseId": case, "transactionType": "Authorization",
+            "transactionDate": "2023-01-02T12:00:00Z", "totalBillingAmount": eur(cents),
+        })
+    };
+    let mut lines = vec![
+        r#"{"issuerId":"wl","correlationId":"s1","command":"configure-issuer","body":{"timeZone":"Europe/Berlin","businessDate":"2023-01-02"}}"#.to_owned(),
+        r#"{"issuerId":"wl","correlationId":"s2","command":"define-product","body":{"productReference":"CLASSIC","currency":"EUR","workingMode":"PAY_LATER"}}"#.to_owned(),
+        r#"{"issuerId":"wl","correlationId":"s3","command":"open-account","body":{"issuerAccountExternalReference":"A1","productReference":"CLASSIC","creditLimitAmount":{"value":10000,"exponent":2,"isoCode":"EUR"}}}"#.to_owned(),
+    ];
+    lines.push(command(
+        1,
+        "record-authorization",
+        message("T1", "C1", 6_000),
+    ));
+    lines.push(command(
+        2,
+        "record-authorization",
+        message("T2", "C2", 6_000),
+    ));
+    lines.push(command(
+        3,
+        "record-authorization",
+        message("T1", "C1", 6_000),
+    ));
+    lines.push(command(
+        4,
+        "record-authorization",
+        message("T1", "C1", 7_000),
+    ));
+    std::fs::write(dir.path().join("in"), lines.join("\n")).expect("written");
+    let replayed = ledger(
+        dir.path(),
+        &["replay", "in", "--data", "d", "--results", "out"],
+    );
+    assert_eq!(
+        replayed.status.code(),
+        Some(1),
+        "{}",
+        text(&replayed.stderr)
+    );
+    let results = json_lines(&std::fs::read(dir.path().join("out")).expect("results"));
+    let results: Vec<_> = results[3..]
+        .iter()
+        .map(|line| {
+            (
+                line["outcome"].as_str(),
+                line["resultType"].as_str(),
+                line["declineReason"].as_str(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        results,
+        [
+            (Some("APPLIED"), Some("Approval"), None),
+            (
+                Some("APPLIED"),
+                Some("Decline"),
+                Some("INSUFFICIENT_OPEN_TO_BUY")
+            ),
+            (Some("SKIPPED_DUPLICATE"), None, None),
+            (Some("CONFLICT"), None, None),
+        ]
+    );
+    let show = |args: &[&str]| {
+        let output = ledger(dir.path(), &[args, &["--data", "d"]].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        let shown = text(&output.stdout);
+        let lines: Vec<_> = shown.lines().map(str::trim).collect();
+        lines.join("\n")
+    };
+    expect_test::expect![[r#"
+        Transaction  Business case  Sent                           Type                 Amount  Result                    Code   Reserved  Open to buy
+        T1           C1             2023-01-02T12:00:00.000+00:00  Authorization  60.00 EUR DR  Approval                  00    60.00 EUR    40.00 EUR
+        T2           C2             2023-01-02T12:00:00.000+00:00  Authorization  60.00 EUR DR  INSUFFICIENT_OPEN_TO_BUY  51     0.00 EUR    40.00 EUR"#]].assert_eq(&show(&["authorizations", "--external", "A1"]));
+    expect_test::expect![[r#"
+        Business case  Account               Status    Reserve  Still reserved  Until       Messages  Operations
+        C1             10000000000000000001  Active  60.00 EUR       60.00 EUR  2023-01-09         1"#]].assert_eq(&show(&["business-cases", "--case", "C1"]));
+    let one = show(&[
+        "authorizations",
+        "--external",
+        "A1",
+        "--transaction",
+        "T2",
+        "--json",
+    ]);
+    assert_eq!(json_lines(one.as_bytes())[0]["resultCode"], "51");
+    for (args, code) in [
+        (&["business-cases", "--data", "d"][..], 2),
+        (
+            &[
+                "authorizations",
+                "--external",
+                "A1",
+                "--transaction",
+                "T9",
+                "--data",
+                "d",
+            ],
+            2,
+        ),
+    ] {
+        assert_eq!(ledger(dir.path(), args).status.code(), Some(code));
+    }
 }

@@ -202,7 +202,7 @@ fn bodies() -> Vec<EventBody> {
         },
         rejected(AccountAction::Close, Rejection::AccountClosed),
         EventBody::AuthorizationRecorded {
-            decided: authorization_decided(),
+            decided: Box::new(authorization_decided()),
             message: Box::new(message()),
         },
         EventBody::OperationCleared {
@@ -465,13 +465,13 @@ fn others() -> Vec<(&'static str, EventBody)> {
         (
             "an authorization that was declined",
             EventBody::AuthorizationRecorded {
-                decided: DecidedAuthorization {
+                decided: Box::new(DecidedAuthorization {
                     posting_date: None,
                     result_type: ResultType::Decline,
                     reason: Some(DeclineReason::AccountClosed),
                     open_to_buy_minor: None,
                     ..authorization_decided()
-                },
+                }),
                 message: Box::new(RecordAuthorization {
                     transaction_type: TransactionType::ReserveExpiry,
                     sub_type: TransactionSubType::Request,
