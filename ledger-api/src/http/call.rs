@@ -10,6 +10,7 @@ use ledger_core::ids::AccountReference;
 use ledger_core::rejection::Rejection;
 use ledger_core::text::{ExternalReference, IssuerId, TextError, holds_card_number};
 
+use super::auth::Client;
 use super::fault::Fault;
 use super::query::Query;
 
@@ -27,6 +28,8 @@ pub(crate) const USERNAME: HeaderName = HeaderName::from_static("wl-username");
 pub(crate) struct Call {
     /// When it came.
     pub(crate) received: Instant,
+    /// Who calls.
+    pub(crate) client: Client,
     /// Elements of the path, decoded, by their names.
     pub(crate) path: BTreeMap<String, String>,
     /// Path and query as they came, for links.

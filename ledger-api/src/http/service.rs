@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ledger_core::text::IssuerId;
 use ledger_core::time::TimeZone;
 
+use super::guard::Guard;
 use crate::ledger::Ledger;
 
 /// The ledger, and how it is served.
@@ -13,6 +14,8 @@ pub(crate) struct Service {
     pub(crate) ledger: Arc<Ledger>,
     /// Whether a command must bring its correlation id.
     pub(crate) strict: bool,
+    /// What every call passes.
+    pub(crate) guard: Guard,
 }
 
 impl Service {
