@@ -15,7 +15,7 @@ use ledger_core::text::holds_card_number;
 use super::auth::{Authenticator, Client};
 use super::config::Config;
 use super::connection::Door;
-use super::endpoint::{Endpoint, Work};
+use super::endpoint::Endpoint;
 use super::fault::Fault;
 use super::limits::{Caller, Limits, UnderWay, too_often};
 use super::metrics::{Counted, Metrics};
@@ -56,6 +56,7 @@ pub(crate) struct Admitted {
 pub(crate) struct Notes {
     /// Name of the endpoint; empty where there is none.
     pub(crate) endpoint: String,
+    /// Whether it was a command, and got as far as to be carried out or refused as one.
     pub(crate) is_posting: bool,
     pub(crate) client: Option<Arc<str>>,
     pub(crate) code: Option<&'static str>,
@@ -66,7 +67,6 @@ impl Notes {
     pub(crate) fn of(endpoint: &Endpoint) -> Self {
         Self {
             endpoint: endpoint.name.clone(),
-            is_posting: matches!(endpoint.work, Work::Command(_)),
             ..Self::default()
         }
     }

@@ -128,6 +128,7 @@ async fn admitted(
                 stamp.correlation = correlation.to_owned();
             }
             stamp.zone = service.zone(call.element("issuerId"));
+            notes.is_posting = matches!(endpoint.work, Work::Command(_));
             work(service, endpoint, call, stamp).await
         }
         Err(fault) => Err(fault),

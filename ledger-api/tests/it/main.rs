@@ -12,6 +12,7 @@ mod effort;
 mod export;
 mod failed_disk;
 mod full_disk;
+mod guard;
 mod history;
 mod kill;
 mod library;
