@@ -5,6 +5,7 @@ mod authorizations;
 mod backup;
 mod bench;
 mod check_proof;
+mod client_secret;
 mod copy;
 mod export;
 mod generate;
@@ -17,6 +18,7 @@ mod serve;
 mod show;
 mod status;
 mod table;
+mod token_key;
 mod verify;
 
 use std::io::{self, Write};
@@ -85,6 +87,10 @@ enum Command {
     Status(DataArgs),
     /// Serve the ledger over HTTP.
     Serve(serve::ServeArgs),
+    /// Make a secret for a client that asks the service for tokens, and its entry in the clients' file.
+    ClientSecret(client_secret::ClientSecretArgs),
+    /// Make the key that the service signs tokens with, or read it, and show its public half as a JWKS.
+    TokenKey(token_key::TokenKeyArgs),
     /// Write a made-up card history in the replay format.
     Generate(generate::GenerateArgs),
     /// Measure this machine: what is posted a second, at which latency, at which cost.
@@ -134,6 +140,8 @@ enum CliError {
     Control(#[from] ControlError),
     #[error(transparent)]
     Serve(#[from] ledger_api::http::ServeError),
+    #[error(transparent)]
+    Setup(#[from] ledger_api::http::SetupError),
     #[error(transparent)]
     Import(#[from] ImportError),
     #[error(transparent)]
@@ -219,6 +227,8 @@ fn dispatch(cli: &Cli, out: &mut impl Write) -> Result<Ended, CliError> {
         Command::Import(args) => import::run(args, cli.json, out),
         Command::Status(args) => status::run(args, cli.json, out),
         Command::Serve(args) => serve::run(args, out),
+        Command::ClientSecret(args) => client_secret::run(args, cli.json, out),
+        Command::TokenKey(args) => token_key::run(args, out),
         Command::Generate(args) => generate::run(args, out),
         Command::Bench(args) => bench::run(args, cli.json, out),
     }
@@ -279,6 +289,9 @@ fn report(error: &CliError, json: bool) {
         CliError::NoLedger(_) => "LEDGER_NOT_FOUND",
         CliError::KeptFile { error, .. } => error.code(),
         CliError::Usage(_) => "INVALID_REQUEST",
+        CliError::Setup(_) | CliError::Serve(ledger_api::http::ServeError::Setup(_)) => {
+            "INVALID_CONFIGURATION"
+        }
         CliError::File { .. }
         | CliError::Replay(_)
         | CliError::Serve(_)

@@ -5,17 +5,28 @@
 //! format ([`commands`]) and is read by [`mod@crate::line`], so that both edges accept the same. What comes
 //! back is put into the envelope ([`reply`]), or is a [`fault::Fault`] with one of the codes of
 //! [`codes`].
+//!
+//! Before that stands the guard: who calls ([`auth`]), how often and how much at once (`limits`), over what
+//! connections (`connection`, `tls`); and it counts and logs what became of the call. [`config`] says how.
 
+pub(crate) mod auth;
 mod bulk;
 pub(crate) mod call;
 pub mod codes;
 mod commands;
+pub mod config;
+mod connection;
 mod documents;
 pub(crate) mod endpoint;
 pub(crate) mod endpoints;
 pub(crate) mod fault;
 mod feed;
+mod guard;
+mod limits;
+pub mod log_lines;
+mod metrics;
 mod openapi;
+mod probes;
 mod query;
 mod reads;
 mod reply;
@@ -23,6 +34,14 @@ mod router;
 mod schema;
 pub mod server;
 pub(crate) mod service;
+pub mod setup;
+mod tls;
+mod token;
+mod trace_context;
 
+pub use self::config::{Config, ConfigFlags};
 pub use self::openapi::description;
 pub use self::server::{ServeError, ServeOptions, Server};
+pub use self::setup::SetupError;
+pub use self::token::clients::ClientEntry;
+pub use self::token::signing_key::SigningKey;

@@ -1,7 +1,6 @@
 //! One call, taken apart.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
 
 use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderName};
@@ -10,6 +9,7 @@ use ledger_core::ids::AccountReference;
 use ledger_core::rejection::Rejection;
 use ledger_core::text::{ExternalReference, IssuerId, TextError, holds_card_number};
 
+use super::auth::Client;
 use super::fault::Fault;
 use super::query::Query;
 
@@ -25,8 +25,8 @@ pub(crate) const USERNAME: HeaderName = HeaderName::from_static("wl-username");
 /// What a caller asks.
 #[derive(Debug)]
 pub(crate) struct Call {
-    /// When it came.
-    pub(crate) received: Instant,
+    /// Who calls.
+    pub(crate) client: Client,
     /// Elements of the path, decoded, by their names.
     pub(crate) path: BTreeMap<String, String>,
     /// Path and query as they came, for links.

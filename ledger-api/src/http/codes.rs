@@ -130,6 +130,16 @@ pub const CODES: &[Code] = &[
         400,
         "the value date lies beyond the issuer's limit",
     ),
+    code(
+        "UNAUTHORIZED",
+        401,
+        "there is no bearer token, or it is not valid",
+    ),
+    code(
+        "INSUFFICIENT_SCOPE",
+        403,
+        "the token does not have the scope of the call",
+    ),
     code("ACCOUNT_NOT_FOUND", 404, "the issuer has no such account"),
     code(
         "BONUS_PROGRAM_NOT_FOUND",
@@ -162,6 +172,11 @@ pub const CODES: &[Code] = &[
         "METHOD_NOT_ALLOWED",
         405,
         "the path is not called with this method",
+    ),
+    code(
+        "REQUEST_TIMEOUT",
+        408,
+        "the body did not arrive in time; nothing happened",
     ),
     code(
         "ACCOUNT_ALREADY_EXISTS",
@@ -253,6 +268,11 @@ pub const CODES: &[Code] = &[
         "BUSY",
         429,
         "too many requests are waiting; nothing happened",
+    ),
+    code(
+        "RATE_LIMITED",
+        429,
+        "the client calls too often, or has too many calls under way; nothing happened",
     ),
     code(
         "INTERNAL_ERROR",

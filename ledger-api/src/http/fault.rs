@@ -20,6 +20,8 @@ pub(crate) struct Fault {
     pub(crate) existing: Option<(OperationId, bool)>,
     /// Seconds after which it may be tried again.
     pub(crate) retry_after_s: Option<u32>,
+    /// How the caller may show who it is: a value of `WWW-Authenticate`.
+    pub(crate) challenge: Option<String>,
 }
 
 impl Fault {
@@ -30,6 +32,7 @@ impl Fault {
             message: message.into(),
             existing: None,
             retry_after_s: None,
+            challenge: None,
         }
     }
 
@@ -81,6 +84,9 @@ impl From<Rejection> for Fault {
 
 impl From<SubmitError> for Fault {
     fn from(error: SubmitError) -> Self {
+        if let SubmitError::OutcomeUnknown { .. } = &error {
+            tracing::error!(code = error.code(), %error, "a command has no answer");
+        }
         let retry_after_s = match &error {
             SubmitError::Busy => Some(1),
             SubmitError::TooManyRequests
@@ -101,8 +107,9 @@ impl From<SubmitError> for Fault {
 }
 
 impl From<StoreError> for Fault {
-    fn from(_: StoreError) -> Self {
-        // What it says is for those who run the service; it is logged.
+    fn from(error: StoreError) -> Self {
+        // What it says is for those who run the service.
+        tracing::error!(code = error.code(), %error, "the log cannot be read");
         Self::new("INTERNAL_ERROR", "the log cannot be read")
     }
 }
@@ -113,7 +120,10 @@ impl From<ApiError> for Fault {
             ApiError::Rejected(rejection) => Self::from(&rejection),
             ApiError::Submit(error) => Self::from(error),
             ApiError::Store(error) => Self::from(error),
-            ApiError::Head(_) => Self::new("INTERNAL_ERROR", "the log is not what it was"),
+            ApiError::Head(error) => {
+                tracing::error!(code = error.code(), %error, "the log is not what it was");
+                Self::new("INTERNAL_ERROR", "the log is not what it was")
+            }
             ApiError::NoRecord(what) => {
                 Self::new("OPERATION_NOT_FOUND", format!("the ledger has no {what}"))
             }

@@ -10,19 +10,23 @@ use axum::body::{Body, Bytes};
 use axum::extract::{RawPathParams, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, Method, Response};
-use axum::routing::{MethodFilter, MethodRouter, on};
+use axum::middleware::from_fn_with_state;
+use axum::routing::{MethodFilter, MethodRouter, on, post};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use uuid::Uuid;
 
+use super::auth::Client;
 use super::call::Call;
 use super::commands;
 use super::documents;
 use super::endpoint::{Endpoint, Work};
 use super::endpoints;
 use super::fault::Fault;
+use super::guard::{self, Notes};
 use super::query::Query;
 use super::reply::{Reply, Stamp, Time};
 use super::service::Service;
+use super::{probes, token};
 use crate::clock;
 
 /// Most bytes of the body of a call; a command is shorter.
@@ -52,21 +56,31 @@ pub(crate) fn router(service: &Arc<Service>) -> Router {
     for (path, methods) in paths {
         router = router.route(&path, methods);
     }
+    let tokens = Arc::clone(service);
     router
         .merge(documents::router())
-        .method_not_allowed_fallback(|request: Request| {
-            apology(
-                request,
-                "METHOD_NOT_ALLOWED",
-                "the path is not called with this method",
-            )
+        .route(
+            token::PATH,
+            post(move |request: Request| guard::give_token(tokens, request)),
+        )
+        .method_not_allowed_fallback(|headers: HeaderMap| async move {
+            let message = "the path is not called with this method";
+            apology(&headers, &Fault::new("METHOD_NOT_ALLOWED", message))
         })
-        .fallback(|request: Request| apology(request, "NOT_FOUND", "there is nothing at this path"))
+        .fallback(|headers: HeaderMap| async move {
+            let message = "there is nothing at this path";
+            apology(&headers, &Fault::new("NOT_FOUND", message))
+        })
+        .layer(from_fn_with_state(Arc::clone(service), guard::watch))
+        .merge(probes::router(service, false))
 }
 
 /// Answers a call that no endpoint takes.
-async fn apology(request: Request, code: &'static str, message: &'static str) -> Response<Body> {
-    stamp(Instant::now()).failure(&Fault::new(code, message), request.headers())
+pub(crate) fn apology(headers: &HeaderMap, fault: &Fault) -> Response<Body> {
+    let mut response = stamp(Instant::now()).failure(fault, headers);
+    let notes = Notes::refused(fault.code);
+    response.extensions_mut().insert(notes);
+    response
 }
 
 /// What an answer says of itself until more is known.
@@ -87,20 +101,44 @@ async fn answer(
 ) -> Response<Body> {
     let mut stamp = stamp(Instant::now());
     let headers = request.headers().clone();
-    let answered = match read(&endpoint, request).await {
+    let mut notes = Notes::of(&endpoint);
+    let answered = admitted(&service, &endpoint, request, &mut stamp, &mut notes).await;
+    let mut response = answered.unwrap_or_else(|fault| {
+        notes.code = Some(fault.code);
+        stamp.failure(&fault, &headers)
+    });
+    notes.correlation = stamp.correlation;
+    response.extensions_mut().insert(notes);
+    response
+}
+
+/// Finds out who calls, and answers the call if it may be made.
+async fn admitted(
+    service: &Arc<Service>,
+    endpoint: &Endpoint,
+    request: Request,
+    stamp: &mut Stamp,
+    notes: &mut Notes,
+) -> Result<Response<Body>, Fault> {
+    let client = service.guard.identify(&request)?;
+    notes.client.clone_from(&client.id);
+    let address = guard::address(&request);
+    // Its place is taken until the answer is there.
+    let admitted = service.guard.admit(endpoint, client, address)?;
+    match read(service, endpoint, request, admitted.client.clone()).await {
         Ok(call) => {
             if let Ok(Some(correlation)) = call.correlation() {
                 stamp.correlation = correlation.to_owned();
             }
+            notes.is_posting = matches!(endpoint.work, Work::Command(_));
             let issuer = call.element("issuerId").to_owned();
-            let answered = work(&service, &endpoint, call, &mut stamp).await;
+            let answered = work(service, endpoint, call, stamp).await;
             // Asked after the work, which may have created the issuer.
             stamp.zone = service.zone(&issuer);
-            answered.map(|done| done.into_response(&stamp))
+            answered.map(|done| done.into_response(stamp))
         }
         Err(fault) => Err(fault),
-    };
-    answered.unwrap_or_else(|fault| stamp.failure(&fault, &headers))
+    }
 }
 
 /// What came of a call.
@@ -169,14 +207,22 @@ async fn reach(service: &Service, call: &Call) -> Result<(), Fault> {
 }
 
 /// Takes a request apart.
-async fn read(endpoint: &Endpoint, mut request: Request) -> Result<Call, Fault> {
-    let received = Instant::now();
+async fn read(
+    service: &Service,
+    endpoint: &Endpoint,
+    mut request: Request,
+    client: Client,
+) -> Result<Call, Fault> {
     let params: Result<RawPathParams, _> = request.extract_parts().await;
     let params = params.map_err(|_| Fault::invalid("path", "must be escaped text in UTF-8"))?;
-    let path = params
+    let path: BTreeMap<String, String> = params
         .iter()
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
+    // Before anything else is looked at, so that nothing tells this issuer from one that does not exist.
+    if let Some(issuer) = path.get("issuerId") {
+        client.look_at(issuer)?;
+    }
     let query = Query::parse(request.uri().query().unwrap_or_default())?;
     let target = request
         .uri()
@@ -187,12 +233,12 @@ async fn read(endpoint: &Endpoint, mut request: Request) -> Result<Call, Fault> 
         Work::Whole(_) => BULK_BYTES_MAX,
     };
     let (parts, body) = request.into_parts();
-    let body = read_body(body, most).await?;
+    let body = read_body(body, most, service.guard.body_timeout).await?;
     if !body.is_empty() {
         check_media_type(endpoint, &parts.headers)?;
     }
     Ok(Call {
-        received,
+        client,
         path,
         target,
         query,
@@ -201,8 +247,11 @@ async fn read(endpoint: &Endpoint, mut request: Request) -> Result<Call, Fault> 
     })
 }
 
-async fn read_body(body: Body, most: usize) -> Result<Bytes, Fault> {
-    match Limited::new(body, most).collect().await {
+pub(crate) async fn read_body(body: Body, most: usize, within: Duration) -> Result<Bytes, Fault> {
+    let collected = tokio::time::timeout(within, Limited::new(body, most).collect()).await;
+    let collected =
+        collected.map_err(|_| Fault::new("REQUEST_TIMEOUT", "the body did not arrive in time"))?;
+    match collected {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(Fault::new(
             "REQUEST_TOO_LARGE",

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use ledger_core::text::IssuerId;
 use ledger_core::time::TimeZone;
 
-use super::call::Call;
+use super::auth::Client;
+use super::guard::Guard;
 use crate::ledger::Ledger;
 
 /// The ledger, and how it is served.
@@ -14,6 +15,8 @@ pub(crate) struct Service {
     pub(crate) ledger: Arc<Ledger>,
     /// Whether a command must bring its correlation id.
     pub(crate) strict: bool,
+    /// What every call passes.
+    pub(crate) guard: Guard,
 }
 
 impl Service {
@@ -31,14 +34,14 @@ impl Service {
             .map(|first| first.time_zone)
     }
 
-    /// The issuers whose operations a search may find: the one that is named, or all.
-    pub(crate) fn visible(&self, _: &Call, named: Option<IssuerId>) -> Vec<IssuerId> {
+    /// The issuers whose operations a search of the caller may find: the one that is named, or all.
+    pub(crate) fn visible(&self, client: &Client, named: Option<&IssuerId>) -> Vec<IssuerId> {
         let books = self.ledger.reader().books();
         let all = books
             .portfolio()
             .issuers()
             .map(|(_, issuer)| issuer.id.clone());
-        all.filter(|id| named.as_ref().is_none_or(|named| named == id))
+        all.filter(|id| named.is_none_or(|named| named == id) && client.may_see(id.as_str()))
             .collect()
     }
 

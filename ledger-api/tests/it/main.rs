@@ -14,6 +14,7 @@ mod export;
 mod failed_disk;
 mod full;
 mod full_disk;
+mod guard;
 mod history;
 mod kill;
 mod library;

@@ -151,7 +151,7 @@ pub(crate) fn search(service: &Service, call: &Call) -> Result<Reply, Fault> {
     let as_of = as_of(service, call)?;
     call.query.finish()?;
     let (issuer, criteria) = with_body(call, criteria)?;
-    let issuers = service.visible(call, issuer);
+    let issuers = service.visible(&call.client, issuer.as_ref());
     let found =
         service
             .ledger

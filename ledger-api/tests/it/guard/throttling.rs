@@ -1,0 +1,185 @@
+//! How often, how much at once, how large and how slow a call may be.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::num::{NonZeroU32, NonZeroU64};
+use std::time::Duration;
+
+use ledger_api::http::Config;
+use ledger_api::http::config::LimitsConfig;
+
+use super::service::Service;
+
+const PATH: &str = "/api/v2/issuers/mine/accounts/external-accounts/A1";
+
+fn some(number: u32) -> NonZeroU32 {
+    NonZeroU32::new(number).expect("not zero")
+}
+
+fn seconds(number: u64) -> NonZeroU64 {
+    NonZeroU64::new(number).expect("not zero")
+}
+
+fn limited(limits: LimitsConfig) -> Service {
+    let service = Service::start(Config {
+        limits,
+        metrics_listen: Some(([127, 0, 0, 1], 0).into()),
+        ..Config::default()
+    });
+    service.furnish("mine");
+    service
+}
+
+fn send(service: &Service, text: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(service.address).expect("connected");
+    stream
+        .set_read_timeout(Some(Duration::from_secs(60)))
+        .expect("set");
+    stream.write_all(text.as_bytes()).expect("sent");
+    stream
+}
+
+/// Everything until the service closes the connection.
+fn rest(mut stream: TcpStream) -> String {
+    let mut text = Vec::new();
+    // It may be closed with something unread, which is told as an error after what was said.
+    let _ = stream.read_to_end(&mut text);
+    String::from_utf8(text).expect("text")
+}
+
+#[test]
+fn a_client_that_calls_too_often_is_told_when_to_come_back() {
+    let service = limited(LimitsConfig {
+        client_calls_per_second: some(1),
+        client_burst: some(5),
+        ..LimitsConfig::default()
+    });
+    let told: Vec<_> = (0..20).map(|_| service.get(PATH, &[])).collect();
+    let answered = told.iter().filter(|told| told.status == 200).count();
+    assert!(answered >= 5, "{answered}");
+    let refused = told
+        .iter()
+        .find(|told| told.status == 429)
+        .expect("refused");
+    assert_eq!(refused.code(), "RATE_LIMITED");
+    assert_eq!(refused.header("retry-after"), "1");
+    // Those who watch over the service are never refused.
+    assert_eq!(service.get("/livez", &[]).status, 200);
+}
+
+#[test]
+fn calls_at_once_are_bounded_for_one_and_for_all() {
+    for (limits, code) in [
+        (
+            LimitsConfig {
+                client_calls_max: some(1),
+                ..LimitsConfig::default()
+            },
+            "RATE_LIMITED",
+        ),
+        (
+            LimitsConfig {
+                calls_max: some(1),
+                ..LimitsConfig::default()
+            },
+            "BUSY",
+        ),
+    ] {
+        let service = limited(limits);
+        // It has begun, and lets its body be waited for.
+        let head =
+            format!("POST {PATH}/close-account HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n");
+        let mut slow = send(&service, &head);
+        let refused = loop {
+            let told = service.get(PATH, &[]);
+            if told.status == 429 {
+                break told;
+            }
+        };
+        assert_eq!(refused.code(), code);
+        assert_eq!(refused.header("retry-after"), "1");
+        slow.write_all(b"{}").expect("sent");
+        slow.shutdown(std::net::Shutdown::Write).expect("closed");
+        assert!(rest(slow).starts_with("HTTP/1.1 200"));
+        assert_eq!(service.get(PATH, &[]).status, 200);
+    }
+}
+
+#[test]
+fn a_slow_or_silent_caller_is_not_waited_for() {
+    let service = limited(LimitsConfig {
+        header_timeout_s: seconds(1),
+        body_timeout_s: seconds(1),
+        idle_timeout_s: seconds(2),
+        ..LimitsConfig::default()
+    });
+    let unfinished = send(&service, "GET / HTTP/1.1\r\nhost: x\r\n");
+    let silent = send(&service, "");
+    let head =
+        format!("POST {PATH}/close-account HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n");
+    let bodiless = send(&service, &head);
+    let kept = send(&service, "GET /livez HTTP/1.1\r\nhost: x\r\n\r\n");
+    assert!(!rest(unfinished).contains("200"), "the head never ended");
+    assert_eq!(rest(silent), "");
+    let told = rest(bodiless);
+    assert!(told.starts_with("HTTP/1.1 408"), "{told}");
+    assert!(told.contains("REQUEST_TIMEOUT"), "{told}");
+    assert!(
+        rest(kept).starts_with("HTTP/1.1 200"),
+        "answered, and closed when nothing followed"
+    );
+}
+
+#[test]
+fn a_head_that_is_too_large_is_refused() {
+    let service = limited(LimitsConfig {
+        header_bytes_max: 8 * 1024,
+        headers_max: some(20),
+        ..LimitsConfig::default()
+    });
+    let long = format!(
+        "GET / HTTP/1.1\r\nhost: x\r\na: {}\r\n\r\n",
+        "y".repeat(10_000)
+    );
+    assert!(rest(send(&service, &long)).starts_with("HTTP/1.1 431"));
+    let many: String = (0..40).map(|number| format!("a{number}: y\r\n")).collect();
+    let many = format!("GET / HTTP/1.1\r\nhost: x\r\n{many}\r\n");
+    assert!(rest(send(&service, &many)).starts_with("HTTP/1.1 431"));
+}
+
+#[test]
+fn one_connection_too_many_is_closed_at_once() {
+    let service = limited(LimitsConfig {
+        connections_max: some(2),
+        ..LimitsConfig::default()
+    });
+    let open: Vec<_> = (0..2)
+        .map(|_| {
+            let mut stream = send(&service, "GET /livez HTTP/1.1\r\nhost: x\r\n\r\n");
+            let mut first = [0; 12];
+            stream.read_exact(&mut first).expect("an answer");
+            assert_eq!(&first, b"HTTP/1.1 200");
+            stream
+        })
+        .collect();
+    assert_eq!(
+        rest(send(&service, "GET /livez HTTP/1.1\r\nhost: x\r\n\r\n")),
+        ""
+    );
+    let metrics = super::service::get(
+        &super::service::plain(),
+        &format!("http://{}/metrics", service.metrics.expect("listened at")),
+        &[],
+    );
+    assert!(
+        metrics.text.contains("ledger_http_connections 2"),
+        "{}",
+        metrics.text
+    );
+    assert!(
+        metrics
+            .text
+            .contains("ledger_http_connections_refused_total 1")
+    );
+    drop(open);
+}
