@@ -14,7 +14,7 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use uuid::Uuid;
 
-use super::call::Call;
+use super::call::{Call, check_headers, repeatable_correlation};
 use super::commands;
 use super::endpoint::{Endpoint, Work};
 use super::endpoints;
@@ -64,13 +64,15 @@ pub(crate) fn router(service: &Arc<Service>) -> Router {
 
 /// Answers a call that no endpoint takes.
 async fn apology(request: Request, code: &'static str, message: &'static str) -> Response<Body> {
-    stamp(Instant::now()).failure(&Fault::new(code, message), request.headers())
+    stamp(request.headers()).failure(&Fault::new(code, message), request.headers())
 }
 
 /// What an answer says of itself until more is known.
-fn stamp(received: Instant) -> Stamp {
+fn stamp(asked: &HeaderMap) -> Stamp {
+    let received = Instant::now();
+    let given = repeatable_correlation(asked).map(str::to_owned);
     Stamp {
-        correlation: Uuid::new_v4().to_string(),
+        correlation: given.unwrap_or_else(|| Uuid::new_v4().to_string()),
         replayed: false,
         position: None,
         time: Time::Now(clock::now(), received),
@@ -83,13 +85,10 @@ async fn answer(
     endpoint: Arc<Endpoint>,
     request: Request,
 ) -> Response<Body> {
-    let mut stamp = stamp(Instant::now());
     let headers = request.headers().clone();
+    let mut stamp = stamp(&headers);
     let answered = match read(&endpoint, request).await {
         Ok(call) => {
-            if let Ok(Some(correlation)) = call.correlation() {
-                stamp.correlation = correlation.to_owned();
-            }
             let issuer = call.element("issuerId").to_owned();
             let answered = work(&service, &endpoint, call, &mut stamp).await;
             // Asked after the work, which may have created the issuer.
@@ -113,7 +112,7 @@ impl Done {
     fn into_response(self, stamp: &Stamp) -> Response<Body> {
         match self {
             Self::Reply(reply) => stamp.success(&reply),
-            Self::Whole(response) => response,
+            Self::Whole(response) => stamp.beside(response),
         }
     }
 }
@@ -169,6 +168,7 @@ async fn reach(service: &Service, call: &Call) -> Result<(), Fault> {
 /// Takes a request apart.
 async fn read(endpoint: &Endpoint, mut request: Request) -> Result<Call, Fault> {
     let received = Instant::now();
+    check_headers(request.headers())?;
     let params: Result<RawPathParams, _> = request.extract_parts().await;
     let params = params.map_err(|_| Fault::invalid("path", "must be escaped text in UTF-8"))?;
     let path = params

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum_server::Handle;
@@ -69,6 +70,7 @@ impl Server {
             service: Arc::new(Service {
                 ledger,
                 strict: options.strict,
+                stopping: AtomicBool::new(false),
             }),
         })
     }
@@ -82,8 +84,11 @@ impl Server {
     /// Stops a service that runs: no call is taken any more, those under way are answered.
     #[must_use]
     pub fn stopper(&self) -> impl Fn() + Send + Sync + 'static {
-        let handle = self.handle.clone();
-        move || handle.graceful_shutdown(Some(STOP_WAIT))
+        let (handle, service) = (self.handle.clone(), Arc::clone(&self.service));
+        move || {
+            service.stopping.store(true, Ordering::Relaxed);
+            handle.graceful_shutdown(Some(STOP_WAIT));
+        }
     }
 
     /// Answers calls until it is stopped.

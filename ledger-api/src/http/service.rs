@@ -1,6 +1,7 @@
 //! What every call is answered from.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use ledger_core::text::IssuerId;
 use ledger_core::time::TimeZone;
@@ -14,6 +15,8 @@ pub(crate) struct Service {
     pub(crate) ledger: Arc<Ledger>,
     /// Whether a command must bring its correlation id.
     pub(crate) strict: bool,
+    /// Set once the service was told to stop; what would go on for ever ends then.
+    pub(crate) stopping: AtomicBool,
 }
 
 impl Service {

@@ -15,6 +15,7 @@ mod failed_disk;
 mod full;
 mod full_disk;
 mod history;
+mod http;
 mod kill;
 mod library;
 mod linear;
