@@ -360,6 +360,7 @@ fn balance_view(
             AccountStatus::Closed => "CLOSED",
         },
         business_date: issuer.business_date.to_string(),
+        current_cycle_start_date: instant(whole_second(portfolio.opened_at(index))),
         account_balance: amount(account.balance_minor),
         accepted_amount: amount(account.accepted_minor),
         payments: amount(account.payments_minor),
@@ -376,6 +377,10 @@ fn balance_view(
             .collect(),
         as_of,
     }
+}
+
+fn whole_second(at: Timestamp) -> Timestamp {
+    Timestamp(at.0 - at.0.rem_euclid(1_000))
 }
 
 fn points_view(issuer: &Issuer, commodity: CommodityIndex, value: i128) -> PointsView {

@@ -63,6 +63,8 @@ pub struct BalanceView {
     pub status: &'static str,
     /// The issuer's business date.
     pub business_date: String,
+    /// When the present cycle began: when the account was opened, to the second, as long as there are no cycles.
+    pub current_cycle_start_date: String,
     /// Operations posted on the account.
     pub account_balance: AmountView,
     /// Operations other than payments, posted here or below.

@@ -239,6 +239,7 @@ impl Portfolio {
         }
         self.external_references
             .push(opening.external_reference.clone());
+        self.opened_at.push(record.recorded_at);
         if !opening.bonus_programs.is_empty() {
             self.bonus_programs
                 .insert(index, opening.bonus_programs.clone());

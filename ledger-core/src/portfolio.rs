@@ -20,7 +20,7 @@ use crate::text::{
     BonusProgramReference, BusinessCaseId, ExternalReference, IssuerId, LoyaltyUnit,
     ProductReference,
 };
-use crate::time::BusinessDate;
+use crate::time::{BusinessDate, Timestamp};
 
 /// Issuers and accounts, by place.
 #[derive(Debug, Clone, Default)]
@@ -31,6 +31,8 @@ pub struct Portfolio {
     pub(crate) accounts: Vec<Account>,
     /// The issuers' own references of the accounts, by place.
     pub(crate) external_references: Vec<Option<ExternalReference>>,
+    /// When the openings of the accounts were recorded, by place.
+    pub(crate) opened_at: Vec<Timestamp>,
     /// Accounts by the issuers' references.
     pub(crate) by_external: FingerprintIndex,
     /// Bonus programs given to an account and all below it; only accounts that were given any.
@@ -57,6 +59,7 @@ impl PartialEq for Portfolio {
             issuer_by_id,
             accounts,
             external_references,
+            opened_at,
             by_external: _,
             bonus_programs,
             points,
@@ -70,6 +73,7 @@ impl PartialEq for Portfolio {
             && *issuer_by_id == other.issuer_by_id
             && *accounts == other.accounts
             && *external_references == other.external_references
+            && *opened_at == other.opened_at
             && *bonus_programs == other.bonus_programs
             && *points == other.points
             && *paid_minor == other.paid_minor
@@ -274,6 +278,12 @@ impl Portfolio {
     #[must_use]
     pub fn external_reference(&self, index: AccountIndex) -> Option<&ExternalReference> {
         self.external_references[usize_of(index.0)].as_ref()
+    }
+
+    /// When the opening of an account was recorded.
+    #[must_use]
+    pub fn opened_at(&self, index: AccountIndex) -> Timestamp {
+        self.opened_at[usize_of(index.0)]
     }
 
     /// The product of an account, as it is defined now.

@@ -106,6 +106,8 @@ impl Portfolio {
             issuer_by_id: _,
             accounts,
             external_references,
+            // Nothing is decided by it, and the hash is older than it is.
+            opened_at: _,
             by_external: _,
             bonus_programs,
             points,

@@ -28,7 +28,8 @@ pub(crate) const BULK_LINES_MAX: usize = 10_000;
 struct ResultLine<'a> {
     /// Counted from 1.
     line: usize,
-    /// APPLIED, REPLAYED or REJECTED.
+    /// APPLIED; REPLAYED, if the correlation id is known; SKIPPED_DUPLICATE, if the very same operation is
+    /// known by its triplet; REJECTED.
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     operation_id: Option<String>,
@@ -39,7 +40,7 @@ struct ResultLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<&'a str>,
+    message: Option<String>,
 }
 
 pub(crate) fn carry_out(service: Arc<Service>, call: Call) -> Answering {
@@ -142,13 +143,23 @@ fn write_line(out: &mut Vec<u8>, line: &ResultLine<'_>) {
 }
 
 fn refusal(line: usize, rejection: &Rejection) -> ResultLine<'_> {
+    let existing = match rejection {
+        Rejection::DuplicateExternalTriplet {
+            existing,
+            same_payload,
+        } => Some((existing.to_string(), *same_payload)),
+        _ => None,
+    };
     ResultLine {
         line,
-        status: "REJECTED",
-        operation_id: None,
+        status: match existing {
+            Some((_, true)) => "SKIPPED_DUPLICATE",
+            Some((_, false)) | None => "REJECTED",
+        },
+        operation_id: existing.map(|(operation, _)| operation),
         account_reference: None,
         code: Some(rejection.code()),
         field: Some(rejection.field()).filter(|field| !field.is_empty()),
-        message: None,
+        message: Some(rejection.to_string()),
     }
 }

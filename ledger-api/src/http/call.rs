@@ -12,6 +12,7 @@ use ledger_core::text::{ExternalReference, IssuerId, TextError, holds_card_numbe
 use super::auth::Client;
 use super::fault::Fault;
 use super::query::Query;
+use crate::line::CORRELATION_ID_CHARS_MAX;
 
 /// Names a command so that it is carried out only once; every answer repeats it.
 pub(crate) const CORRELATION_ID: HeaderName = HeaderName::from_static("wl-correlation-id");
@@ -21,6 +22,18 @@ pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempote
 pub(crate) const ORIGIN: HeaderName = HeaderName::from_static("wl-origin");
 /// The person that the caller speaks for.
 pub(crate) const USERNAME: HeaderName = HeaderName::from_static("wl-username");
+
+/// The last event that a follower of the feed has seen.
+pub(crate) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+/// Headers whose text is read, and how they are written for people.
+static READ_HEADERS: [(HeaderName, &str); 5] = [
+    (CORRELATION_ID, "WL-Correlation-ID"),
+    (IDEMPOTENCY_KEY, "Idempotency-Key"),
+    (ORIGIN, "WL-Origin"),
+    (USERNAME, "WL-Username"),
+    (LAST_EVENT_ID, "Last-Event-ID"),
+];
 
 /// What a caller asks.
 #[derive(Debug)]
@@ -70,29 +83,61 @@ impl Call {
 
     /// The correlation id that the caller gave, in either header.
     pub(crate) fn correlation(&self) -> Result<Option<&str>, Fault> {
-        let given = self.header(&CORRELATION_ID)?;
-        let alias = self.header(&IDEMPOTENCY_KEY)?;
-        match (given, alias) {
-            (Some(given), Some(alias)) if given != alias => Err(Fault::invalid(
-                "Idempotency-Key",
-                "is another name of WL-Correlation-ID; give one, or the same twice",
-            )),
-            (given, alias) => Ok(given.or(alias)),
-        }
+        correlation(&self.headers)
     }
 
     /// The text of a header; one that is given twice has none.
     pub(crate) fn header(&self, name: &HeaderName) -> Result<Option<&str>, Fault> {
-        let mut values = self.headers.get_all(name).iter();
-        let Some(value) = values.next() else {
-            return Ok(None);
-        };
-        let text = std::str::from_utf8(value.as_bytes()).ok();
-        match (text, values.next()) {
-            (Some(text), None) => Ok(Some(text)),
-            (None, _) => Err(header_fault(name, "must be text in UTF-8")),
-            (_, Some(_)) => Err(header_fault(name, "is given twice")),
+        header(&self.headers, name)
+    }
+}
+
+/// The correlation id among the headers of a call, in either of its names.
+fn correlation(headers: &HeaderMap) -> Result<Option<&str>, Fault> {
+    let given = header(headers, &CORRELATION_ID)?;
+    let alias = header(headers, &IDEMPOTENCY_KEY)?;
+    match (given, alias) {
+        (Some(given), Some(alias)) if given != alias => Err(Fault::invalid(
+            "Idempotency-Key",
+            "is another name of WL-Correlation-ID; give one, or the same twice",
+        )),
+        (given, alias) => Ok(given.or(alias)),
+    }
+}
+
+/// The correlation id that an answer repeats; none where it is not one that may be given.
+pub(crate) fn repeatable_correlation(headers: &HeaderMap) -> Option<&str> {
+    let given = correlation(headers).ok().flatten()?;
+    let is_sound = !given.is_empty()
+        && given.chars().count() <= CORRELATION_ID_CHARS_MAX
+        && !given.chars().any(char::is_control)
+        && !holds_card_number(given);
+    is_sound.then_some(given)
+}
+
+/// Refuses card numbers in what the service reads of the headers, whether this call needs it or not.
+pub(crate) fn check_headers(headers: &HeaderMap) -> Result<(), Fault> {
+    for (name, shown) in &READ_HEADERS {
+        for value in headers.get_all(name) {
+            if holds_card_number(&String::from_utf8_lossy(value.as_bytes())) {
+                let message = format!("{shown} must not hold a full card number");
+                return Err(Fault::at(shown, "PAN_NOT_ALLOWED", message));
+            }
         }
+    }
+    Ok(())
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Fault> {
+    let mut values = headers.get_all(name).iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    let text = std::str::from_utf8(value.as_bytes()).ok();
+    match (text, values.next()) {
+        (Some(text), None) => Ok(Some(text)),
+        (None, _) => Err(header_fault(name, "must be text in UTF-8")),
+        (_, Some(_)) => Err(header_fault(name, "is given twice")),
     }
 }
 
@@ -100,7 +145,8 @@ fn header_fault(name: &HeaderName, problem: &str) -> Fault {
     if *name == CORRELATION_ID {
         return Fault::at("WL-Correlation-ID", "INVALID_CORRELATION_ID", problem);
     }
-    Fault::invalid(name.as_str(), problem)
+    let shown = READ_HEADERS.iter().find(|(known, _)| known == name);
+    Fault::invalid(shown.map_or(name.as_str(), |(_, shown)| shown), problem)
 }
 
 fn element_fault(name: &str, error: TextError) -> Fault {

@@ -89,6 +89,11 @@ pub const CODES: &[Code] = &[
         "the exponent is not the currency's",
     ),
     code(
+        "INVALID_IBAN",
+        400,
+        "an IBAN has a wrong shape or wrong check digits",
+    ),
+    code(
         "INVALID_REQUEST",
         400,
         "a field is missing, unknown, of the wrong type or out of its limits",
@@ -114,6 +119,26 @@ pub const CODES: &[Code] = &[
         "REWARDED_REFERENCE_CHOICE",
         400,
         "the rewarded operation is named in both ways",
+    ),
+    code(
+        "SEARCH_GROUP1_REQUIRED",
+        400,
+        "no criterion of a search says whose operations are meant",
+    ),
+    code(
+        "SEARCH_GROUP2_EXACTLY_ONE",
+        400,
+        "a search has both or neither of the two ranges of dates",
+    ),
+    code(
+        "SEARCH_RANGE_INCOMPLETE",
+        400,
+        "a range of a search has one end only",
+    ),
+    code(
+        "SEARCH_VSC_EXCLUSIVE",
+        400,
+        "a search names the virtual card in both ways",
     ),
     code(
         "SERVICE_POSTER_RESERVED",
@@ -142,9 +167,19 @@ pub const CODES: &[Code] = &[
     ),
     code("ACCOUNT_NOT_FOUND", 404, "the issuer has no such account"),
     code(
+        "AUTHORIZATION_NOT_FOUND",
+        404,
+        "the account has no such authorization message",
+    ),
+    code(
         "BONUS_PROGRAM_NOT_FOUND",
         404,
         "the issuer has no such bonus program",
+    ),
+    code(
+        "BUSINESS_CASE_NOT_FOUND",
+        404,
+        "the account has no such business case",
     ),
     code(
         "ISSUER_NOT_FOUND",
@@ -152,6 +187,11 @@ pub const CODES: &[Code] = &[
         "there is no such issuer, or the caller may not see it",
     ),
     code("NOT_FOUND", 404, "there is nothing at this path"),
+    code(
+        "OFFLINE_RESERVATION_NOT_FOUND",
+        404,
+        "the account has no such offline reservation",
+    ),
     code(
         "OPERATION_NOT_FOUND",
         404,
@@ -185,6 +225,11 @@ pub const CODES: &[Code] = &[
     ),
     code("ACCOUNT_CLOSED", 409, "the account is closed"),
     code(
+        "BALANCE_ALREADY_ZERO",
+        409,
+        "the balance to be reset is zero already",
+    ),
+    code(
         "BONUS_PROGRAM_NOT_ALLOWED_FOR_ACCOUNT",
         409,
         "the program is neither on the account nor above it",
@@ -200,6 +245,16 @@ pub const CODES: &[Code] = &[
         "the triplet already names an operation of the issuer",
     ),
     code(
+        "DUPLICATE_OFFLINE_RESERVATION",
+        409,
+        "the reference already names an offline reservation of the issuer",
+    ),
+    code(
+        "DUPLICATE_TRANSACTION_ID",
+        409,
+        "the transaction id already names an authorization message of the issuer",
+    ),
+    code(
         "HIERARCHY_TOO_DEEP",
         409,
         "the hierarchy has too many levels",
@@ -210,9 +265,19 @@ pub const CODES: &[Code] = &[
         "the operation is more than may be spent",
     ),
     code(
+        "INSUFFICIENT_OWN_FUNDS",
+        409,
+        "the reservation is more than the account's own free funds",
+    ),
+    code(
         "MONETARY_BONUS_NOT_ALLOWED",
         409,
         "the program pays in points only",
+    ),
+    code(
+        "OFFLINE_RESERVATION_NOT_ACTIVE",
+        409,
+        "the offline reservation was cancelled already",
     ),
     code(
         "OPERATION_ALREADY_REVERSED",
@@ -233,6 +298,11 @@ pub const CODES: &[Code] = &[
         "REIMBURSEMENT_EXCEEDS_ALLOWED",
         409,
         "the reimbursement is more than may be paid out",
+    ),
+    code(
+        "RESERVE_NOT_ACTIVE",
+        409,
+        "the business case reserves nothing that could be changed",
     ),
     code(
         "REVERSAL_EXCEEDS_REMAINING",

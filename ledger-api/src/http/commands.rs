@@ -9,7 +9,6 @@ use ledger_core::rejection::Rejection;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use super::call::{Call, ORIGIN, USERNAME};
 use super::fault::Fault;
@@ -79,16 +78,8 @@ pub(crate) struct AccountIdentifier {
 #[derive(Debug, Serialize)]
 struct Done {}
 
-/// The correlation id of a command, made where the caller gave none.
-pub(crate) fn correlation(service: &Service, call: &Call) -> Result<String, Fault> {
-    match call.correlation()? {
-        Some(given) => Ok(given.to_owned()),
-        None if service.strict => Err(Rejection::CorrelationIdRequired.into()),
-        None => Ok(Uuid::new_v4().to_string()),
-    }
-}
-
-/// Carries out the command of a call, and says in `stamp` what the answer says of itself.
+/// Carries out the command of a call, and says in `stamp` what the answer says of itself. A command without a
+/// correlation id has the one that was made for its answer.
 pub(crate) async fn carry_out(
     service: &Service,
     call: &Call,
@@ -96,8 +87,12 @@ pub(crate) async fn carry_out(
     stamp: &mut Stamp,
 ) -> Result<Reply, Fault> {
     call.query.finish()?;
-    stamp.correlation = correlation(service, call)?;
-    let request = line::parse(&line_of(call, command, &stamp.correlation)?)?.request;
+    let correlation = match call.correlation()? {
+        Some(given) => given,
+        None if service.strict => return Err(Rejection::CorrelationIdRequired.into()),
+        None => &stamp.correlation,
+    };
+    let request = line::parse(&line_of(call, command, correlation)?)?.request;
     let answer = service.ledger.submit_async(request).await?;
     stamp.replayed = answer.replayed;
     stamp.position = answer.seq.map(|seq| seq.0);
@@ -165,15 +160,10 @@ fn line_of(call: &Call, command: &str, correlation: &str) -> Result<String, Faul
         text
     };
     let body: &RawValue = serde_json::from_str(text).map_err(|error| {
-        let problem = format!(
-            "the body is not JSON that can be read, at line {} column {}",
-            error.line(),
-            error.column()
-        );
-        Fault {
-            field: None,
-            ..Fault::invalid("", problem)
-        }
+        let (line, column) = (error.line(), error.column());
+        let problem =
+            format!("the body is not JSON that can be read, at line {line} column {column}");
+        Fault::invalid("", problem)
     })?;
     let issuer = call.issuer()?;
     let line = Line {

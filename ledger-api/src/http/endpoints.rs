@@ -86,6 +86,16 @@ const ACCOUNT_COMMANDS: &[(&str, Scope, &str)] = &[
         "Take funds off a prepaid account",
     ),
     (
+        "reverse-load-operation",
+        Scope::OperationsWrite,
+        "Reverse a load",
+    ),
+    (
+        "reverse-unload-operation",
+        Scope::OperationsWrite,
+        "Reverse an unload",
+    ),
+    (
         "post-transaction-operation",
         Scope::OperationsWrite,
         "Post a scheme transaction from clearing",
@@ -94,6 +104,31 @@ const ACCOUNT_COMMANDS: &[(&str, Scope, &str)] = &[
         "reverse-transaction-operation",
         Scope::OperationsWrite,
         "Reverse a scheme transaction",
+    ),
+    (
+        "reset-balance",
+        Scope::OperationsWrite,
+        "Bring the balance to zero",
+    ),
+    (
+        "reverse-reset-balance-operation",
+        Scope::OperationsWrite,
+        "Take back that the balance was brought to zero",
+    ),
+    (
+        "record-authorization",
+        Scope::AuthorizationsWrite,
+        "Record a message of the authorization system",
+    ),
+    (
+        "create-offline-reservation",
+        Scope::AuthorizationsWrite,
+        "Reserve an amount to be spent offline",
+    ),
+    (
+        "cancel-offline-reservation",
+        Scope::AuthorizationsWrite,
+        "Give free what an offline reservation holds",
     ),
     (
         "set-credit-limit",

@@ -36,9 +36,10 @@ impl Fault {
         }
     }
 
+    /// As [`Self::new`], and at which field; an empty one is none.
     pub(crate) fn at(field: &str, code: &'static str, message: impl Into<String>) -> Self {
         Self {
-            field: Some(field.to_owned()),
+            field: Some(field.to_owned()).filter(|field| !field.is_empty()),
             ..Self::new(code, message)
         }
     }

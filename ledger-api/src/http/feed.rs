@@ -15,7 +15,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::call::Call;
+use super::call::{Call, LAST_EVENT_ID};
 use super::endpoint::{Answering, Kind, Parameter};
 use super::fault::Fault;
 use super::reads::MIN_POSITION;
@@ -95,7 +95,8 @@ pub(crate) fn list(service: &Service, call: &Call) -> Result<Reply, Fault> {
     let issuer = call.issuer()?;
     known(service, &issuer)?;
     let (events, next_position) = events(service, &issuer, from, most)?;
-    let position = next_position.saturating_sub(1);
+    // Who asks beyond the end of the log is told where that is.
+    let position = next_position.saturating_sub(1).min(service.position());
     Reply::of(
         &EventsView {
             events,
@@ -110,11 +111,11 @@ pub(crate) fn follow(service: Arc<Service>, call: Call) -> Answering {
     Box::pin(async move {
         let asked = call.query.number(FROM.name, 1, u64::MAX)?;
         call.query.finish()?;
-        let last: Option<u64> = call
-            .headers
-            .get("last-event-id")
-            .and_then(|id| id.to_str().ok())
-            .and_then(|id| id.parse().ok());
+        let last = call.header(&LAST_EVENT_ID)?.map(|id| {
+            let number: Result<u64, _> = id.parse();
+            number.map_err(|_| Fault::invalid("Last-Event-ID", "must be the id of an event"))
+        });
+        let last = last.transpose()?;
         let issuer = call.issuer()?;
         known(&service, &issuer)?;
         let from = last
@@ -136,6 +137,9 @@ fn stream_of(
         loop {
             if let Some(event) = ready.next() {
                 return Some((Ok(event), (service, issuer, from, ready)));
+            }
+            if service.guard.is_stopping() {
+                return None;
             }
             let (asked, whose) = (Arc::clone(&service), issuer.clone());
             let found =

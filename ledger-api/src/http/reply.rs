@@ -235,8 +235,14 @@ impl Stamp {
         let mut response = Response::new(Body::from(bytes));
         *response.status_mut() =
             StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let kind = HeaderValue::from_static(content_type);
+        response.headers_mut().insert(CONTENT_TYPE, kind);
+        self.beside(response)
+    }
+
+    /// Says in the headers of an answer what is to be said of it.
+    pub(crate) fn beside(&self, mut response: Response<Body>) -> Response<Body> {
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         // Balances are nobody's to keep on the way.
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Ok(correlation) = HeaderValue::from_bytes(self.correlation.as_bytes()) {

@@ -16,7 +16,7 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use uuid::Uuid;
 
 use super::auth::Client;
-use super::call::Call;
+use super::call::{Call, check_headers, repeatable_correlation};
 use super::commands;
 use super::documents;
 use super::endpoint::{Endpoint, Work};
@@ -77,16 +77,18 @@ pub(crate) fn router(service: &Arc<Service>) -> Router {
 
 /// Answers a call that no endpoint takes.
 pub(crate) fn apology(headers: &HeaderMap, fault: &Fault) -> Response<Body> {
-    let mut response = stamp(Instant::now()).failure(fault, headers);
+    let mut response = stamp(headers).failure(fault, headers);
     let notes = Notes::refused(fault.code);
     response.extensions_mut().insert(notes);
     response
 }
 
 /// What an answer says of itself until more is known.
-fn stamp(received: Instant) -> Stamp {
+fn stamp(asked: &HeaderMap) -> Stamp {
+    let received = Instant::now();
+    let given = repeatable_correlation(asked).map(str::to_owned);
     Stamp {
-        correlation: Uuid::new_v4().to_string(),
+        correlation: given.unwrap_or_else(|| Uuid::new_v4().to_string()),
         replayed: false,
         position: None,
         time: Time::Now(clock::now(), received),
@@ -99,8 +101,8 @@ async fn answer(
     endpoint: Arc<Endpoint>,
     request: Request,
 ) -> Response<Body> {
-    let mut stamp = stamp(Instant::now());
     let headers = request.headers().clone();
+    let mut stamp = stamp(&headers);
     let mut notes = Notes::of(&endpoint);
     let answered = admitted(&service, &endpoint, request, &mut stamp, &mut notes).await;
     let mut response = answered.unwrap_or_else(|fault| {
@@ -127,9 +129,6 @@ async fn admitted(
     let admitted = service.guard.admit(endpoint, client, address)?;
     match read(service, endpoint, request, admitted.client.clone()).await {
         Ok(call) => {
-            if let Ok(Some(correlation)) = call.correlation() {
-                stamp.correlation = correlation.to_owned();
-            }
             notes.is_posting = matches!(endpoint.work, Work::Command(_));
             let issuer = call.element("issuerId").to_owned();
             let answered = work(service, endpoint, call, stamp).await;
@@ -153,7 +152,7 @@ impl Done {
     fn into_response(self, stamp: &Stamp) -> Response<Body> {
         match self {
             Self::Reply(reply) => stamp.success(&reply),
-            Self::Whole(response) => response,
+            Self::Whole(response) => stamp.beside(response),
         }
     }
 }
@@ -213,6 +212,7 @@ async fn read(
     mut request: Request,
     client: Client,
 ) -> Result<Call, Fault> {
+    check_headers(request.headers())?;
     let params: Result<RawPathParams, _> = request.extract_parts().await;
     let params = params.map_err(|_| Fault::invalid("path", "must be escaped text in UTF-8"))?;
     let path: BTreeMap<String, String> = params

@@ -153,7 +153,7 @@ fn operation(command: &str, account: &str, reference: &str, mut fields: Value) -
 }
 
 /// The operation of an example as a body to post, and what the engine finds by itself.
-fn body_of(example: &Value) -> Value {
+pub(crate) fn body_of(example: &Value) -> Value {
     let mut body = example.as_object().expect("an object").clone();
     // A card number is refused wherever it stands; the engine gives the others.
     for name in [

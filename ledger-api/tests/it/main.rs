@@ -16,6 +16,7 @@ mod full;
 mod full_disk;
 mod guard;
 mod history;
+mod http;
 mod kill;
 mod library;
 mod linear;
