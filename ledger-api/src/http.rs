@@ -6,7 +6,7 @@
 //! back is put into the envelope ([`reply`]), or is a [`fault::Fault`] with one of the codes of
 //! [`codes`].
 
-mod bulk;
+pub(crate) mod bulk;
 pub(crate) mod call;
 pub mod codes;
 mod commands;
@@ -14,11 +14,12 @@ pub(crate) mod endpoint;
 pub(crate) mod endpoints;
 pub(crate) mod fault;
 mod feed;
+mod journal;
 mod openapi;
 mod query;
-mod reads;
+pub(crate) mod reads;
 mod reply;
-mod router;
+pub(crate) mod router;
 mod schema;
 pub mod server;
 pub(crate) mod service;

@@ -10,12 +10,15 @@ use super::commands;
 use super::endpoint::{Endpoint, Kind, Parameter, Scope, Shape, Work};
 use super::endpoints;
 use super::feed;
-use super::reads::books::IssuerView;
 use super::schema;
 use crate::line::CORRELATION_ID_CHARS_MAX;
 use crate::operation_view::ApiOperation;
 use crate::views::authorizations::{AuthorizationView, BusinessCaseView};
-use crate::views::{AccountView, BalanceView, TrialBalanceView};
+use crate::head_file::HeadFile;
+use crate::status::StatusView;
+use crate::views::{
+    AccountView, BalanceView, IssuerView, OperationView, TrialBalanceReport, TrialBalanceView,
+};
 
 /// The description, as JSON.
 #[must_use]
@@ -97,7 +100,8 @@ fn operation(endpoint: &Endpoint) -> Value {
     match endpoint.work {
         Work::Command(name) | Work::Ask(name, _) => {
             let schema = schema::body(name);
-            let is_required = schema.get("required").is_some() || name == "search-operations";
+            let is_required = schema.get("required").is_some() || name.ends_with("-operations")
+                || name.starts_with("inquire-");
             operation["requestBody"] = json!({
                 "required": is_required,
                 "content": {"application/json": {"schema": schema}},
@@ -198,7 +202,11 @@ fn schemas() -> Value {
     add::<AccountView>(&mut schemas);
     add::<BalanceView>(&mut schemas);
     add::<TrialBalanceView>(&mut schemas);
+    add::<TrialBalanceReport>(&mut schemas);
     add::<IssuerView>(&mut schemas);
+    add::<OperationView>(&mut schemas);
+    add::<HeadFile>(&mut schemas);
+    add::<StatusView>(&mut schemas);
     add::<feed::EventsView>(&mut schemas);
     add::<commands::OperationDone>(&mut schemas);
     add::<commands::AccountDone>(&mut schemas);
