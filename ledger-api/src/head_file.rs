@@ -8,12 +8,13 @@ use ledger_store::kept_head::KeptHead;
 use ledger_store::tree::TreeHash;
 use ledger_store::{ChainHash, LogHead, StoreKind};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::kept_file::{self, KeptFile, KeptFileError};
 use crate::views::instant;
 
 /// A head in JSON. Hashes are 64 hexadecimal digits.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct HeadFile {
     /// Version of this format, 1.
@@ -22,12 +23,15 @@ pub struct HeadFile {
     pub sequence: u64,
     /// Chain hash there.
     #[serde(with = "hex::serde")]
+    #[schema(value_type = String)]
     pub chain_hash: [u8; 32],
     /// State hash there.
     #[serde(with = "hex::serde")]
+    #[schema(value_type = String)]
     pub state_hash: [u8; 32],
     /// Root of the tree over all records up to there.
     #[serde(with = "hex::serde")]
+    #[schema(value_type = String)]
     pub tree_root: [u8; 32],
     /// When the last record was recorded.
     pub recorded_at: Option<String>,

@@ -10,7 +10,7 @@
 //! connections (`connection`, `tls`); and it counts and logs what became of the call. [`config`] says how.
 
 pub(crate) mod auth;
-mod bulk;
+pub(crate) mod bulk;
 pub(crate) mod call;
 pub mod codes;
 mod commands;
@@ -22,15 +22,16 @@ pub(crate) mod endpoints;
 pub(crate) mod fault;
 mod feed;
 mod guard;
+mod journal;
 mod limits;
 pub mod log_lines;
 mod metrics;
 mod openapi;
 mod probes;
 mod query;
-mod reads;
+pub(crate) mod reads;
 mod reply;
-mod router;
+pub(crate) mod router;
 mod schema;
 pub mod server;
 pub(crate) mod service;

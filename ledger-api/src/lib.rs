@@ -6,6 +6,7 @@
 
 mod annotation_fields;
 pub mod bench;
+pub mod client;
 pub mod clock;
 pub mod control;
 mod dates;

@@ -15,7 +15,7 @@ use ledger_core::ids::{
 use ledger_core::money::Unit;
 use ledger_core::portfolio::{AccountStatus, Issuer, Portfolio};
 use ledger_core::projection::books::Books;
-use ledger_core::projection::general_ledger::{LedgerUnit, legs, name_of};
+use ledger_core::projection::general_ledger::{Discrepancy, LedgerUnit, legs, name_of};
 use ledger_core::projection::history::Entry;
 use ledger_core::rejection::Rejection;
 use ledger_core::text::IssuerId;
@@ -25,8 +25,8 @@ use crate::error::ApiError;
 use crate::ledger::Ledger;
 use crate::operation_view::posted_at;
 use crate::views::{
-    AccountView, AmountView, AsOfView, BalanceView, JournalView, OperationView, PointsView,
-    TrialBalanceView, instant,
+    AccountView, AmountView, AsOfView, BalanceView, IssuerView, JournalView, OperationView,
+    PointsView, TrialBalanceReport, TrialBalanceView, instant,
 };
 
 /// Most operations on one page of a list.
@@ -81,6 +81,25 @@ fn page_of(
 }
 
 impl Ledger {
+    /// Every issuer, in the order in which they were first configured.
+    #[must_use]
+    pub fn issuers(&self) -> Vec<IssuerView> {
+        let books = self.reader().books();
+        let issuers = books.portfolio().issuers();
+        issuers.map(|(_, issuer)| issuer_view(issuer)).collect()
+    }
+
+    /// One issuer.
+    ///
+    /// # Errors
+    /// [`ApiError::Rejected`] when there is no such issuer.
+    pub fn issuer(&self, id: &IssuerId) -> Result<IssuerView, ApiError> {
+        let books = self.reader().books();
+        let portfolio = books.portfolio();
+        let index = find_issuer(portfolio, id)?;
+        Ok(issuer_view(portfolio.issuer(index)))
+    }
+
     /// Every account, in the order of opening.
     #[must_use]
     pub fn accounts(&self) -> Vec<AccountView> {
@@ -247,10 +266,18 @@ impl Ledger {
 
     /// The trial balance, and every promise of it that does not hold (there should be none).
     #[must_use]
-    pub fn trial_balance(&self) -> (Vec<TrialBalanceView>, Vec<String>) {
+    pub fn trial_balance(&self) -> TrialBalanceReport {
+        self.trial_balance_of(|_| true)
+    }
+
+    /// As [`Self::trial_balance`], of the issuers that `is_shown` says.
+    #[must_use]
+    pub fn trial_balance_of(&self, is_shown: impl Fn(&IssuerId) -> bool) -> TrialBalanceReport {
         let books = self.reader().books();
         let portfolio = books.portfolio();
-        let lines = books.general_ledger().trial_balance().map(|total| {
+        let is_shown = |index| is_shown(&portfolio.issuer(index).id);
+        let totals = books.general_ledger().trial_balance();
+        let lines = totals.filter(|total| is_shown(total.issuer)).map(|total| {
             let issuer = portfolio.issuer(total.issuer);
             TrialBalanceView {
                 issuer_id: issuer.id.to_string(),
@@ -260,20 +287,22 @@ impl Ledger {
                     LedgerUnit::Points(_) => 0,
                 },
                 gl_account: total.code.to_string(),
-                name: name_of(&total.code),
+                name: name_of(&total.code).into(),
                 debits: total.debits,
                 credits: total.credits,
                 net: total.debits - total.credits,
             }
         });
         let discrepancies = books.general_ledger().discrepancies(portfolio);
-        (
-            lines.collect(),
-            discrepancies
-                .iter()
-                .map(|found| format!("{found:?}"))
-                .collect(),
-        )
+        let discrepancies = discrepancies.iter().filter(|found| match found {
+            Discrepancy::Unbalanced { issuer, .. } | Discrepancy::ControlDiffers { issuer, .. } => {
+                is_shown(*issuer)
+            }
+        });
+        TrialBalanceReport {
+            lines: lines.collect(),
+            discrepancies: discrepancies.map(|found| format!("{found:?}")).collect(),
+        }
     }
 }
 
@@ -312,6 +341,14 @@ fn find_issuer(portfolio: &Portfolio, id: &IssuerId) -> Result<IssuerIndex, ApiE
     Ok(portfolio
         .issuer_index(id)
         .ok_or(Rejection::IssuerNotFound)?)
+}
+
+fn issuer_view(issuer: &Issuer) -> IssuerView {
+    IssuerView {
+        issuer_id: issuer.id.to_string(),
+        time_zone: issuer.configuration().time_zone.name().to_owned(),
+        business_date: issuer.business_date.to_string(),
+    }
 }
 
 fn account_view(portfolio: &Portfolio, index: AccountIndex) -> AccountView {
@@ -356,8 +393,8 @@ fn balance_view(
         account_reference,
         issuer_account_external_reference,
         status: match account.status {
-            AccountStatus::Active => "ACTIVE",
-            AccountStatus::Closed => "CLOSED",
+            AccountStatus::Active => "ACTIVE".into(),
+            AccountStatus::Closed => "CLOSED".into(),
         },
         business_date: issuer.business_date.to_string(),
         current_cycle_start_date: instant(whole_second(portfolio.opened_at(index))),
@@ -419,12 +456,12 @@ fn operation_view(
             issuer_id,
             account_reference,
             operation_id: None,
-            operation_kind: kind.code(),
+            operation_kind: kind.code().into(),
             reversal,
             partial_operation: false,
             parent_operation_id: None,
-            status: "REJECTED",
-            rejection_code: Some(rejection.code()),
+            status: "REJECTED".into(),
+            rejection_code: Some(rejection.code().into()),
             posting_date: instant(posted_at(record)),
             value_date: None,
             value_day: None,
@@ -460,11 +497,11 @@ fn operation_view(
         issuer_id,
         account_reference,
         operation_id: Some(operation.id.to_string()),
-        operation_kind: operation.kind.code(),
+        operation_kind: operation.kind.code().into(),
         reversal: operation.original.is_some(),
         partial_operation: operation.partial,
         parent_operation_id: operation.original.map(|(original, _)| original.to_string()),
-        status,
+        status: status.into(),
         rejection_code: None,
         posting_date: instant(operation.posting_date),
         value_date: Some(instant(zone.start_of(decided.value_date))),
@@ -508,7 +545,7 @@ fn journal_views(
         issuer_id: issuer.id.to_string(),
         operation_id: OperationId::to_string(&movement.operation),
         account_reference: AccountReference::of(movement.account).to_string(),
-        operation_kind: movement.kind.code(),
+        operation_kind: movement.kind.code().into(),
         booking_date: issuer.business_date.to_string(),
         value_date: movement.value_date.to_string(),
         gl_account: leg.code.to_string(),

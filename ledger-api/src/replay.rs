@@ -5,32 +5,37 @@
 //! Nothing a line says stops the replay: a line that cannot be read is counted and told like any other.
 //! Sending the same lines again is safe.
 
-mod input;
-mod parsing;
+pub(crate) mod input;
+pub(crate) mod parsing;
+mod result_view;
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ledger_core::authorization::AuthorizationResult;
 use ledger_core::decide::{Answer, Refusal, Standing};
-use ledger_core::ids::OperationId;
+use ledger_core::ids::{AccountReference, OperationId};
 use ledger_core::money::Amount;
 use ledger_core::portfolio::AccountAmounts;
 use ledger_core::rejection::Rejection;
 use ledger_store::writer::Ticket;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::client::ClientError;
 use crate::error::ApiError;
 use crate::ledger::Ledger;
 use crate::line::Expect;
 use input::Input;
 use parsing::{Chunk, Parsers, Pending, Waiting};
 
+pub use result_view::ResultView;
+
 /// What became of a line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Outcome {
     /// It was carried out.
@@ -56,6 +61,8 @@ pub struct LineResult {
     pub rejection: Option<Rejection>,
     /// The operation it posted, or the one that was there before.
     pub operation: Option<OperationId>,
+    /// The account that the command was about, where it was carried out.
+    pub account: Option<AccountReference>,
     /// Of a message of the authorization system: whether it was approved, and why not.
     pub authorization: Option<AuthorizationResult>,
     /// Amounts that were expected and not found.
@@ -63,11 +70,11 @@ pub struct LineResult {
 }
 
 /// An amount that was expected after a line and not found. Values are minor units.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FailedExpectation {
     /// `accountBalance` or `openToBuy`.
-    pub field: &'static str,
+    pub field: Cow<'static, str>,
     /// What the line expects, in its currency.
     pub expected: String,
     /// What the account shows, in its currency; `none` where it has no such amount.
@@ -112,6 +119,9 @@ pub enum ReplayError {
     /// The ledger has no answer.
     #[error(transparent)]
     Ledger(#[from] ApiError),
+    /// The service has no answer.
+    #[error(transparent)]
+    Service(#[from] ClientError),
 }
 
 /// Chunks on their way at a time, some forty thousand usual lines: a batch for each thread of the writer,
@@ -158,11 +168,7 @@ pub fn replay(
         replay.run(input, source, &parsers)
     })?;
     let mut summary = replay.summary;
-    let taken = started.elapsed();
-    summary.seconds = taken.as_secs_f64();
-    let micros = taken.as_micros().max(1);
-    let rate = u128::from(summary.lines) * 1_000_000 / micros;
-    summary.operations_per_second = u64::try_from(rate).unwrap_or(u64::MAX);
+    summary.take_time(started.elapsed());
     Ok(summary)
 }
 
@@ -244,17 +250,15 @@ impl<T: FnMut(&[LineResult], u64) -> io::Result<()>> Replay<'_, T> {
             self.results.clear();
             for waiting in chunk.lines {
                 let result = match waiting {
-                    Waiting::Malformed { line, rejection } => LineResult {
-                        line: lines_before + line,
-                        outcome: Outcome::Malformed,
-                        rejection: Some(rejection),
-                        operation: None,
-                        authorization: None,
-                        failed: Vec::new(),
-                    },
+                    Waiting::Malformed { line, rejection } => {
+                        malformed(lines_before + line, rejection)
+                    }
                     Waiting::Submitted { line, expect } => {
                         let answer = answers.next().expect("every request has an answer");
-                        self.judge(lines_before + line, answer, expect)
+                        let (result, checked) = judged(lines_before + line, answer, expect);
+                        self.summary.expectations_checked += checked;
+                        self.summary.expectations_failed += result.failed.len() as u64;
+                        result
                     }
                 };
                 self.summary.count(result.outcome);
@@ -264,57 +268,76 @@ impl<T: FnMut(&[LineResult], u64) -> io::Result<()>> Replay<'_, T> {
         }
         Ok(())
     }
+}
 
-    fn judge(&mut self, line: u64, answer: Answer, expect: Expect) -> LineResult {
-        let amounts = answer.amounts;
-        let accepted = answer.outcome.as_ref().ok();
-        let authorization = accepted.and_then(|accepted| accepted.authorization);
-        let (outcome, rejection, operation) = outcome_of(answer);
-        let failed = match outcome {
-            // A line that should have been applied and was refused is still held to what it expects.
-            Outcome::Applied | Outcome::Rejected => self.compare(expect, amounts),
-            // What was carried out before, or was meant for something else, says nothing about now.
-            Outcome::SkippedDuplicate | Outcome::Conflict | Outcome::Malformed => Vec::new(),
-        };
-        LineResult {
-            line,
-            outcome,
-            rejection,
-            operation,
-            authorization,
-            failed,
-        }
-    }
-
-    fn compare(
-        &mut self,
-        expect: Expect,
-        amounts: Option<AccountAmounts>,
-    ) -> Vec<FailedExpectation> {
-        let balance = amounts.map(|amounts| (amounts.balance_minor, amounts.currency));
-        let open_to_buy = amounts.and_then(|amounts| {
-            amounts
-                .open_to_buy_minor
-                .map(|minor| (minor, amounts.currency))
-        });
-        let mut failed = Vec::new();
-        for (field, expected, actual) in [
-            ("accountBalance", expect.account_balance, balance),
-            ("openToBuy", expect.open_to_buy, open_to_buy),
-        ] {
-            let Some(expected) = expected else { continue };
-            self.summary.expectations_checked += 1;
-            if actual != Some((i128::from(expected.minor), expected.currency)) {
-                self.summary.expectations_failed += 1;
-                failed.push(FailedExpectation::new(field, expected, actual));
-            }
-        }
-        failed
+/// A line that cannot be read.
+pub(crate) fn malformed(line: u64, rejection: Rejection) -> LineResult {
+    LineResult {
+        line,
+        outcome: Outcome::Malformed,
+        rejection: Some(rejection),
+        operation: None,
+        account: None,
+        authorization: None,
+        failed: Vec::new(),
     }
 }
 
+/// What the answer to a line means, and how many amounts were compared.
+pub(crate) fn judged(line: u64, answer: Answer, expect: Expect) -> (LineResult, u64) {
+    let amounts = answer.amounts;
+    let accepted = answer.outcome.as_ref().ok();
+    let authorization = accepted.and_then(|accepted| accepted.authorization);
+    let account = accepted.and_then(|accepted| accepted.account);
+    let (outcome, rejection, operation) = outcome_of(answer);
+    let (failed, checked) = match outcome {
+        // A line that should have been applied and was refused is still held to what it expects.
+        Outcome::Applied | Outcome::Rejected => compare(expect, amounts),
+        // What was carried out before, or was meant for something else, says nothing about now.
+        Outcome::SkippedDuplicate | Outcome::Conflict | Outcome::Malformed => (Vec::new(), 0),
+    };
+    let result = LineResult {
+        line,
+        outcome,
+        rejection,
+        operation,
+        account,
+        authorization,
+        failed,
+    };
+    (result, checked)
+}
+
+fn compare(expect: Expect, amounts: Option<AccountAmounts>) -> (Vec<FailedExpectation>, u64) {
+    let balance = amounts.map(|amounts| (amounts.balance_minor, amounts.currency));
+    let open_to_buy = amounts.and_then(|amounts| {
+        amounts
+            .open_to_buy_minor
+            .map(|minor| (minor, amounts.currency))
+    });
+    let (mut failed, mut checked) = (Vec::new(), 0);
+    for (field, expected, actual) in [
+        ("accountBalance", expect.account_balance, balance),
+        ("openToBuy", expect.open_to_buy, open_to_buy),
+    ] {
+        let Some(expected) = expected else { continue };
+        checked += 1;
+        if actual != Some((i128::from(expected.minor), expected.currency)) {
+            failed.push(FailedExpectation::new(field, expected, actual));
+        }
+    }
+    (failed, checked)
+}
+
 impl Summary {
-    fn count(&mut self, outcome: Outcome) {
+    /// Sets the time that a replay took.
+    pub(crate) fn take_time(&mut self, taken: Duration) {
+        self.seconds = taken.as_secs_f64();
+        let rate = u128::from(self.lines) * 1_000_000 / taken.as_micros().max(1);
+        self.operations_per_second = u64::try_from(rate).unwrap_or(u64::MAX);
+    }
+
+    pub(crate) fn count(&mut self, outcome: Outcome) {
         self.lines += 1;
         *match outcome {
             Outcome::Applied => &mut self.applied,
@@ -329,8 +352,8 @@ impl Summary {
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         let lines = self.lines + other.lines;
-        let seconds = std::time::Duration::from_secs_f64(self.seconds)
-            .saturating_add(std::time::Duration::from_secs_f64(other.seconds));
+        let seconds = Duration::from_secs_f64(self.seconds)
+            .saturating_add(Duration::from_secs_f64(other.seconds));
         let rate = u128::from(lines) * 1_000_000 / seconds.as_micros().max(1);
         Self {
             lines,
@@ -354,7 +377,7 @@ impl FailedExpectation {
         actual: Option<(i128, ledger_core::money::Currency)>,
     ) -> Self {
         Self {
-            field,
+            field: field.into(),
             expected: format!("{} {}", expected.minor, expected.currency.code()),
             actual: match actual {
                 Some((minor, currency)) => format!("{minor} {}", currency.code()),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ledger_core::time::Timestamp;
 use ledger_store::StoreError;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::ledger::Ledger;
 use crate::views::instant;
@@ -25,7 +26,7 @@ pub enum Status {
 }
 
 /// The status as programs are told it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StatusView {
     /// `ACCEPTING`, `READ_ONLY`, or `CLOSED` when no process has the ledger open.

@@ -2,9 +2,12 @@
 
 pub mod authorizations;
 
+use std::borrow::Cow;
+
 use ledger_core::money::Currency;
 use ledger_core::time::Timestamp;
-use serde::Serialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 /// An amount: debit positive, credit negative. Open-to-buy alone is an availability.
@@ -31,8 +34,37 @@ impl AmountView {
     }
 }
 
+impl<'de> Deserialize<'de> for AmountView {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Amount {
+            value: i128,
+            exponent: u32,
+            iso_code: String,
+        }
+        let amount = Amount::deserialize(deserializer)?;
+        Currency::from_code(&amount.iso_code)
+            .map(|currency| Self::new(amount.value, currency))
+            .filter(|view| view.exponent == amount.exponent)
+            .ok_or_else(|| D::Error::custom("is in a currency that is not known here"))
+    }
+}
+
+/// An issuer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct IssuerView {
+    /// Its id.
+    pub issuer_id: String,
+    /// Zone whose calendar its business dates follow.
+    pub time_zone: String,
+    /// The present business date.
+    pub business_date: String,
+}
+
 /// One account in a list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AccountView {
     /// The issuer.
@@ -50,7 +82,7 @@ pub struct AccountView {
 }
 
 /// Financial information of one account (source: issuer API, "Retrieve Financial Information").
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BalanceView {
     /// The issuer.
@@ -60,7 +92,7 @@ pub struct BalanceView {
     /// The issuer's reference.
     pub issuer_account_external_reference: Option<String>,
     /// ACTIVE or CLOSED.
-    pub status: &'static str,
+    pub status: Cow<'static, str>,
     /// The issuer's business date.
     pub business_date: String,
     /// When the present cycle began: when the account was opened, to the second, as long as there are no cycles.
@@ -94,7 +126,7 @@ pub struct BalanceView {
 }
 
 /// Points of one program and unit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PointsView {
     /// The program.
@@ -106,7 +138,7 @@ pub struct PointsView {
 }
 
 /// A balance as it was, or will be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AsOfView {
     /// Operations with a value date of at most this day.
@@ -118,7 +150,7 @@ pub struct AsOfView {
 }
 
 /// One operation, or one refusal, in a list (source: issuer API, "Operation").
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OperationView {
     /// The issuer.
@@ -128,7 +160,7 @@ pub struct OperationView {
     /// Its id; absent for a refusal.
     pub operation_id: Option<String>,
     /// Kind, such as FEE.
-    pub operation_kind: &'static str,
+    pub operation_kind: Cow<'static, str>,
     /// Whether it reverses another.
     pub reversal: bool,
     /// Whether it reverses a part.
@@ -136,15 +168,14 @@ pub struct OperationView {
     /// The operation it reverses.
     pub parent_operation_id: Option<String>,
     /// PROCESSED, CAS_PENDING, CANCELLED (with its reversal, while pending) or REJECTED.
-    pub status: &'static str,
+    pub status: Cow<'static, str>,
     /// Why, for a refusal.
-    pub rejection_code: Option<&'static str>,
+    pub rejection_code: Option<Cow<'static, str>>,
     /// When it was posted.
     pub posting_date: String,
     /// When it counts from: the first instant of that day of the issuer.
     pub value_date: Option<String>,
     /// The same as a day, for people.
-    #[serde(skip)]
     pub value_day: Option<String>,
     /// The amount, in money.
     pub reference_amount: Option<AmountView>,
@@ -165,7 +196,7 @@ pub struct OperationView {
 }
 
 /// One leg of a booking.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct JournalView {
     /// Place of the record that made the operation effective.
@@ -177,7 +208,7 @@ pub struct JournalView {
     /// Its account.
     pub account_reference: String,
     /// Its kind.
-    pub operation_kind: &'static str,
+    pub operation_kind: Cow<'static, str>,
     /// The issuer's business date at the booking.
     pub booking_date: String,
     /// When the operation counts from.
@@ -192,8 +223,18 @@ pub struct JournalView {
     pub unit: String,
 }
 
+/// The trial balance, and whether it holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TrialBalanceReport {
+    /// Its lines, by issuer, unit and general-ledger account.
+    pub lines: Vec<TrialBalanceView>,
+    /// Every promise of it that does not hold; there should be none.
+    pub discrepancies: Vec<String>,
+}
+
 /// One line of the trial balance.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TrialBalanceView {
     /// The issuer.
@@ -205,7 +246,7 @@ pub struct TrialBalanceView {
     /// General-ledger account.
     pub gl_account: String,
     /// Its name, where it is a standard one.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// Sum of the debits.
     pub debits: i128,
     /// Sum of the credits.

@@ -127,12 +127,13 @@ fn authorizations_table(
             message.transaction_id.clone(),
             message.business_case_id.clone(),
             message.transaction_date.clone(),
-            message.transaction_type.to_owned(),
+            message.transaction_type.to_string(),
             amount.map(table::debit_or_credit).unwrap_or_default(),
             message
                 .decline_reason
-                .unwrap_or(message.result_type)
-                .to_owned(),
+                .as_ref()
+                .unwrap_or(&message.result_type)
+                .to_string(),
             message.result_code.clone().unwrap_or_default(),
             table::signed(&message.reserve_amount),
             message
@@ -196,7 +197,7 @@ fn business_cases_table(cases: &[BusinessCaseView], out: &mut impl Write) -> Res
         vec![
             case.business_case_id.clone(),
             case.account_reference.clone(),
-            case.account_reserve_status.to_owned(),
+            case.account_reserve_status.to_string(),
             table::signed(&case.reserve_billing_amount),
             table::signed(&case.account_reserve_billing_amount),
             case.reserve_expiry_date.clone(),

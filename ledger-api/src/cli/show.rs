@@ -197,7 +197,7 @@ fn balance_table(balance: &BalanceView, out: &mut impl Write) -> Result<(), CliE
             "Account".to_owned(),
             format!("{} {external}", balance.account_reference),
         ],
-        ["Status".to_owned(), balance.status.to_owned()],
+        ["Status".to_owned(), balance.status.to_string()],
         ["Business date".to_owned(), balance.business_date.clone()],
         [
             "Balance".to_owned(),
@@ -323,8 +323,9 @@ fn operations_table(operations: &[OperationView], out: &mut impl Write) -> Resul
                 .unwrap_or_default(),
             operation
                 .rejection_code
-                .unwrap_or(operation.status)
-                .to_owned(),
+                .as_ref()
+                .unwrap_or(&operation.status)
+                .to_string(),
             operation.external_operation_reference.clone(),
         ]
     });
@@ -390,16 +391,16 @@ pub(super) fn trial_balance(
     json: bool,
     out: &mut impl Write,
 ) -> Result<Ended, CliError> {
-    let (lines, discrepancies) = ledger.trial_balance();
+    let report = ledger.trial_balance();
     if json {
-        lines.iter().try_for_each(|line| write_json(out, line))?;
+        report.lines.iter().try_for_each(|line| write_json(out, line))?;
     } else {
-        trial_balance_table(&lines, out)?;
+        trial_balance_table(&report.lines, out)?;
     }
-    if discrepancies.is_empty() {
+    if report.discrepancies.is_empty() {
         return Ok(Ended::Well);
     }
-    for found in discrepancies {
+    for found in &report.discrepancies {
         super::eprint_line(&format!("does not hold: {found}"));
     }
     Ok(Ended::WithFindings)
@@ -427,7 +428,7 @@ fn trial_balance_table(lines: &[TrialBalanceView], out: &mut impl Write) -> Resu
             line.issuer_id.clone(),
             line.unit.clone(),
             line.gl_account.clone(),
-            line.name.to_owned(),
+            line.name.to_string(),
             amount(line.debits),
             amount(line.credits),
             if line.net == 0 {

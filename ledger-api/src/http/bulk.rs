@@ -1,46 +1,73 @@
 //! Many commands at once: lines of the replay format in, one line of result for each out.
 
-use std::io::Write;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, Response};
-use ledger_core::command::Request;
 use ledger_core::decide::Answer;
 use ledger_core::rejection::Rejection;
 use ledger_core::text::IssuerId;
 use ledger_store::writer::SUBMISSION_REQUESTS_MAX;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::call::Call;
 use super::endpoint::Answering;
 use super::fault::Fault;
 use super::service::Service;
-use crate::line;
+use crate::line::{self, Expect, Line};
+use crate::replay::{self, FailedExpectation, LineResult, Outcome, ResultView};
 
 /// Most lines of one call.
 pub(crate) const BULK_LINES_MAX: usize = 10_000;
 
 /// What became of a line.
-#[derive(Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct ResultLine<'a> {
+pub(crate) struct ResultLine<'a> {
     /// Counted from 1.
-    line: usize,
-    /// APPLIED; REPLAYED, if the correlation id is known; SKIPPED_DUPLICATE, if the very same operation is
-    /// known by its triplet; REJECTED.
-    status: &'static str,
+    pub(crate) line: u64,
+    /// As in the results of a replayed history.
+    pub(crate) outcome: Outcome,
+    /// Whether it was answered before, under the same correlation id.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) replayed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    operation_id: Option<String>,
+    pub(crate) operation_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    account_reference: Option<String>,
+    pub(crate) account_reference: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    code: Option<&'static str>,
+    pub(crate) result_type: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    field: Option<&'a str>,
+    pub(crate) decline_reason: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<String>,
+    pub(crate) code: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) field: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) message: Option<Cow<'a, str>>,
+    /// How many amounts the line expects that were compared.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) expectations_checked: u64,
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub(crate) expectations_failed: Cow<'a, [FailedExpectation]>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks for a reference"
+)]
+fn is_false(flag: &bool) -> bool {
+    !*flag
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks for a reference"
+)]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 pub(crate) fn carry_out(service: Arc<Service>, call: Call) -> Answering {
@@ -53,12 +80,12 @@ pub(crate) fn carry_out(service: Arc<Service>, call: Call) -> Answering {
             .await
             .map_err(|_| Fault::new("INTERNAL_ERROR", "the lines cannot be read"))??;
         let mut requests = Vec::with_capacity(parsed.len());
-        let mut refused = Vec::new();
-        for (place, request) in parsed.into_iter().enumerate() {
-            match request {
-                Ok(request) => requests.push(request),
-                Err(rejection) => refused.push((place, rejection)),
-            }
+        let mut waiting = Vec::with_capacity(parsed.len());
+        for line in parsed {
+            waiting.push(line.map(|line| {
+                requests.push(line.request);
+                line.expect
+            }));
         }
         let mut answers = Vec::with_capacity(requests.len());
         while !requests.is_empty() {
@@ -66,7 +93,7 @@ pub(crate) fn carry_out(service: Arc<Service>, call: Call) -> Answering {
             answers.extend(service.ledger.submit_many_async(requests).await?);
             requests = rest;
         }
-        let written = tokio::task::spawn_blocking(move || write(answers, refused));
+        let written = tokio::task::spawn_blocking(move || write(answers, waiting));
         let bytes = written
             .await
             .map_err(|_| Fault::new("INTERNAL_ERROR", "the results cannot be written"))?;
@@ -77,19 +104,18 @@ pub(crate) fn carry_out(service: Arc<Service>, call: Call) -> Answering {
     })
 }
 
-fn parse(body: &[u8], issuer: &IssuerId) -> Result<Vec<Result<Request, Rejection>>, Fault> {
+fn parse(body: &[u8], issuer: &IssuerId) -> Result<Vec<Result<Line, Rejection>>, Fault> {
     let text = std::str::from_utf8(body)
         .map_err(|_| Fault::invalid("", "the body must be text in UTF-8"))?;
-    let mut requests = Vec::new();
+    let mut lines = Vec::new();
     for line in text.lines() {
-        if requests.len() == BULK_LINES_MAX {
+        if lines.len() == BULK_LINES_MAX {
             let message = format!("a call has at most {BULK_LINES_MAX} lines");
             return Err(Fault::new("REQUEST_TOO_LARGE", message));
         }
-        let request = line::parse(line).map(|line| line.request);
-        requests.push(request.and_then(|request| {
-            if request.issuer == *issuer {
-                Ok(request)
+        lines.push(line::parse(line).and_then(|line| {
+            if line.request.issuer == *issuer {
+                Ok(line)
             } else {
                 Err(Rejection::invalid(
                     "issuerId",
@@ -98,68 +124,43 @@ fn parse(body: &[u8], issuer: &IssuerId) -> Result<Vec<Result<Request, Rejection
             }
         }));
     }
-    Ok(requests)
+    Ok(lines)
 }
 
-fn write(answers: Vec<Answer>, refused: Vec<(usize, Rejection)>) -> Vec<u8> {
-    let mut out = Vec::with_capacity((answers.len() + refused.len()) * 80);
+fn write(answers: Vec<Answer>, waiting: Vec<Result<Expect, Rejection>>) -> Vec<u8> {
+    let mut out = Vec::with_capacity(waiting.len() * 80);
     let mut answers = answers.into_iter();
-    let mut refused = refused.into_iter().peekable();
-    for place in 0.. {
-        let line = place + 1;
-        if let Some((_, rejection)) = refused.next_if(|(at, _)| *at == place) {
-            write_line(&mut out, &refusal(line, &rejection));
-        } else if let Some(answer) = answers.next() {
-            match &answer.outcome {
-                Ok(accepted) => write_line(
-                    &mut out,
-                    &ResultLine {
-                        line,
-                        status: if answer.replayed {
-                            "REPLAYED"
-                        } else {
-                            "APPLIED"
-                        },
-                        operation_id: accepted.operation.map(|id| id.to_string()),
-                        account_reference: accepted.account.map(|account| account.to_string()),
-                        code: None,
-                        field: None,
-                        message: None,
-                    },
-                ),
-                Err(refused) => write_line(&mut out, &refusal(line, &refused.rejection)),
+    for (line, waiting) in (1..).zip(waiting) {
+        let (result, checked, replayed) = match waiting {
+            Ok(expect) => {
+                let answer = answers.next().expect("every request has an answer");
+                let replayed = answer.replayed;
+                let (result, checked) = replay::judged(line, answer, expect);
+                (result, checked, replayed)
             }
-        } else {
-            break;
-        }
+            Err(rejection) => (replay::malformed(line, rejection), 0, false),
+        };
+        write_line(&mut out, &result, checked, replayed);
     }
     out
 }
 
-fn write_line(out: &mut Vec<u8>, line: &ResultLine<'_>) {
-    serde_json::to_writer(&mut *out, line).expect("writing to memory does not fail");
-    out.write_all(b"\n")
-        .expect("writing to memory does not fail");
-}
-
-fn refusal(line: usize, rejection: &Rejection) -> ResultLine<'_> {
-    let existing = match rejection {
-        Rejection::DuplicateExternalTriplet {
-            existing,
-            same_payload,
-        } => Some((existing.to_string(), *same_payload)),
-        _ => None,
+fn write_line(out: &mut Vec<u8>, result: &LineResult, checked: u64, replayed: bool) {
+    let view = ResultView::of(result);
+    let line = ResultLine {
+        line: view.line,
+        outcome: view.outcome,
+        replayed,
+        operation_id: view.operation_id.map(|id| id.to_string()),
+        account_reference: result.account.map(|account| account.to_string()),
+        result_type: view.result_type,
+        decline_reason: view.decline_reason,
+        code: view.code,
+        field: view.field,
+        message: view.message,
+        expectations_checked: checked,
+        expectations_failed: view.expectations_failed,
     };
-    ResultLine {
-        line,
-        status: match existing {
-            Some((_, true)) => "SKIPPED_DUPLICATE",
-            Some((_, false)) | None => "REJECTED",
-        },
-        operation_id: existing.map(|(operation, _)| operation),
-        account_reference: None,
-        code: Some(rejection.code()),
-        field: Some(rejection.field()).filter(|field| !field.is_empty()),
-        message: Some(rejection.to_string()),
-    }
+    serde_json::to_writer(&mut *out, &line).expect("writing to memory does not fail");
+    out.push(b'\n');
 }

@@ -3,7 +3,7 @@
 use axum::http::Method;
 
 use super::endpoint::{Endpoint, Scope, Shape, Work};
-use super::{bulk, feed, reads};
+use super::{bulk, feed, journal, reads};
 
 /// Where the source's calls live.
 pub(crate) const BASE: &str = "/api/v2";
@@ -256,6 +256,15 @@ fn on_account(account: &str, suffix: &str) -> Vec<Endpoint> {
             Work::Read(operations::list),
         ),
         at(
+            "/operation-entries",
+            "listOperationEntries",
+            operations_read,
+            "List operations in brief, and refused ones",
+            operations::ENTRIES,
+            Shape::List("OperationView"),
+            Work::Read(operations::entries),
+        ),
+        at(
             "/operations/{operationId}",
             "retrieveOperation",
             operations_read,
@@ -272,6 +281,15 @@ fn on_account(account: &str, suffix: &str) -> Vec<Endpoint> {
             operations::ONE,
             Shape::One("ApiOperation"),
             Work::Ask("inquire-operation", operations::inquire),
+        ),
+        at(
+            "/journal",
+            "showAccountJournal",
+            Scope::IssuersRead,
+            "Show the legs of the journal of an account, one a line",
+            &[],
+            Shape::Other("application/x-ndjson"),
+            Work::Whole(journal::show),
         ),
         at(
             "/authorizations",
@@ -314,7 +332,7 @@ fn on_account(account: &str, suffix: &str) -> Vec<Endpoint> {
 
 /// Questions about an issuer, and what is asked of it as a whole.
 fn of_issuer() -> Vec<Endpoint> {
-    use reads::{accounts, books, operations};
+    use reads::{accounts, authorizations, books, operations, state};
     let at =
         |method, path: &str, name: &str, scope, summary: &str, parameters, answer, work| Endpoint {
             method,
@@ -336,6 +354,76 @@ fn of_issuer() -> Vec<Endpoint> {
             operations::SEARCH,
             Shape::List("ApiOperation"),
             Work::Ask("search-operations", operations::search),
+        ),
+        at(
+            Method::GET,
+            "/issuers",
+            "listIssuers",
+            Scope::IssuersRead,
+            "List the issuers that the caller may see",
+            books::LIST,
+            Shape::List("IssuerView"),
+            Work::Read(books::issuers),
+        ),
+        at(
+            Method::GET,
+            "/trial-balance",
+            "retrieveWholeTrialBalance",
+            Scope::IssuersRead,
+            "Retrieve the trial balance of all issuers that the caller may see, and whether it holds",
+            books::ONE,
+            Shape::One("TrialBalanceReport"),
+            Work::Read(books::whole_trial_balance),
+        ),
+        at(
+            Method::GET,
+            "/journal",
+            "showWholeJournal",
+            Scope::IssuersRead,
+            "Show the legs of the journal of all issuers that the caller may see, one a line",
+            &[],
+            Shape::Other("application/x-ndjson"),
+            Work::Whole(journal::show),
+        ),
+        at(
+            Method::GET,
+            "/issuers/{issuerId}/journal",
+            "showJournal",
+            Scope::IssuersRead,
+            "Show the legs of the journal of an issuer, one a line",
+            &[],
+            Shape::Other("application/x-ndjson"),
+            Work::Whole(journal::show),
+        ),
+        at(
+            Method::GET,
+            "/head",
+            "retrieveHead",
+            Scope::EventsRead,
+            "Retrieve where the log ends and what it adds up to",
+            state::ONE,
+            Shape::One("HeadFile"),
+            Work::Read(state::head),
+        ),
+        at(
+            Method::GET,
+            "/status",
+            "retrieveStatus",
+            Scope::EventsRead,
+            "Retrieve whether commands are accepted",
+            state::ONE,
+            Shape::One("StatusView"),
+            Work::Read(state::status),
+        ),
+        at(
+            Method::POST,
+            "/issuers/{issuerId}/inquire-business-cases",
+            "inquireBusinessCases",
+            Scope::AuthorizationsRead,
+            "List business cases of an account, or with some ids",
+            authorizations::INQUIRY,
+            Shape::List("BusinessCaseView"),
+            Work::Ask("inquire-business-cases", authorizations::inquire_cases),
         ),
         at(
             Method::GET,

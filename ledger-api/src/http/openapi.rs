@@ -10,12 +10,15 @@ use super::commands;
 use super::endpoint::{Endpoint, Kind, Parameter, Scope, Shape, Work};
 use super::endpoints;
 use super::feed;
-use super::reads::books::IssuerView;
 use super::schema;
+use crate::head_file::HeadFile;
 use crate::line::CORRELATION_ID_CHARS_MAX;
 use crate::operation_view::ApiOperation;
+use crate::status::StatusView;
 use crate::views::authorizations::{AuthorizationView, BusinessCaseView};
-use crate::views::{AccountView, BalanceView, TrialBalanceView};
+use crate::views::{
+    AccountView, BalanceView, IssuerView, OperationView, TrialBalanceReport, TrialBalanceView,
+};
 
 /// The description, as JSON.
 #[must_use]
@@ -96,7 +99,9 @@ fn operation(endpoint: &Endpoint) -> Value {
     });
     match endpoint.work {
         Work::Command(name) | Work::Ask(name, _) => {
-            let is_required = schema::body(name).get("required").is_some() || name == SEARCH;
+            let is_required = schema::body(name).get("required").is_some()
+                || name == SEARCH
+                || name.starts_with("inquire-");
             operation["requestBody"] = json!({
                 "required": is_required,
                 "content": {"application/json": {"schema": {"$ref": format!("#/components/schemas/{}", body_name(name))}}},
@@ -209,7 +214,11 @@ fn schemas() -> Value {
     add::<AccountView>(&mut schemas);
     add::<BalanceView>(&mut schemas);
     add::<TrialBalanceView>(&mut schemas);
+    add::<TrialBalanceReport>(&mut schemas);
     add::<IssuerView>(&mut schemas);
+    add::<OperationView>(&mut schemas);
+    add::<HeadFile>(&mut schemas);
+    add::<StatusView>(&mut schemas);
     add::<feed::EventsView>(&mut schemas);
     add::<commands::OperationDone>(&mut schemas);
     add::<commands::AccountDone>(&mut schemas);

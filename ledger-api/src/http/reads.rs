@@ -4,6 +4,7 @@ pub(crate) mod accounts;
 pub(crate) mod authorizations;
 pub(crate) mod books;
 pub(crate) mod operations;
+pub(crate) mod state;
 
 use ledger_core::ids::Seq;
 
@@ -165,5 +166,18 @@ fn page_reply(
 ) -> Result<Reply, Fault> {
     let mut reply = Reply::of(data, position)?;
     reply.links = Some(page.links(call, more, Some(position)));
+    Ok(reply)
+}
+
+/// These lists are as of now, and so are their next pages.
+fn page_reply_now(
+    call: &Call,
+    page: Page,
+    data: &impl serde::Serialize,
+    more: bool,
+    position: u64,
+) -> Result<Reply, Fault> {
+    let mut reply = page_reply(call, page, data, more, position)?;
+    reply.links = Some(page.links(call, more, None));
     Ok(reply)
 }

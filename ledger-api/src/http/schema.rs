@@ -66,6 +66,22 @@ pub(crate) fn body(name: &str) -> Value {
         ),
         "reset-balance" => object(&OWN, own(vec![])),
         "inquire-operation" => object(&OWN, triplet(&OWN)),
+        "inquire-business-cases" => object(
+            &[],
+            vec![
+                ("accountReference", account_reference()),
+                (
+                    "issuerAccountExternalReference",
+                    plain(text::ExternalReference::BYTES_MAX),
+                ),
+                (
+                    "businessCaseIds",
+                    list(plain(text::BusinessCaseId::BYTES_MAX)),
+                ),
+                ("startTime", instant()),
+                ("endTime", instant()),
+            ],
+        ),
         "search-operations" => object(&[], search()),
         _ => operation(name),
     }

@@ -171,7 +171,7 @@ fn without_records(portfolio: &Portfolio, index: CaseIndex) -> BusinessCaseView 
         business_case_id: case.id.to_string(),
         reserve_billing_amount: amount(case.reserve.billing_minor.into()),
         account_reserve_billing_amount: amount(case.account_reserve_minor()),
-        account_reserve_status: case.account_reserve_status().code(),
+        account_reserve_status: case.account_reserve_status().code().into(),
         reserve_expiry_date: case.reserve.expiry.to_string(),
         authorizations: Vec::new(),
         operation_ids: Vec::new(),

@@ -7,7 +7,7 @@ use crate::line::LINE_BYTES_MAX;
 
 /// Bytes in a chunk: enough that one sync serves many lines and handing a chunk over costs nothing,
 /// few enough that several chunks fit the queue and the processor's cache.
-pub(super) const CHUNK_BYTES: usize = 512 * 1024;
+pub(crate) const CHUNK_BYTES: usize = 512 * 1024;
 // A line that is not too long fits into a chunk, so one that does not fit is too long.
 const _: () = assert!(CHUNK_BYTES > LINE_BYTES_MAX + 1);
 /// Bytes taken at a time from a sender; a pipe holds no more.
@@ -15,14 +15,14 @@ const STREAM_BYTES: usize = 64 * 1024;
 
 /// Whole lines, each with its end but perhaps the last of the input.
 #[derive(Debug, Default)]
-pub(super) struct Lines {
-    pub(super) bytes: Vec<u8>,
+pub(crate) struct Lines {
+    pub(crate) bytes: Vec<u8>,
     /// Bytes of input up to the end of these lines.
-    pub(super) end: u64,
+    pub(crate) end: u64,
 }
 
 /// Reads chunks of whole lines.
-pub(super) struct Input<R> {
+pub(crate) struct Input<R> {
     read: R,
     source: Source,
     /// Bytes read so far, those of `rest` included.
@@ -33,7 +33,7 @@ pub(super) struct Input<R> {
 }
 
 impl<R: Read> Input<R> {
-    pub(super) fn new(read: R, source: Source) -> Self {
+    pub(crate) fn new(read: R, source: Source) -> Self {
         Self {
             read,
             source,
@@ -45,7 +45,7 @@ impl<R: Read> Input<R> {
 
     /// The next lines, in the memory of `bytes`; none at the end of the input. Waits for the end of a
     /// line at most.
-    pub(super) fn next(&mut self, mut bytes: Vec<u8>) -> io::Result<Option<Lines>> {
+    pub(crate) fn next(&mut self, mut bytes: Vec<u8>) -> io::Result<Option<Lines>> {
         bytes.clear();
         bytes.append(&mut self.rest);
         loop {

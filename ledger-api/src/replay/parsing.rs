@@ -9,7 +9,7 @@ use ledger_core::rejection::Rejection;
 use ledger_store::writer::SUBMISSION_REQUESTS_MAX;
 
 use super::input::{CHUNK_BYTES, Lines};
-use crate::line::{self, Expect, LINE_BYTES_MAX};
+use crate::line::{self, Expect, LINE_BYTES_MAX, Line};
 
 /// Lines that were parsed, with what is needed once their answers come.
 #[derive(Debug, Default)]
@@ -119,16 +119,8 @@ impl Chunk {
     fn take(&mut self, bytes: &[u8], is_first: bool) {
         self.lines_in_all += 1;
         let line = self.lines_in_all;
-        // Some programs begin a file with a byte-order mark; it is no part of the first command.
-        let bytes = match bytes.strip_prefix(BYTE_ORDER_MARK) {
-            Some(rest) if is_first && line == 1 => rest,
-            Some(_) | None => bytes,
-        };
-        let parsed = match std::str::from_utf8(bytes) {
-            _ if bytes.len() > LINE_BYTES_MAX => Err(line::too_long()),
-            Ok(text) if text.trim().is_empty() => return,
-            Ok(text) => line::parse(text),
-            Err(_) => Err(Rejection::invalid("", "is not UTF-8 text")),
+        let Some((_, parsed)) = parse_line(bytes, is_first && line == 1) else {
+            return;
         };
         self.lines.push(match parsed {
             Ok(parsed) => {
@@ -141,6 +133,22 @@ impl Chunk {
             Err(rejection) => Waiting::Malformed { line, rejection },
         });
     }
+}
+
+/// Reads a line with its end, and gives it back without what is no part of it; none if it is blank.
+pub(crate) fn parse_line(bytes: &[u8], is_first: bool) -> Option<(&[u8], Result<Line, Rejection>)> {
+    // Some programs begin a file with a byte-order mark; it is no part of the first command.
+    let bytes = match bytes.strip_prefix(BYTE_ORDER_MARK) {
+        Some(rest) if is_first => rest,
+        Some(_) | None => bytes,
+    };
+    let parsed = match std::str::from_utf8(bytes) {
+        _ if bytes.len() > LINE_BYTES_MAX => Err(line::too_long()),
+        Ok(text) if text.trim().is_empty() => return None,
+        Ok(text) => line::parse(text),
+        Err(_) => Err(Rejection::invalid("", "is not UTF-8 text")),
+    };
+    Some((bytes, parsed))
 }
 
 /// More than the one thread that decides could keep up with.

@@ -1,17 +1,19 @@
 //! What queries about authorizations answer.
 
+use std::borrow::Cow;
+
 use ledger_core::authorization::{DecidedAuthorization, RecordAuthorization};
 use ledger_core::ids::AccountReference;
 use ledger_core::money::Currency;
 use ledger_core::text::{IssuerId, Label};
 use ledger_core::time::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{AmountView, instant};
 
 /// One message of the authorization system (source: issuer API, "Authorization").
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AuthorizationView {
     /// The issuer.
@@ -23,9 +25,9 @@ pub struct AuthorizationView {
     /// The business case it belongs to.
     pub business_case_id: String,
     /// What it is, such as Authorization.
-    pub transaction_type: &'static str,
+    pub transaction_type: Cow<'static, str>,
     /// Request or Advice.
-    pub transaction_sub_type: &'static str,
+    pub transaction_sub_type: Cow<'static, str>,
     /// What the cardholder does, such as Purchase.
     pub financial_type: Option<String>,
     /// When it was sent.
@@ -33,11 +35,11 @@ pub struct AuthorizationView {
     /// When it was posted here.
     pub posting_date: String,
     /// Approval, Decline, Referral, PickUp or Other.
-    pub result_type: &'static str,
+    pub result_type: Cow<'static, str>,
     /// Response code, such as 51.
     pub result_code: Option<String>,
     /// Why, where the engine declined it.
-    pub decline_reason: Option<&'static str>,
+    pub decline_reason: Option<Cow<'static, str>>,
     /// Amount at the acceptor.
     pub total_amount: Option<AmountView>,
     /// Amount in the account's currency, debit positive.
@@ -68,7 +70,7 @@ pub struct AuthorizationView {
 
 /// Messages that belong together, and what they reserve (source: issuer API, "Authorization business
 /// case").
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BusinessCaseView {
     /// The issuer.
@@ -83,7 +85,7 @@ pub struct BusinessCaseView {
     /// What of it still counts in open-to-buy.
     pub account_reserve_billing_amount: AmountView,
     /// None, Active, Expired or Cancelled.
-    pub account_reserve_status: &'static str,
+    pub account_reserve_status: Cow<'static, str>,
     /// Last day on which the reserve counts, or counted.
     pub reserve_expiry_date: String,
     /// Its messages, in the order in which they were recorded.
@@ -108,14 +110,14 @@ impl AuthorizationView {
             account_reference: AccountReference::of(decided.account).to_string(),
             transaction_id: message.transaction_id.to_string(),
             business_case_id: message.business_case.to_string(),
-            transaction_type: message.transaction_type.code(),
-            transaction_sub_type: message.sub_type.code(),
+            transaction_type: message.transaction_type.code().into(),
+            transaction_sub_type: message.sub_type.code().into(),
             financial_type: text(&message.financial_type),
             transaction_date: instant(message.transaction_date),
             posting_date: instant(decided.posting_date.unwrap_or(recorded_at)),
-            result_type: decided.result_type.code(),
+            result_type: decided.result_type.code().into(),
             result_code: decided.result_code(message).map(str::to_owned),
-            decline_reason: decided.reason.map(|reason| reason.code()),
+            decline_reason: decided.reason.map(|reason| reason.code().into()),
             total_amount: message
                 .transaction_amount
                 .map(|of| AmountView::new(of.minor.into(), of.currency)),

@@ -154,7 +154,10 @@ fn messages_of_an_account_are_listed_in_pages() {
     let declined = &all[1];
     assert_eq!(declined.result_type, "Decline");
     assert_eq!(declined.result_code.as_deref(), Some("51"));
-    assert_eq!(declined.decline_reason, Some("INSUFFICIENT_OPEN_TO_BUY"));
+    assert_eq!(
+        declined.decline_reason.as_deref(),
+        Some("INSUFFICIENT_OPEN_TO_BUY")
+    );
     assert_eq!(declined.reserve_amount.value, 0);
     let confirmed = &all[3];
     assert_eq!(confirmed.result_code.as_deref(), Some("00"));

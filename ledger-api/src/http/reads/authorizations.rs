@@ -1,12 +1,16 @@
 //! Messages of the authorization system, and their business cases.
 
+use ledger_core::command::AccountSelector;
+use ledger_core::form::LIST_ENTRIES_MAX;
 use ledger_core::rejection::Rejection;
 use ledger_core::text::{BusinessCaseId, TransactionId};
 
 use super::{
-    END_TIME, MIN_POSITION, OFFSET, PAGE, PAGE_SIZE, Page, SORT, START_TIME, page_reply, period,
+    END_TIME, MIN_POSITION, OFFSET, PAGE, PAGE_SIZE, Page, SORT, START_TIME, page_reply_now,
+    period, with_body,
 };
 use crate::error::ApiError;
+use crate::fields::Fields;
 use crate::http::call::Call;
 use crate::http::endpoint::Parameter;
 use crate::http::fault::Fault;
@@ -19,6 +23,8 @@ use crate::queries::business_cases::BusinessCaseFilter;
 pub(crate) const LIST: &[Parameter] = &[START_TIME, END_TIME, PAGE, OFFSET, SORT, MIN_POSITION];
 /// Parameters of a list of business cases.
 pub(crate) const CASES: &[Parameter] = &[START_TIME, END_TIME, PAGE, OFFSET, MIN_POSITION];
+/// Parameters of an enquiry about business cases.
+pub(crate) const INQUIRY: &[Parameter] = &[PAGE, OFFSET, MIN_POSITION];
 /// Parameters of one of either.
 pub(crate) const ONE: &[Parameter] = &[MIN_POSITION];
 
@@ -100,15 +106,38 @@ pub(crate) fn case(service: &Service, call: &Call) -> Result<Reply, Fault> {
     )
 }
 
-/// These lists are as of now, and so are their next pages.
-fn page_reply_now(
-    call: &Call,
-    page: Page,
-    data: &impl serde::Serialize,
-    more: bool,
-    position: u64,
-) -> Result<Reply, Fault> {
-    let mut reply = page_reply(call, page, data, more, position)?;
-    reply.links = Some(page.links(call, more, None));
-    Ok(reply)
+/// By account, period and ids. Source: issuer API, the body of the enquiry of its authorization service.
+pub(crate) fn inquire_cases(service: &Service, call: &Call) -> Result<Reply, Fault> {
+    let page = Page::of(call, PAGE_SIZE)?;
+    call.query.finish()?;
+    let asked = with_body(call, inquiry)?;
+    let filter = BusinessCaseFilter {
+        page: page.number(),
+        page_size: page.size(),
+        ..asked
+    };
+    let position = service.position();
+    let (found, more) = service
+        .ledger
+        .business_cases(Some(&call.issuer()?), &filter)?;
+    page_reply_now(call, page, &found, more, position)
+}
+
+fn inquiry(body: &Fields<'_>) -> Result<BusinessCaseFilter, Fault> {
+    let reference = body.account_reference("accountReference")?;
+    let external = body.text("issuerAccountExternalReference")?;
+    let ids: Vec<BusinessCaseId> = body.texts("businessCaseIds")?;
+    if ids.len() > LIST_ENTRIES_MAX {
+        let problem = format!("has at most {LIST_ENTRIES_MAX} entries");
+        return Err(Fault::invalid("businessCaseIds", problem));
+    }
+    Ok(BusinessCaseFilter {
+        account: reference
+            .map(AccountSelector::Reference)
+            .or(external.map(AccountSelector::External)),
+        ids,
+        start: body.instant("startTime")?,
+        end: body.instant("endTime")?,
+        ..BusinessCaseFilter::default()
+    })
 }

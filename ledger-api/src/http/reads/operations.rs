@@ -6,7 +6,7 @@ use ledger_core::text::IssuerId;
 
 use super::{
     AS_OF_POSITION, END_TIME, MIN_POSITION, OFFSET, PAGE, PAGE_SIZE, Page, SORT, START_TIME, as_of,
-    page_reply, period, with_body,
+    page_reply, page_reply_now, period, with_body,
 };
 use crate::fields::Fields;
 use crate::http::call::Call;
@@ -15,6 +15,7 @@ use crate::http::fault::Fault;
 use crate::http::reply::Reply;
 use crate::http::service::Service;
 use crate::line::{OWN, triplet};
+use crate::queries::OperationFilter;
 use crate::queries::full::{ListFilter, Scope};
 use crate::queries::search::{Range, SearchCriteria};
 use crate::words;
@@ -64,6 +65,21 @@ pub(crate) const LIST: &[Parameter] = &[
     MIN_POSITION,
 ];
 
+/// Parameters of a list in brief.
+pub(crate) const ENTRIES: &[Parameter] = &[
+    Parameter::optional("startTime", Kind::Instant, "The period begins here."),
+    Parameter::optional("endTime", Kind::Instant, "The period ends before this."),
+    Parameter::optional(
+        "includeRefused",
+        Kind::Flag,
+        "Whether operations that were refused are listed too.",
+    ),
+    PAGE,
+    OFFSET,
+    SORT,
+    MIN_POSITION,
+];
+
 /// Parameters of one operation.
 pub(crate) const ONE: &[Parameter] = &[EMBED, HIERARCHY, MIN_POSITION];
 
@@ -102,6 +118,31 @@ pub(crate) fn list(service: &Service, call: &Call) -> Result<Reply, Fault> {
         .ledger
         .list_operations(Some(&issuer), &account, &filter)?;
     page_reply(call, page, &found.operations, found.more, found.position.0)
+}
+
+/// In brief, as the command line shows them.
+pub(crate) fn entries(service: &Service, call: &Call) -> Result<Reply, Fault> {
+    let (start, end) = (
+        call.query.instant("startTime")?,
+        call.query.instant("endTime")?,
+    );
+    let page = Page::of(call, PAGE_SIZE)?;
+    let newest_first = call
+        .query
+        .choice(SORT.name, &[("asc", false), ("desc", true)])?;
+    let filter = OperationFilter {
+        start,
+        end,
+        include_refused: call.query.flag("includeRefused")?.unwrap_or(false),
+        page: page.number(),
+        page_size: page.size(),
+        newest_first: newest_first.unwrap_or(false),
+    };
+    call.query.finish()?;
+    let position = service.position();
+    let (issuer, account) = (call.issuer()?, call.account()?);
+    let (found, more) = service.ledger.operations(Some(&issuer), &account, filter)?;
+    page_reply_now(call, page, &found, more, position)
 }
 
 pub(crate) fn one(service: &Service, call: &Call) -> Result<Reply, Fault> {

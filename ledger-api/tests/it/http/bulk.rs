@@ -90,7 +90,9 @@ fn a_call_sent_again_changes_nothing() {
     assert_eq!(desk.client.balance("A1")["accountBalance"], eur(9_000));
     let said = |told: &Told| -> Vec<Value> {
         let lines = told.text();
-        let results = lines.lines().map(|line| serde_json::from_str(line).expect("JSON"));
+        let results = lines
+            .lines()
+            .map(|line| serde_json::from_str(line).expect("JSON"));
         results.collect()
     };
     let (first, mut again) = (said(&first), said(&again));
@@ -115,6 +117,9 @@ fn a_call_with_too_many_lines_is_refused_whole() {
     assert_eq!(desk.position(), before);
     // Without the one too many, it is taken; the end of the last line is no line.
     lines.truncate(10_000);
-    assert_eq!(results(&send(&desk, &(lines.join("\n") + "\n"))).len(), 10_000);
+    assert_eq!(
+        results(&send(&desk, &(lines.join("\n") + "\n"))).len(),
+        10_000
+    );
     assert_eq!(desk.position(), before + 10_000);
 }

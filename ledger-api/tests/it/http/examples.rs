@@ -127,9 +127,13 @@ fn the_operation_comes_back_as_the_source_shows_it() {
     let example: Value = serde_json::from_str(example).expect("JSON");
     let mut expected = example["data"].clone();
     let mut body = body_of(&expected);
-    body.as_object_mut().expect("an object").remove("postingDate");
+    body.as_object_mut()
+        .expect("an object")
+        .remove("postingDate");
     let (desk, posted) = on_the_day(&[("post-transaction-operation", body)]);
-    let told = desk.client.get(&on("TOP", &format!("operations/{}", posted[0])));
+    let told = desk
+        .client
+        .get(&on("TOP", &format!("operations/{}", posted[0])));
     let shown = told.data();
 
     // The engine's ids are its own, and it keeps no card number.
@@ -151,9 +155,13 @@ fn the_list_shows_what_the_source_shows() {
     // The example's fee is the platform's own, whose name callers may not claim, and shows its amount twice.
     fee["externalOperationServicePoster"] = json!("ISSUER");
     for body in [&mut purchase, &mut fee] {
-        body.as_object_mut().expect("an object").remove("postingDate");
+        body.as_object_mut()
+            .expect("an object")
+            .remove("postingDate");
     }
-    fee.as_object_mut().expect("an object").remove("transactionAmount");
+    fee.as_object_mut()
+        .expect("an object")
+        .remove("transactionAmount");
     let (desk, posted) = on_the_day(&[
         ("post-transaction-operation", purchase),
         ("post-fee-operation", fee),
@@ -215,5 +223,8 @@ fn the_balance_of_a_root_shows_a_childs_purchase_as_the_source_shows_it() {
     }
     let child = desk.client.balance("CHILD");
     assert_eq!(child["accountBalance"], eur(25_000));
-    assert_eq!(child["currentCycleStartDate"], "2022-12-20T08:00:00.000+00:00");
+    assert_eq!(
+        child["currentCycleStartDate"],
+        "2022-12-20T08:00:00.000+00:00"
+    );
 }

@@ -82,7 +82,10 @@ fn the_feed_shows_what_happened_in_order() {
     );
     let fee = &events[4];
     assert_eq!(fee["businessRefValue"], json!(posted));
-    assert_eq!((&fee["origin"], &fee["userId"]), (&json!("PORTAL"), &json!("ann")));
+    assert_eq!(
+        (&fee["origin"], &fee["userId"]),
+        (&json!("PORTAL"), &json!("ann"))
+    );
     assert_eq!(fee["eventDate"], "2023-01-02T14:00:00.000+00:00");
 }
 
@@ -90,8 +93,10 @@ fn the_feed_shows_what_happened_in_order() {
 fn the_feed_is_read_on_from_where_it_ended() {
     let desk = Desk::with_accounts(&[("A1", None)]);
     for place in 0..20 {
-        desk.client
-            .done(&on("A1", "post-fee-operation"), &fee(&format!("F{place}"), 1));
+        desk.client.done(
+            &on("A1", "post-fee-operation"),
+            &fee(&format!("F{place}"), 1),
+        );
     }
     let mut positions = Vec::new();
     let mut from = json!(1);
@@ -105,7 +110,9 @@ fn the_feed_is_read_on_from_where_it_ended() {
         positions.extend(events.iter().map(|event| event["position"].clone()));
         from = page["nextPosition"].clone();
     }
-    let all: Vec<_> = (1..=desk.position()).map(|position| json!(position)).collect();
+    let all: Vec<_> = (1..=desk.position())
+        .map(|position| json!(position))
+        .collect();
     assert_eq!(positions, all);
 }
 
@@ -125,15 +132,20 @@ fn a_feed_shows_one_issuer_alone() {
         events.map(|event| event["position"].clone()).collect()
     };
     assert_eq!(positions("other"), [json!(5)]);
-    assert_eq!(positions("1234"), [1, 2, 3, 4, 6].map(|position| json!(position)));
+    assert_eq!(
+        positions("1234"),
+        [1, 2, 3, 4, 6].map(|position| json!(position))
+    );
 }
 
 #[test]
 fn a_stream_is_taken_up_where_it_was_broken_off() {
     let desk = Desk::with_accounts(&[("A1", None)]);
     for place in 0..6 {
-        desk.client
-            .done(&on("A1", "post-fee-operation"), &fee(&format!("F{place}"), 1));
+        desk.client.done(
+            &on("A1", "post-fee-operation"),
+            &fee(&format!("F{place}"), 1),
+        );
     }
     let feed = desk.client.get(&format!("{ISSUER}/event-stores")).data();
     let all: Vec<Event> = feed["events"]
@@ -150,7 +162,10 @@ fn a_stream_is_taken_up_where_it_was_broken_off() {
     let client = &desk.client;
     assert_eq!(follow(client, "", &Said::default(), 4), all[..4]);
     assert_eq!(follow(client, "", &at("4"), 6), all[4..]);
-    assert_eq!(follow(client, "?fromPosition=8", &Said::default(), 3), all[7..]);
+    assert_eq!(
+        follow(client, "?fromPosition=8", &Said::default(), 3),
+        all[7..]
+    );
     // Whoever comes back was further already.
     assert_eq!(follow(client, "?fromPosition=2", &at("9"), 1), all[9..]);
 }
@@ -165,8 +180,10 @@ fn a_stream_brings_what_happens_while_it_is_open() {
         follow(&client, &query, &Said::default(), 3)
     });
     for place in 0..3 {
-        desk.client
-            .done(&on("A1", "post-fee-operation"), &fee(&format!("F{place}"), 1));
+        desk.client.done(
+            &on("A1", "post-fee-operation"),
+            &fee(&format!("F{place}"), 1),
+        );
     }
     let events = following.join().expect("they come");
     let ids: Vec<_> = events.iter().map(|(id, ..)| *id).collect();

@@ -57,7 +57,10 @@ fn a_call_under_way_is_answered_and_no_other_is_taken() {
     assert!(answer.contains("operationIdentifier"), "{answer}");
     desk.wait();
     let account = &desk.ledger.accounts()[0];
-    assert_eq!((account.account_balance.value, account.operations), (1_500, 1));
+    assert_eq!(
+        (account.account_balance.value, account.operations),
+        (1_500, 1)
+    );
 }
 
 #[test]
@@ -65,7 +68,8 @@ fn who_follows_events_does_not_hold_up_the_end() {
     let mut desk = Desk::with_accounts(&[("A1", None)]);
     let target = format!("{ISSUER}/event-stores/stream");
     let stream = desk.client.open_call("GET", &target, &Said::default());
-    let mut lines = BufReader::new(stream.expect("it is reached").into_body().into_reader()).lines();
+    let mut lines =
+        BufReader::new(stream.expect("it is reached").into_body().into_reader()).lines();
     assert!(lines.next().expect("an event").is_ok());
     desk.stop();
     // The stream ends as one that has said all.

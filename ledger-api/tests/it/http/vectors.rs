@@ -18,7 +18,10 @@ fn a_root_is_liable_for_the_balances_it_pays() {
         desk.client
             .done(&on(account, "post-transaction-operation"), &body);
         let root = desk.client.balance("ROOT");
-        (root["accountBalance"].clone(), root["liableBalance"].clone())
+        (
+            root["accountBalance"].clone(),
+            root["liableBalance"].clone(),
+        )
     };
     assert_eq!(buy("A", "P1", 7_000), (eur(0), eur(7_000)));
     assert_eq!(buy("ROOT", "P2", 10_000), (eur(10_000), eur(17_000)));
@@ -69,7 +72,11 @@ fn a_fee_and_its_reversal_are_two_operations_that_net_nothing() {
     let field = "externalMatchingOperationReference";
     assert_eq!(
         again.refusal(),
-        (409, "OPERATION_ALREADY_REVERSED".to_owned(), field.to_owned())
+        (
+            409,
+            "OPERATION_ALREADY_REVERSED".to_owned(),
+            field.to_owned()
+        )
     );
     assert_eq!(desk.client.balance("A1")["accountBalance"], eur(0));
 }
@@ -155,7 +162,10 @@ fn a_correlation_id_with_another_amount_is_refused_without_an_event() {
 fn a_triplet_under_another_correlation_id_names_the_operation_that_has_it() {
     let desk = Desk::with_accounts(&[("A1", None)]);
     let target = on("A1", "post-fee-operation");
-    let first = desk.client.command("c1", &target, &fee("F1", 1_500)).operation();
+    let first = desk
+        .client
+        .command("c1", &target, &fee("F1", 1_500))
+        .operation();
     for (correlation, cents, is_same) in [("c2", 1_500, true), ("c3", 1_600, false)] {
         let told = desk.client.command(correlation, &target, &fee("F1", cents));
         assert_eq!(
@@ -223,16 +233,20 @@ fn points_change_no_amount_of_money() {
 #[test]
 fn a_search_takes_wildcards_and_one_range() {
     let desk = Desk::with_accounts(&[("A1", None)]);
-    let mut places = [("T1", "Platinum Hotel"), ("T2", "Harbour hill"), ("T3", "Alpine Wolfgang")]
-        .map(|(reference, name)| {
-            let mut body = purchase(reference, 1_000);
-            body["cardAcceptorName"] = json!(name);
-            let told = desk
-                .client
-                .done(&on("A1", "post-transaction-operation"), &body);
-            (name, told.operation())
-        })
-        .into_iter();
+    let mut places = [
+        ("T1", "Platinum Hotel"),
+        ("T2", "Harbour hill"),
+        ("T3", "Alpine Wolfgang"),
+    ]
+    .map(|(reference, name)| {
+        let mut body = purchase(reference, 1_000);
+        body["cardAcceptorName"] = json!(name);
+        let told = desk
+            .client
+            .done(&on("A1", "post-transaction-operation"), &body);
+        (name, told.operation())
+    })
+    .into_iter();
     let search = |criteria: Value| {
         let mut body = json!({
             "issuerId": "1234",
@@ -252,7 +266,10 @@ fn a_search_takes_wildcards_and_one_range() {
     pattern("Plat%");
     pattern("%hill");
     pattern("Al%gang");
-    assert_eq!(listed(&search(json!({"cardAcceptorName": "Plat"}))), [""; 0]);
+    assert_eq!(
+        listed(&search(json!({"cardAcceptorName": "Plat"}))),
+        [""; 0]
+    );
     for (criteria, code) in [
         (
             json!({"virtualServiceCardExternalReference": "V", "virtualServiceCardNumber": "1"}),
@@ -280,7 +297,11 @@ fn pages_stay_where_they_are_while_writers_post() {
         client.done(&on(account, "post-fee-operation"), &fee(reference, 1));
     };
     for place in 0..FIRST {
-        post(&desk.client, ["ROOT", "A", "B"][place % 3], &format!("F{place}"));
+        post(
+            &desk.client,
+            ["ROOT", "A", "B"][place % 3],
+            &format!("F{place}"),
+        );
     }
     let writers = Writers::default();
     thread::scope(|scope| {
@@ -364,7 +385,11 @@ fn pages_are_as_of_the_first(desk: &Desk, writers: &Writers, first: &str, sort: 
         expected.iter().collect::<BTreeSet<_>>().len() as u64,
         as_of - SCENE_RECORDS
     );
-    assert!(expected.iter().all(|id| id.parse::<u64>().expect("a number") <= last));
+    assert!(
+        expected
+            .iter()
+            .all(|id| id.parse::<u64>().expect("a number") <= last)
+    );
     if sort == "desc" {
         expected.reverse();
     }

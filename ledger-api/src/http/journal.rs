@@ -1,0 +1,123 @@
+//! The journal, one leg a line. It can be as long as the log, so it is written as it is read.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderValue, Response};
+use futures_util::stream;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+
+use super::call::Call;
+use super::endpoint::Answering;
+use super::fault::Fault;
+use super::service::Service;
+use crate::error::ApiError;
+use crate::views::JournalView;
+
+/// Bytes of lines that are sent at a time.
+const PART_BYTES: usize = 64 * 1024;
+/// Parts that wait to be sent; a reader who is slower than the log holds it up here.
+const PARTS_MAX: usize = 4;
+
+type Part = Result<Bytes, io::Error>;
+
+/// Of the issuer or account that the path names, or of all that the caller may see.
+pub(crate) fn show(service: Arc<Service>, call: Call) -> Answering {
+    Box::pin(async move {
+        call.query.finish()?;
+        let legs = Legs::of(service, &call)?;
+        let (parts, sent) = channel(PARTS_MAX);
+        tokio::task::spawn_blocking(move || legs.write(&parts));
+        let mut response = Response::new(Body::from_stream(stream::unfold(
+            sent,
+            |mut sent: Receiver<Part>| async move {
+                let part = sent.recv().await?;
+                Some((part, sent))
+            },
+        )));
+        let headers = response.headers_mut();
+        let kind = HeaderValue::from_static("application/x-ndjson");
+        headers.insert(CONTENT_TYPE, kind);
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        Ok(response)
+    })
+}
+
+/// Which legs are shown.
+struct Legs {
+    service: Arc<Service>,
+    issuer: Option<ledger_core::text::IssuerId>,
+    account: Option<ledger_core::command::AccountSelector>,
+    /// Where none is named: those that the caller may see.
+    issuers: BTreeSet<String>,
+}
+
+/// Why the writing of legs ended early.
+enum Ended {
+    /// Nobody reads any more.
+    Unread,
+    Failed(ApiError),
+}
+
+impl From<ApiError> for Ended {
+    fn from(error: ApiError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl Legs {
+    /// What does not exist is said here, while the answer can still say it.
+    fn of(service: Arc<Service>, call: &Call) -> Result<Self, Fault> {
+        let (mut issuer, mut account, mut issuers) = (None, None, BTreeSet::new());
+        if call.path.contains_key("issuerId") {
+            let id = call.issuer()?;
+            service.ledger.issuer(&id)?;
+            if call.path.len() > 1 {
+                let selector = call.account()?;
+                service.ledger.account(&id, &selector)?;
+                account = Some(selector);
+            }
+            issuer = Some(id);
+        } else {
+            let visible = service.visible(&call.client, None);
+            issuers = visible.iter().map(ToString::to_string).collect();
+        }
+        Ok(Self {
+            service,
+            issuer,
+            account,
+            issuers,
+        })
+    }
+
+    fn write(self, parts: &Sender<Part>) {
+        let mut part = Vec::new();
+        let written = self.service.ledger.journal(
+            self.issuer.as_ref(),
+            self.account.as_ref(),
+            |leg: JournalView| {
+                if self.issuer.is_none() && !self.issuers.contains(&leg.issuer_id) {
+                    return Ok(());
+                }
+                serde_json::to_writer(&mut part, &leg).expect("writing to memory does not fail");
+                part.push(b'\n');
+                if part.len() < PART_BYTES {
+                    return Ok(());
+                }
+                let full = Bytes::from(std::mem::take(&mut part));
+                parts.blocking_send(Ok(full)).map_err(|_| Ended::Unread)
+            },
+        );
+        let last = match written {
+            Ok(()) => Ok(Bytes::from(part)),
+            Err(Ended::Unread) => return,
+            // The answer breaks off, so nobody takes it for the whole journal.
+            Err(Ended::Failed(error)) => Err(io::Error::other(error.to_string())),
+        };
+        // Whoever went away needs no end.
+        let _ = parts.blocking_send(last);
+    }
+}
