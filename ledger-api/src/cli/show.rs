@@ -393,7 +393,10 @@ pub(super) fn trial_balance(
 ) -> Result<Ended, CliError> {
     let report = ledger.trial_balance();
     if json {
-        report.lines.iter().try_for_each(|line| write_json(out, line))?;
+        report
+            .lines
+            .iter()
+            .try_for_each(|line| write_json(out, line))?;
     } else {
         trial_balance_table(&report.lines, out)?;
     }
