@@ -2,7 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 use super::served::{Served, command, fee, furnished, say};
 
@@ -99,20 +99,24 @@ fn nobody_there_is_said_with_the_address() {
     );
 }
 
-#[test]
-fn another_service_is_told_from_a_ledger() {
+/// A service of a few answers, each to one call: status line with headers, and body. Gives its URL.
+fn answering(answers: &'static [(&str, &str)]) -> (String, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     let answering = thread::spawn(move || {
-        for (status, body) in [("200 OK", "<html>"), ("404 Not Found", "{}")] {
+        for (head, body) in answers {
             let (mut stream, _) = listener.accept().expect("a caller");
             let _ = stream.read(&mut [0; 4096]).expect("a question");
-            let length = body.len();
-            let head =
-                format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {length}");
-            write!(stream, "{head}\r\n\r\n{body}").expect("told");
+            let length = format!("Connection: close\r\nContent-Length: {}", body.len());
+            write!(stream, "HTTP/1.1 {head}\r\n{length}\r\n\r\n{body}").expect("told");
         }
     });
+    (url, answering)
+}
+
+#[test]
+fn another_service_is_told_from_a_ledger() {
+    let (url, answering) = answering(&[("200 OK", "<html>"), ("404 Not Found", "{}")]);
     let dir = tempfile::tempdir().expect("a directory");
     for _ in 0..2 {
         let said = say(dir.path(), &["head", "--url", &url]);
@@ -123,6 +127,25 @@ fn another_service_is_told_from_a_ledger() {
         );
     }
     answering.join().expect("both came");
+}
+
+#[test]
+fn a_service_without_time_is_asked_again_if_it_says_when() {
+    const BUSY: &str = r#"{"errors":[{"code":"BUSY","message":"the queue is full"}]}"#;
+    const STATUS: &str = r#"{"responseMetadata":{},"data":{"status":"ACCEPTING","sequence":7}}"#;
+    let (url, answering) = answering(&[
+        ("429 Too Many Requests\r\nRetry-After: 0", BUSY),
+        ("503 Service Unavailable\r\nRetry-After: 0", BUSY),
+        ("200 OK", STATUS),
+        ("503 Service Unavailable", BUSY),
+    ]);
+    let dir = tempfile::tempdir().expect("a directory");
+    let ask = || say(dir.path(), &["status", "--url", &url]);
+    assert_eq!(ask().out, "ACCEPTING, 7 records\n");
+    let refused = ask();
+    assert_eq!(refused.code, Some(2));
+    assert_eq!(refused.err, "error: the queue is full [BUSY]\n");
+    answering.join().expect("four came");
 }
 
 #[test]

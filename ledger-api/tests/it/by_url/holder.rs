@@ -1,5 +1,8 @@
 //! A directory that a service has open.
 
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::Stdio;
+
 use super::served::{Served, command, furnished, say};
 
 #[test]
@@ -42,21 +45,33 @@ fn a_directory_that_is_served_says_where() {
     for query in [&["status", "--data", "d"], &["head", "--data", "d"]] {
         assert_eq!(say(dir, query).code, Some(0));
     }
-    // Whoever only replays serves nothing.
     served.stop();
-    let mut replaying = command(dir, &["replay", "-", "--data", "d", "--results", "out"])
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::null())
+}
+
+#[test]
+fn a_directory_that_is_open_and_not_served_is_just_locked() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let dir = dir.path();
+    let mut posting = command(dir, &["post", "-", "--data", "d"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
         .spawn()
         .expect("the binary runs");
-    while say(dir, &["status", "--data", "d"]).out.contains("CLOSED") {}
+    let mut input = posting.stdin.take().expect("a pipe");
+    input
+        .write_all(furnished("wl").as_bytes())
+        .expect("it reads");
+    let mut answer = String::new();
+    let mut answers = BufReader::new(posting.stdout.take().expect("a pipe"));
+    answers.read_line(&mut answer).expect("an answer");
+    assert_eq!(answer, "1: APPLIED\n", "and it waits for more");
     let said = say(dir, &["accounts", "--data", "d"]);
-    assert!(
-        said.err.contains("is already open [STORE_LOCKED]"),
-        "{said:?}"
+    assert_eq!(
+        said.err,
+        "error: the data directory d is already open [STORE_LOCKED]\n"
     );
-    drop(replaying.stdin.take());
-    assert!(replaying.wait().expect("it ends").success());
+    drop(input);
+    assert!(posting.wait().expect("it ends").success());
 }
 
 #[test]
