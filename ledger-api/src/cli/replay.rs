@@ -137,7 +137,7 @@ fn refuse_to_overwrite(results: &Path, args: &ReplayArgs, place: &Place) -> Resu
 fn replay_all(
     recipient: &Recipient,
     inputs: Vec<Input<'_>>,
-    mut results: Option<Results>,
+    mut results: Option<Results<'_>>,
 ) -> Result<Summary, CliError> {
     let name_files = inputs.len() > 1;
     let progress = progress_bar(inputs.iter().map(|input| input.bytes).sum());
@@ -178,13 +178,14 @@ fn replay_all(
 
 /// The results file. What it held before goes when the first outcomes come: a replay that cannot run must
 /// leave those of an earlier one alone.
-struct Results {
+struct Results<'a> {
+    path: &'a Path,
     file: BufWriter<File>,
     is_begun: bool,
 }
 
-impl Results {
-    fn open(path: &Path) -> Result<Self, CliError> {
+impl<'a> Results<'a> {
+    fn open(path: &'a Path) -> Result<Self, CliError> {
         let file = OpenOptions::new()
             .write(true)
             .create(true)
@@ -195,6 +196,7 @@ impl Results {
             source,
         })?;
         Ok(Self {
+            path,
             file: BufWriter::new(file),
             is_begun: false,
         })
@@ -203,10 +205,9 @@ impl Results {
     /// Writes outcomes and passes them on at once: somebody may be waiting for them.
     fn write(&mut self, file: Option<&Path>, told: &[ResultView<'_>]) -> io::Result<()> {
         if !self.is_begun {
-            let file = self.file.get_ref();
             // A pipe or a terminal has nothing to be emptied of.
-            if file.metadata()?.is_file() {
-                file.set_len(0)?;
+            if self.file.get_ref().metadata()?.is_file() {
+                self.file = BufWriter::new(File::create(self.path)?);
             }
             self.is_begun = true;
         }
