@@ -185,7 +185,7 @@ async fn work(
 }
 
 /// How long a question waits for the position that it asks to be answered from at least.
-const POSITION_WAIT: Duration = Duration::from_secs(5);
+const POSITION_WAIT: Duration = Duration::from_millis(250);
 /// How often it is looked whether the position is there.
 const POSITION_PAUSE: Duration = Duration::from_millis(5);
 

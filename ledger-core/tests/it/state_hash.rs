@@ -78,7 +78,7 @@ fn everything_reserved() -> Script {
 #[test]
 fn the_golden_hash_of_what_is_reserved() {
     let hash = LedgerState::replay(&everything_reserved().log).state_hash();
-    expect!["dc9edc091605e41a1048dd8c94b7ffa5ec8c7d54dba96c698c5342ba9521dd71"]
+    expect!["6236c265f7e543ad1cd1739a6f1f302642f03e95a140b28957323db0011dc37d"]
         .assert_eq(&hash.to_string());
 }
 

@@ -27,10 +27,10 @@ fn simulated_histories_hold() {
     let (summary, failures) = play(&again.chain(seeds).collect::<Vec<_>>());
     println!("{summary}");
     assert!(failures.is_empty(), "{}", failures.join("\n"));
-    // A simulator that injects nothing finds nothing.
+    // A simulator that injects nothing finds nothing. The last two are what may come of it, and rarely does.
     for (name, count) in summary.counts() {
         assert!(
-            count > 0 || name == "damage_unnoticed",
+            count > 0 || matches!(name, "damage_unnoticed" | "ended_by_store"),
             "there were no {name}"
         );
     }
