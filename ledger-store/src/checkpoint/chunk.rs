@@ -5,7 +5,7 @@
 //! | offset | type | what |
 //! |---|---|---|
 //! | 0 | 4 bytes | magic `LGCP` |
-//! | 4 | u16 | version, 1 |
+//! | 4 | u16 | version, 2 |
 //! | 6 | u16 | zero |
 //! | 8 | u64 | sequence number of the first record |
 //! | 16 | u32 | number of records |
@@ -16,6 +16,9 @@
 //! | 72 | 32 bytes | link: blake3 of (link of the chunk before, zeros before the first; bytes 0 to 71) |
 //! | 104 | | body: columns with an item a record; the records needed whole; the totals |
 //! | | | zeros up to a multiple of 4,096 bytes |
+//!
+//! In version 1 the records needed whole did not say when they were recorded. A chunk of another version is left
+//! out like one that is not sound, and what it had is folded from the log.
 //!
 //! A column of hashes has the first 40 bits of each, which is all that an index keeps. A column of numbers
 //! (see `column.rs`) has the difference of each from the least. The flags are a byte each.
@@ -36,7 +39,7 @@ use crate::disk::ALIGNMENT;
 use crate::event_log::LogHead;
 
 const MAGIC: [u8; 4] = *b"LGCP";
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 const LINKED_BYTES: usize = 72;
 pub(super) const HEADER_BYTES: usize = LINKED_BYTES + 32;
 
@@ -50,7 +53,7 @@ pub(super) struct Chunk {
     first_seq: u64,
     recorded_at: i64,
     columns: Columns,
-    /// Records needed whole: place in the chunk (u32), length (u32), event.
+    /// Records needed whole: place in the chunk (u32), length (u32), when it was recorded (i64), event.
     whole: Vec<u8>,
     event: Vec<u8>,
     sealed: Vec<u8>,
@@ -92,6 +95,8 @@ impl Chunk {
             for number in [self.len(), self.event.len()] {
                 self.whole.extend_from_slice(&small(number).to_le_bytes());
             }
+            let recorded_at = record.recorded_at.0.to_le_bytes();
+            self.whole.extend_from_slice(&recorded_at);
             self.whole.extend_from_slice(&self.event);
         }
         self.columns.add(gist, keys);
@@ -337,11 +342,11 @@ impl Header {
             let (place, rest) = bytes.split_first_chunk()?;
             let (length, rest) = rest.split_first_chunk()?;
             let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
+            let (recorded_at, rest) = rest.split_first_chunk()?;
             let (event, rest) = rest.split_at_checked(length)?;
             records.push(Record {
                 seq: Seq(self.first_seq + u64::from(u32::from_le_bytes(*place))),
-                // Nothing that is kept of a whole record depends on when it was recorded.
-                recorded_at: self.recorded_at,
+                recorded_at: Timestamp(i64::from_le_bytes(*recorded_at)),
                 event: codec::decode_event(event)?,
             });
             bytes = rest;
