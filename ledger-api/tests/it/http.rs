@@ -1,7 +1,9 @@
 //! The HTTP service as its callers meet it: a real server, real sockets, a real log in a directory.
 
+mod again;
 mod bulk;
 mod desk;
+mod errors;
 mod examples;
 mod feed;
 mod killed;
