@@ -2,6 +2,7 @@
 
 mod again;
 mod bulk;
+mod card_numbers;
 mod desk;
 mod errors;
 mod examples;
