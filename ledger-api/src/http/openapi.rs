@@ -44,6 +44,13 @@ pub fn description() -> Value {
         },
         "paths": paths,
         "components": {
+            "parameters": {"CorrelationId": {
+                "name": "WL-Correlation-ID",
+                "in": "header",
+                "description": "Names a command so that it is carried out only once; every answer repeats it.",
+                "schema": {"type": "string", "minLength": 1, "maxLength": CORRELATION_ID_CHARS_MAX, "pattern": "^[!-~]+$"},
+            }},
+            "responses": refusals(),
             "schemas": schemas(),
             "securitySchemes": {
                 "oauth2": {
@@ -73,22 +80,12 @@ fn path_parameters(path: &str) -> Vec<Value> {
 
 fn operation(endpoint: &Endpoint) -> Value {
     let mut parameters: Vec<Value> = endpoint.parameters.iter().map(parameter).collect();
-    parameters.push(json!({
-        "name": "WL-Correlation-ID",
-        "in": "header",
-        "description": "Names a command so that it is carried out only once; every answer repeats it.",
-        "schema": {"type": "string", "minLength": 1, "maxLength": CORRELATION_ID_CHARS_MAX, "pattern": "^[!-~]+$"},
-    }));
+    parameters.push(json!({"$ref": "#/components/parameters/CorrelationId"}));
     let mut responses = Map::new();
     responses.insert("200".to_owned(), success(endpoint));
     for status in statuses(endpoint) {
-        responses.insert(status.to_string(), json!({
-            "description": codes_of(status),
-            "content": {
-                "application/json": {"schema": {"$ref": "#/components/schemas/Failure"}},
-                "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}},
-            },
-        }));
+        let shared = format!("#/components/responses/{}", refusal_name(status));
+        responses.insert(status.to_string(), json!({"$ref": shared}));
     }
     let mut operation = json!({
         "operationId": endpoint.name,
@@ -192,6 +189,27 @@ fn codes_of(status: u16) -> String {
     let codes = CODES.iter().filter(|code| code.status == status);
     let codes: Vec<&str> = codes.map(|code| code.code).collect();
     codes.join(", ")
+}
+
+fn refusal_name(status: u16) -> String {
+    format!("Refused{status}")
+}
+
+/// The answers that refuse a call, by what [`refusal_name`] calls them.
+fn refusals() -> Value {
+    let mut refusals = Map::new();
+    for code in CODES {
+        refusals.entry(refusal_name(code.status)).or_insert_with(|| {
+            json!({
+                "description": codes_of(code.status),
+                "content": {
+                    "application/json": {"schema": {"$ref": "#/components/schemas/Failure"}},
+                    "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}},
+                },
+            })
+        });
+    }
+    Value::Object(refusals)
 }
 
 /// The one question whose body must be there though no field of it must.

@@ -5,7 +5,7 @@
 //! | offset | type | what |
 //! |---|---|---|
 //! | 0 | 4 bytes | magic `LGCP` |
-//! | 4 | u16 | version, 2 |
+//! | 4 | u16 | version, 1 |
 //! | 6 | u16 | zero |
 //! | 8 | u64 | sequence number of the first record |
 //! | 16 | u32 | number of records |
@@ -16,9 +16,6 @@
 //! | 72 | 32 bytes | link: blake3 of (link of the chunk before, zeros before the first; bytes 0 to 71) |
 //! | 104 | | body: columns with an item a record; the records needed whole; the totals |
 //! | | | zeros up to a multiple of 4,096 bytes |
-//!
-//! In version 1 the records needed whole did not say when they were recorded. A chunk of another version is left
-//! out like one that is not sound, and what it had is folded from the log.
 //!
 //! A column of hashes has the first 40 bits of each, which is all that an index keeps. A column of numbers
 //! (see `column.rs`) has the difference of each from the least. The flags are a byte each.
@@ -39,6 +36,7 @@ use crate::disk::ALIGNMENT;
 use crate::event_log::LogHead;
 
 const MAGIC: [u8; 4] = *b"LGCP";
+/// A checkpoint of another version is made again from the log.
 const VERSION: u16 = 2;
 const LINKED_BYTES: usize = 72;
 pub(super) const HEADER_BYTES: usize = LINKED_BYTES + 32;
@@ -53,7 +51,7 @@ pub(super) struct Chunk {
     first_seq: u64,
     recorded_at: i64,
     columns: Columns,
-    /// Records needed whole: place in the chunk (u32), length (u32), when it was recorded (i64), event.
+    /// Records needed whole: when recorded (i64), place in the chunk (u32), length of the event (u32), event.
     whole: Vec<u8>,
     event: Vec<u8>,
     sealed: Vec<u8>,
@@ -92,11 +90,11 @@ impl Chunk {
         let gist = Gist::of(record);
         if gist.needs_record() {
             codec::encode(&record.event, &mut self.event);
+            self.whole
+                .extend_from_slice(&record.recorded_at.0.to_le_bytes());
             for number in [self.len(), self.event.len()] {
                 self.whole.extend_from_slice(&small(number).to_le_bytes());
             }
-            let recorded_at = record.recorded_at.0.to_le_bytes();
-            self.whole.extend_from_slice(&recorded_at);
             self.whole.extend_from_slice(&self.event);
         }
         self.columns.add(gist, keys);
@@ -339,10 +337,10 @@ impl Header {
     fn records_in(&self, mut bytes: &[u8]) -> Option<Vec<Record>> {
         let mut records = Vec::new();
         while !bytes.is_empty() {
-            let (place, rest) = bytes.split_first_chunk()?;
+            let (recorded_at, rest) = bytes.split_first_chunk()?;
+            let (place, rest) = rest.split_first_chunk()?;
             let (length, rest) = rest.split_first_chunk()?;
             let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
-            let (recorded_at, rest) = rest.split_first_chunk()?;
             let (event, rest) = rest.split_at_checked(length)?;
             records.push(Record {
                 seq: Seq(self.first_seq + u64::from(u32::from_le_bytes(*place))),
