@@ -8,7 +8,7 @@ use axum::RequestPartsExt as _;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{RawPathParams, Request};
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_TYPE, EXPECT};
 use axum::http::{HeaderMap, Method, Response};
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodFilter, MethodRouter, on, post};
@@ -66,13 +66,13 @@ pub(crate) fn router(service: &Arc<Service>) -> Router {
         .method_not_allowed_fallback(|request: Request| async move {
             let message = "the path is not called with this method";
             let (parts, body) = request.into_parts();
-            discard(body).await;
+            discard(&parts.headers, body).await;
             apology(&parts.headers, &Fault::new("METHOD_NOT_ALLOWED", message))
         })
         .fallback(|request: Request| async move {
             let message = "there is nothing at this path";
             let (parts, body) = request.into_parts();
-            discard(body).await;
+            discard(&parts.headers, body).await;
             apology(&parts.headers, &Fault::new("NOT_FOUND", message))
         })
         .layer(from_fn_with_state(Arc::clone(service), guard::watch))
@@ -135,7 +135,8 @@ async fn admitted(
     let admitted = match known {
         Ok(admitted) => admitted,
         Err(fault) => {
-            discard(request.into_body()).await;
+            let (parts, body) = request.into_parts();
+            discard(&parts.headers, body).await;
             return Err(fault);
         }
     };
@@ -262,8 +263,11 @@ async fn read(
 }
 
 /// Reads the body of a call that is refused, as far as it comes at once and is no longer than a command: the caller
-/// may then go on with the connection. Nothing of it is kept.
-pub(crate) async fn discard(mut body: Body) {
+/// may then go on with the connection. Nothing of it is kept. Who asks before sending it is not told to send it.
+async fn discard(headers: &HeaderMap, mut body: Body) {
+    if headers.contains_key(EXPECT) {
+        return;
+    }
     let read = async {
         let mut bytes = 0;
         while let Some(Ok(frame)) = body.frame().await {
@@ -278,7 +282,7 @@ pub(crate) async fn discard(mut body: Body) {
 }
 
 /// How long the body of a refused call may take.
-const DISCARD_WAIT: Duration = Duration::from_secs(1);
+const DISCARD_WAIT: Duration = Duration::from_secs(5);
 
 pub(crate) async fn read_body(body: Body, most: usize, within: Duration) -> Result<Bytes, Fault> {
     let collected = tokio::time::timeout(within, Limited::new(body, most).collect()).await;

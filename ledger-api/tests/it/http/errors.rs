@@ -4,7 +4,11 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use expect_test::expect_file;
 use ledger_api::http::codes::CODES;
@@ -240,6 +244,35 @@ fn a_wrong_method_is_told_the_right_ones() {
         let told = desk.client.call(method, &target, &Said::default());
         assert_eq!(told.status, 405);
         assert_eq!(told.header("Allow"), Some(allowed), "{method} {target}");
+    }
+}
+
+/// A body that nobody reads would end its connection, and the next call on it would fail for no fault of its own.
+#[test]
+fn a_connection_goes_on_after_a_call_that_was_refused() {
+    let desk = Desk::with_accounts(&[("A1", None)]);
+    let address = desk.client.address();
+    let fees = on("A1", "post-fee-operation");
+    for (refused, status) in [
+        ("POST /nothing".to_owned(), "404"),
+        (format!("PUT {fees}"), "405"),
+        (format!("POST {fees}?dryRun=true"), "400"),
+        (format!("POST {}", on("%ff", "post-fee-operation")), "400"),
+    ] {
+        let mut stream = TcpStream::connect(address).expect("it is reached");
+        let head = format!(
+            "{refused} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).expect("sent");
+        // Long enough for the call to be refused before its body is there.
+        thread::sleep(Duration::from_millis(50));
+        let next =
+            format!("{{}}GET /livez HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+        stream.write_all(next.as_bytes()).expect("sent");
+        let mut told = String::new();
+        stream.read_to_string(&mut told).expect("answers");
+        assert!(told.starts_with(&format!("HTTP/1.1 {status} ")), "{told}");
+        assert!(told.ends_with("alive\n"), "{refused}: {told}");
     }
 }
 
