@@ -4,6 +4,7 @@ mod aside;
 mod authorizations;
 mod backup;
 mod bench;
+mod books;
 mod check_proof;
 mod client_secret;
 mod copy;
@@ -11,7 +12,11 @@ mod export;
 mod generate;
 mod head;
 mod import;
+mod input;
+mod place;
+mod post;
 mod prove;
+mod recipient;
 mod replay;
 mod restore;
 mod serve;
@@ -27,14 +32,18 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
-use ledger_api::control::{Control, ControlError};
+use ledger_api::client::ClientError;
+use ledger_api::control::{self, AddressView, Control, ControlError, Question};
 use ledger_api::import::ImportError;
 use ledger_api::kept_file::KeptFileError;
+use ledger_api::replay::ReplayError;
 use ledger_api::{ApiError, Ledger, LedgerOptions};
-use ledger_store::{CONTROL, StoreKind};
+use ledger_store::{CONTROL, StoreError, StoreKind};
 use thiserror::Error;
 
 use self::aside::ForQueries;
+use self::books::Books;
+use self::place::PlaceArgs;
 
 /// Event-sourced ledger for account operations.
 #[derive(Debug, Parser)]
@@ -51,8 +60,10 @@ struct Cli {
 enum Command {
     /// Carry out the commands of files in JSON Lines, in order; safe to repeat.
     Replay(replay::ReplayArgs),
+    /// Carry out commands and show what became of each; exits with 1 if one was not carried out.
+    Post(post::PostArgs),
     /// List accounts with balance and open-to-buy.
-    Accounts(DataArgs),
+    Accounts(PlaceArgs),
     /// Show balance, open-to-buy and points of one account.
     Balance(show::BalanceArgs),
     /// List the operations of one account.
@@ -64,11 +75,11 @@ enum Command {
     /// List the legs of the journal.
     Journal(show::JournalArgs),
     /// Show the trial balance; exits with 1 if it does not hold.
-    TrialBalance(DataArgs),
+    TrialBalance(PlaceArgs),
     /// Recompute every checksum, the hash chain, every balance and the trial balance from the log.
     Verify(verify::VerifyArgs),
     /// Show where the log ends and what it adds up to; with --json, as a file to keep elsewhere.
-    Head(DataArgs),
+    Head(PlaceArgs),
     /// Write a proof that a record is in the log, or that the log continues a kept head.
     Prove(prove::ProveArgs),
     /// Check a proof, without a ledger; exits with 1 if it proves nothing.
@@ -84,7 +95,7 @@ enum Command {
     /// Make a ledger of what `export` wrote.
     Import(import::ImportArgs),
     /// Show whether commands are accepted, and if not, why.
-    Status(DataArgs),
+    Status(PlaceArgs),
     /// Serve the ledger over HTTP.
     Serve(serve::ServeArgs),
     /// Make a secret for a client that asks the service for tokens, and its entry in the clients' file.
@@ -97,11 +108,14 @@ enum Command {
     Bench(bench::BenchArgs),
 }
 
-/// Where the ledger is.
+/// Directory of a ledger that nothing else is said of.
+const DATA_DEFAULT: &str = "ledger-data";
+
+/// Where the ledger is, for what needs its directory.
 #[derive(Debug, Args)]
 struct DataArgs {
     /// Directory of the ledger.
-    #[arg(long, value_name = "DIR", default_value = "ledger-data")]
+    #[arg(long, value_name = "DIR", default_value = DATA_DEFAULT)]
     data: PathBuf,
     /// Store of the log, `sled` or `redb`; a new ledger is kept in sled, an existing one must agree.
     #[arg(long, value_name = "STORE")]
@@ -136,6 +150,16 @@ enum CliError {
         .0.display()
     )]
     NobodyListens(PathBuf),
+    /// Another process serves the ledger.
+    #[error("{} is served at {url}; {instead}", dir.display())]
+    Served {
+        dir: PathBuf,
+        url: String,
+        /// What to do about it.
+        instead: String,
+    },
+    #[error(transparent)]
+    Service(#[from] ClientError),
     #[error(transparent)]
     Control(#[from] ControlError),
     #[error(transparent)]
@@ -147,7 +171,7 @@ enum CliError {
     #[error(transparent)]
     Api(#[from] ApiError),
     #[error(transparent)]
-    Replay(#[from] ledger_api::replay::ReplayError),
+    Replay(#[from] ReplayError),
     #[error(transparent)]
     Bench(#[from] ledger_api::bench::BenchError),
     /// The process that ran the stage has said why.
@@ -186,7 +210,7 @@ pub(crate) fn run() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            report(&error, cli.json);
+            report(&explained(error, &cli.command), cli.json);
             ExitCode::from(COULD_NOT_RUN)
         }
     }
@@ -195,26 +219,25 @@ pub(crate) fn run() -> ExitCode {
 fn dispatch(cli: &Cli, out: &mut impl Write) -> Result<Ended, CliError> {
     match &cli.command {
         Command::Replay(args) => replay::run(args, cli.json, out),
-        Command::Accounts(args) => {
-            with_ledger(args, |ledger| show::accounts(ledger, cli.json, out))
-        }
-        Command::Balance(args) => with_ledger(&args.data, |ledger| {
-            show::balance(ledger, args, cli.json, out)
+        Command::Post(args) => post::run(args, cli.json, out),
+        Command::Accounts(args) => Books::with(args, |books| show::accounts(books, cli.json, out)),
+        Command::Balance(args) => Books::with(&args.place, |books| {
+            show::balance(books, args, cli.json, out)
         }),
-        Command::Operations(args) => with_ledger(&args.data, |ledger| {
-            show::operations(ledger, args, cli.json, out)
+        Command::Operations(args) => Books::with(&args.place, |books| {
+            show::operations(books, args, cli.json, out)
         }),
-        Command::Authorizations(args) => with_ledger(&args.data, |ledger| {
-            authorizations::authorizations(ledger, args, cli.json, out)
+        Command::Authorizations(args) => Books::with(&args.place, |books| {
+            authorizations::authorizations(books, args, cli.json, out)
         }),
-        Command::BusinessCases(args) => with_ledger(&args.data, |ledger| {
-            authorizations::business_cases(ledger, args, cli.json, out)
+        Command::BusinessCases(args) => Books::with(&args.place, |books| {
+            authorizations::business_cases(books, args, cli.json, out)
         }),
-        Command::Journal(args) => with_ledger(&args.data, |ledger| {
-            show::journal(ledger, args, cli.json, out)
+        Command::Journal(args) => Books::with(&args.place, |books| {
+            show::journal(books, args, cli.json, out)
         }),
         Command::TrialBalance(args) => {
-            with_ledger(args, |ledger| show::trial_balance(ledger, cli.json, out))
+            Books::with(args, |books| show::trial_balance(books, cli.json, out))
         }
         Command::Verify(args) => verify::run(args, cli.json, out),
         Command::Head(args) => head::run(args, cli.json, out),
@@ -277,30 +300,107 @@ fn eprint_line(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
-fn report(error: &CliError, json: bool) {
-    let code = match error {
-        CliError::Api(error) => error.code(),
-        CliError::Replay(ledger_api::replay::ReplayError::Ledger(error)) => error.code(),
-        CliError::Bench(error) => error.code(),
-        CliError::Stage => "BENCH_FAILED",
-        CliError::NobodyListens(_) => "STORE_LOCKED",
-        CliError::Control(ControlError::Refused { code, .. }) => code,
-        CliError::Import(error) => error.code(),
-        CliError::NoLedger(_) => "LEDGER_NOT_FOUND",
-        CliError::KeptFile { error, .. } => error.code(),
-        CliError::Usage(_) => "INVALID_REQUEST",
-        CliError::Setup(_) | CliError::Serve(ledger_api::http::ServeError::Setup(_)) => {
-            "INVALID_CONFIGURATION"
-        }
-        CliError::File { .. }
-        | CliError::Replay(_)
-        | CliError::Serve(_)
-        | CliError::Control(ControlError::Io(_))
-        | CliError::Output(_) => "IO",
+/// The same failure; where the ledger is open in a process that serves it, with the address.
+fn explained(error: CliError, command: &Command) -> CliError {
+    let (CliError::Api(ApiError::Store(StoreError::Locked { dir })) | CliError::NobodyListens(dir)) =
+        &error
+    else {
+        return error;
     };
+    // Whoever does not answer this is not serving.
+    let answer = control::ask(dir, &Question::Address {}).ok().flatten();
+    let address = answer.and_then(|answer| serde_json::from_value(answer).ok());
+    let Some(AddressView { url: Some(url) }) = address else {
+        return error;
+    };
+    CliError::Served {
+        dir: dir.clone(),
+        instead: match command.takes_url() {
+            true => format!("use --url {url}"),
+            false => "stop that process, or work with a backup (`ledger backup`)".to_owned(),
+        },
+        url,
+    }
+}
+
+impl Command {
+    /// Whether a service can be asked instead of opening a directory.
+    fn takes_url(&self) -> bool {
+        match self {
+            Self::Replay(_)
+            | Self::Post(_)
+            | Self::Accounts(_)
+            | Self::Balance(_)
+            | Self::Operations(_)
+            | Self::Authorizations(_)
+            | Self::BusinessCases(_)
+            | Self::Journal(_)
+            | Self::TrialBalance(_)
+            | Self::Head(_)
+            | Self::Status(_) => true,
+            Self::Verify(_)
+            | Self::Prove(_)
+            | Self::CheckProof(_)
+            | Self::Copy(_)
+            | Self::Backup(_)
+            | Self::Restore(_)
+            | Self::Export(_)
+            | Self::Import(_)
+            | Self::Serve(_)
+            | Self::ClientSecret(_)
+            | Self::TokenKey(_)
+            | Self::Generate(_)
+            | Self::Bench(_) => false,
+        }
+    }
+}
+
+impl CliError {
+    /// The stable code, for programs.
+    fn code(&self) -> &str {
+        match self {
+            Self::Api(error) => error.code(),
+            Self::Service(error) | Self::Replay(ReplayError::Service(error)) => error.code(),
+            Self::Replay(ReplayError::Ledger(error)) => error.code(),
+            Self::Bench(error) => error.code(),
+            Self::Stage => "BENCH_FAILED",
+            Self::NobodyListens(_) | Self::Served { .. } => "STORE_LOCKED",
+            Self::Control(ControlError::Refused { code, .. }) => code,
+            Self::Import(error) => error.code(),
+            Self::NoLedger(_) => "LEDGER_NOT_FOUND",
+            Self::KeptFile { error, .. } => error.code(),
+            Self::Usage(_) => "INVALID_REQUEST",
+            Self::Setup(_) | Self::Serve(ledger_api::http::ServeError::Setup(_)) => {
+                "INVALID_CONFIGURATION"
+            }
+            Self::File { .. }
+            | Self::Replay(ReplayError::Input(_) | ReplayError::Results(_))
+            | Self::Serve(_)
+            | Self::Control(ControlError::Io(_))
+            | Self::Output(_) => "IO",
+        }
+    }
+
+    /// The field at fault, if it is one.
+    fn field(&self) -> Option<&str> {
+        if let Self::Api(error) | Self::Replay(ReplayError::Ledger(error)) = self {
+            error.field()
+        } else if let Self::Service(error) | Self::Replay(ReplayError::Service(error)) = self {
+            error.field()
+        } else {
+            None
+        }
+    }
+}
+
+fn report(error: &CliError, json: bool) {
+    let code = error.code();
     if json {
-        let error = serde_json::json!({"error": {"code": code, "message": error.to_string()}});
-        eprint_line(&error.to_string());
+        let mut shown = serde_json::json!({"code": code, "message": error.to_string()});
+        if let Some(field) = error.field() {
+            shown["field"] = field.into();
+        }
+        eprint_line(&serde_json::json!({"error": shown}).to_string());
     } else {
         eprint_line(&format!("error: {error} [{code}]"));
     }

@@ -1,7 +1,8 @@
 //! Asking the process that has a ledger open.
 //!
 //! A data directory belongs to one process. One that holds it for long listens at the Unix socket
-//! `CONTROL` in it, so that backups can be taken and the status be asked for from outside meanwhile. Each
+//! `CONTROL` in it, so that backups can be taken, and the status and where it is served be asked for from outside
+//! meanwhile. Each
 //! connection carries one line of JSON there and one back; whoever may open the socket (mode 0600) may
 //! ask. Without the socket, as where its path is too long for one, the ledger works all the same.
 
@@ -9,7 +10,7 @@ use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -47,6 +48,15 @@ pub enum Question {
     Head {},
     /// Whether commands are accepted.
     Status {},
+    /// Where the ledger is served over HTTP.
+    Address {},
+}
+
+/// The answer to [`Question::Address`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddressView {
+    /// For callers on this machine; absent where the process does not serve it, or not yet.
+    pub url: Option<String>,
 }
 
 /// The answer to [`Question::Backup`].
@@ -88,7 +98,15 @@ impl From<BackedUp> for BackupView {
 pub struct Control {
     path: PathBuf,
     listener: Arc<UnixListener>,
+    asked: Arc<Asked>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// What questions are answered from.
+#[derive(Debug)]
+struct Asked {
+    ledger: Arc<Ledger>,
+    url: OnceLock<String>,
 }
 
 impl Control {
@@ -101,15 +119,26 @@ impl Control {
         remove_stale(&path)?;
         let listener = Arc::new(bind_private(&path)?);
         let accepting = Arc::clone(&listener);
-        let ledger = Arc::clone(ledger);
+        let asked = Arc::new(Asked {
+            ledger: Arc::clone(ledger),
+            url: OnceLock::new(),
+        });
+        let answering = Arc::clone(&asked);
         let thread = thread::Builder::new()
             .name("ledger-control".to_owned())
-            .spawn(move || accept(&accepting, &ledger))?;
+            .spawn(move || accept(&accepting, &answering))?;
         Ok(Self {
             path,
             listener,
+            asked,
             thread: Some(thread),
         })
+    }
+
+    /// Tells from now on that the ledger is served over HTTP at `url`; the first one stands.
+    pub fn serves_at(&self, url: String) {
+        // What was told once is not taken back.
+        let _ = self.asked.url.set(url);
     }
 }
 
@@ -145,7 +174,7 @@ fn bind_private(path: &Path) -> io::Result<UnixListener> {
     Ok(UnixListener::from(socket))
 }
 
-fn accept(listener: &UnixListener, ledger: &Arc<Ledger>) {
+fn accept(listener: &UnixListener, asked: &Arc<Asked>) {
     let mut answering: Vec<JoinHandle<()>> = Vec::new();
     loop {
         let stream = match listener.accept() {
@@ -163,11 +192,11 @@ fn accept(listener: &UnixListener, ledger: &Arc<Ledger>) {
             let _ = reply(&stream, &failed("BUSY", "too many questions at a time"));
             continue;
         }
-        let ledger = Arc::clone(ledger);
+        let asked = Arc::clone(asked);
         let thread = thread::Builder::new()
             .name("ledger-control-answer".to_owned())
             // Who went away meanwhile does not need the answer.
-            .spawn(move || drop(answer_one(&stream, &ledger)));
+            .spawn(move || drop(answer_one(&stream, &asked)));
         answering.extend(thread.ok());
     }
     for thread in answering {
@@ -175,19 +204,20 @@ fn accept(listener: &UnixListener, ledger: &Arc<Ledger>) {
     }
 }
 
-fn answer_one(stream: &UnixStream, ledger: &Ledger) -> io::Result<()> {
+fn answer_one(stream: &UnixStream, asked: &Asked) -> io::Result<()> {
     stream.set_read_timeout(Some(QUESTION_WAIT))?;
     let answer = match read_line(stream)? {
         None => failed("INVALID_REQUEST", "the question is too long or not whole"),
         Some(line) => match serde_json::from_slice(&line) {
-            Ok(question) => answer(ledger, question),
+            Ok(question) => answer(asked, question),
             Err(error) => failed("INVALID_REQUEST", &error.to_string()),
         },
     };
     reply(stream, &answer)
 }
 
-fn answer(ledger: &Ledger, question: Question) -> Value {
+fn answer(asked: &Asked, question: Question) -> Value {
+    let ledger = &*asked.ledger;
     let answer = match question {
         Question::Backup { to, store } => back_up(ledger, &to, store.as_deref()),
         Question::Head {} => ledger
@@ -195,6 +225,9 @@ fn answer(ledger: &Ledger, question: Question) -> Value {
             .map(|head| json(&HeadFile::of(&head, ledger.store())))
             .map_err(|error| failed(error.code(), &error.to_string())),
         Question::Status {} => Ok(json(&StatusView::of(ledger))),
+        Question::Address {} => Ok(json(&AddressView {
+            url: asked.url.get().cloned(),
+        })),
     };
     answer.unwrap_or_else(|failed| failed)
 }

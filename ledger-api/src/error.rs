@@ -48,4 +48,15 @@ impl ApiError {
             Self::IssuerRequired => "ISSUER_REQUIRED",
         }
     }
+
+    /// The field at fault, if it is one.
+    #[must_use]
+    pub fn field(&self) -> Option<&str> {
+        match self {
+            Self::Rejected(rejection) => Some(rejection.field()).filter(|field| !field.is_empty()),
+            Self::IssuerRequired => Some("issuerId"),
+            Self::Search(error) => Some(error.field()),
+            Self::Submit(_) | Self::Store(_) | Self::Head(_) | Self::NoRecord(_) => None,
+        }
+    }
 }

@@ -1,12 +1,12 @@
 //! The ledger as an HTTP service, in the paths, names and envelopes of the operations API.
 //!
-//! [`endpoints`] lists what can be called; the router, the scopes and the published description are all made of
-//! that list. A call ([`call`]) is taken apart once; a command among them becomes a line of the replay
-//! format ([`commands`]) and is read by [`mod@crate::line`], so that both edges accept the same. What comes
-//! back is put into the envelope ([`reply`]), or is a [`fault::Fault`] with one of the codes of
+//! `endpoints` lists what can be called; the router, the scopes and the published description are all made of
+//! that list. A call (`call`) is taken apart once; a command among them becomes a line of the replay
+//! format (`commands`) and is read by [`mod@crate::line`], so that both edges accept the same. What comes
+//! back is put into the envelope (`reply`), or is a `fault::Fault` with one of the codes of
 //! [`codes`].
 //!
-//! Before that stands the guard: who calls ([`auth`]), how often and how much at once (`limits`), over what
+//! Before that stands the guard: who calls (`auth`), how often and how much at once (`limits`), over what
 //! connections (`connection`, `tls`); and it counts and logs what became of the call. [`config`] says how.
 
 pub(crate) mod auth;

@@ -50,6 +50,20 @@ pub enum Outcome {
     Malformed,
 }
 
+impl Outcome {
+    /// The word that programs are told.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Applied => "APPLIED",
+            Self::SkippedDuplicate => "SKIPPED_DUPLICATE",
+            Self::Conflict => "CONFLICT",
+            Self::Rejected => "REJECTED",
+            Self::Malformed => "MALFORMED",
+        }
+    }
+}
+
 /// A line and its outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LineResult {

@@ -3,22 +3,23 @@
 use std::io::Write;
 
 use clap::Args;
-use ledger_api::Ledger;
 use ledger_api::queries::authorizations::AuthorizationFilter;
 use ledger_api::queries::business_cases::BusinessCaseFilter;
 use ledger_api::views::authorizations::{AuthorizationView, BusinessCaseView};
 use ledger_core::text::{BusinessCaseId, TransactionId};
 use ledger_core::time::Timestamp;
 
+use super::books::Books;
+use super::place::PlaceArgs;
 use super::show::{AccountArgs, parse_instant};
 use super::table::{self, Columns};
-use super::{CliError, DataArgs, Ended, write_json};
+use super::{CliError, Ended, write_json};
 
 /// Arguments of `authorizations`.
 #[derive(Debug, Args)]
 pub(super) struct AuthorizationsArgs {
     #[command(flatten)]
-    pub(super) data: DataArgs,
+    pub(super) place: PlaceArgs,
     #[command(flatten)]
     account: AccountArgs,
     /// Only the message with this transaction id.
@@ -45,7 +46,7 @@ pub(super) struct AuthorizationsArgs {
 #[derive(Debug, Args)]
 pub(super) struct BusinessCasesArgs {
     #[command(flatten)]
-    pub(super) data: DataArgs,
+    pub(super) place: PlaceArgs,
     #[command(flatten)]
     account: AccountArgs,
     /// Only the business cases with these ids; needed where no account is named.
@@ -66,7 +67,7 @@ pub(super) struct BusinessCasesArgs {
 }
 
 pub(super) fn authorizations(
-    ledger: &Ledger,
+    books: &Books<'_>,
     args: &AuthorizationsArgs,
     json: bool,
     out: &mut impl Write,
@@ -76,7 +77,7 @@ pub(super) fn authorizations(
         Some(id) => {
             let id = TransactionId::new(id);
             let id = id.map_err(|error| CliError::Usage(format!("--transaction {error}")))?;
-            let message = ledger.authorization(issuer.as_ref(), &account, &id)?;
+            let message = books.authorization(issuer.as_ref(), &account, &id)?;
             (vec![message], false)
         }
         None => {
@@ -87,7 +88,7 @@ pub(super) fn authorizations(
                 page_size: args.page_size,
                 newest_first: args.latest,
             };
-            ledger.authorizations(issuer.as_ref(), &account, filter)?
+            books.authorizations(issuer.as_ref(), &account, filter)?
         }
     };
     if json {
@@ -147,7 +148,7 @@ fn authorizations_table(
 }
 
 pub(super) fn business_cases(
-    ledger: &Ledger,
+    books: &Books<'_>,
     args: &BusinessCasesArgs,
     json: bool,
     out: &mut impl Write,
@@ -167,7 +168,7 @@ pub(super) fn business_cases(
         let problem = "name an account by --account or --external, or business cases by --case";
         return Err(CliError::Usage(problem.to_owned()));
     }
-    let (cases, more) = ledger.business_cases(issuer.as_ref(), &filter)?;
+    let (cases, more) = books.business_cases(issuer.as_ref(), &filter)?;
     if json {
         cases.iter().try_for_each(|case| write_json(out, case))?;
     } else {

@@ -11,22 +11,14 @@ use ledger_store::StoreError;
 use ledger_store::kept_head::KeptHead;
 
 use super::backup::ask_holder;
+use super::place::{Place, PlaceArgs};
 use super::table::{self, Columns};
 use super::{ApiError, CliError, DataArgs, Ended, with_ledger, write_json};
 
-/// Takes the head of a ledger, or asks the process that has it open.
-pub(super) fn run(args: &DataArgs, json: bool, out: &mut impl Write) -> Result<Ended, CliError> {
-    let mut file = None;
-    let taken = with_ledger(args, |ledger| {
-        file = Some(HeadFile::of(&ledger.head()?, ledger.store()));
-        Ok(Ended::Well)
-    });
-    let file = match (taken, file) {
-        (Ok(_), Some(file)) => file,
-        (Err(CliError::Api(ApiError::Store(StoreError::Locked { .. }))), _) | (Ok(_), None) => {
-            ask_holder(&args.data, &Question::Head {})?
-        }
-        (Err(error), _) => return Err(error),
+pub(super) fn run(args: &PlaceArgs, json: bool, out: &mut impl Write) -> Result<Ended, CliError> {
+    let file = match args.place()? {
+        Place::Directory(data) => of_directory(&data)?,
+        Place::Service(client) => client.head()?,
     };
     if json {
         write_json(out, &file)?;
@@ -52,6 +44,22 @@ pub(super) fn run(args: &DataArgs, json: bool, out: &mut impl Write) -> Result<E
     };
     table::write(out, &columns, rows)?;
     Ok(Ended::Well)
+}
+
+/// Takes the head of a ledger, or asks the process that has it open.
+fn of_directory(args: &DataArgs) -> Result<HeadFile, CliError> {
+    let mut file = None;
+    let taken = with_ledger(args, |ledger| {
+        file = Some(HeadFile::of(&ledger.head()?, ledger.store()));
+        Ok(Ended::Well)
+    });
+    match (taken, file) {
+        (Ok(_), Some(file)) => Ok(file),
+        (Err(CliError::Api(ApiError::Store(StoreError::Locked { .. }))), _) | (Ok(_), None) => {
+            ask_holder(&args.data, &Question::Head {})
+        }
+        (Err(error), _) => Err(error),
+    }
 }
 
 /// Reads a head that was kept.

@@ -1,21 +1,19 @@
 //! `ledger replay`.
 
-use std::fmt::Display;
-use std::fs::File;
-use std::io::{self, BufWriter, Read, Write};
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use ledger_api::Ledger;
-use ledger_api::replay::{FailedExpectation, LineResult, Outcome, Source, Summary, replay};
-use ledger_core::ids::OperationId;
-use ledger_core::rejection::Rejection;
-use serde::{Serialize, Serializer};
+use ledger_api::replay::{FailedExpectation, Outcome, ReplayError, ResultView, Summary};
+use serde::Serialize;
 
+use super::input::{Input, is_standard_input};
+use super::place::{Place, PlaceArgs};
+use super::recipient::Recipient;
 use super::show::accounts_table;
-use super::{ApiError, CliError, DataArgs, Ended, eprint_line, listen_for_questions, write_json};
+use super::{CliError, Ended, eprint_line, write_json};
 
 /// Arguments of `replay`.
 #[derive(Debug, Args)]
@@ -24,7 +22,7 @@ pub(super) struct ReplayArgs {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     #[command(flatten)]
-    data: DataArgs,
+    place: PlaceArgs,
     /// Write the outcome of every line here, once it is durable.
     #[arg(long, value_name = "FILE")]
     results: Option<PathBuf>,
@@ -35,34 +33,12 @@ pub(super) struct ReplayArgs {
 
 /// One line of the results file.
 #[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
 struct ResultLine<'a> {
     /// Only where there are several files.
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<&'a Path>,
-    line: u64,
-    outcome: Outcome,
-    code: Option<&'static str>,
-    field: Option<&'a str>,
-    operation_id: Option<AsText<OperationId>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    result_type: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    decline_reason: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<AsText<&'a Rejection>>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    expectations_failed: &'a [FailedExpectation],
-}
-
-/// What is written as the text that it shows itself as.
-#[derive(Debug)]
-struct AsText<T>(T);
-
-impl<T: Display> Serialize for AsText<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
-    }
+    #[serde(flatten)]
+    view: &'a ResultView<'a>,
 }
 
 /// Lines that are reported on standard error; the results file has all of them.
@@ -87,20 +63,16 @@ pub(super) fn run(args: &ReplayArgs, json: bool, out: &mut impl Write) -> Result
         .iter()
         .map(|path| Input::open(path))
         .collect::<Result<Vec<_>, _>>()?;
+    let place = args.place.place()?;
     if let Some(results) = &args.results {
-        refuse_to_overwrite(results, args)?;
+        refuse_to_overwrite(results, args, &place)?;
     }
-    let ledger = Arc::new(args.data.open()?);
-    let control = listen_for_questions(&args.data.data, &ledger);
-    // Only now: a replay that cannot run must leave the outcomes of an earlier one alone.
-    let results = args.results.as_deref().map(Results::create).transpose();
-    let outcome = results.and_then(|results| replay_all(&ledger, inputs, results));
+    let recipient = Recipient::open(place)?;
+    let results = args.results.as_deref().map(Results::open).transpose();
+    let outcome = results.and_then(|results| replay_all(&recipient, inputs, results));
     // Only people are shown the accounts, so only for them are they listed.
-    let shown = (!json && outcome.is_ok()).then(|| ledger.accounts());
-    // It ends what it was asked to do, and lets go of the ledger.
-    drop(control);
-    let ledger = Arc::into_inner(ledger).expect("nobody else has it any more");
-    let closed = ledger.close().map_err(ApiError::from);
+    let shown = (!json && outcome.is_ok()).then(|| recipient.accounts(SHOWN_ACCOUNTS_MAX + 1));
+    let closed = recipient.close();
     // What went wrong first says more than what followed from it.
     let summary = outcome?;
     closed?;
@@ -108,16 +80,18 @@ pub(super) fn run(args: &ReplayArgs, json: bool, out: &mut impl Write) -> Result
         write_json(out, &summary)?;
     } else {
         describe(&summary, out)?;
-        let accounts = shown.unwrap_or_default();
-        if accounts.len() <= SHOWN_ACCOUNTS_MAX {
+    }
+    match shown {
+        None => {}
+        Some(Ok(accounts)) if accounts.len() <= SHOWN_ACCOUNTS_MAX => {
             accounts_table(&accounts, out)?;
-        } else {
-            writeln!(
-                out,
-                "{} accounts; list them with `ledger accounts`",
-                accounts.len()
-            )?;
         }
+        Some(Ok(_)) => writeln!(
+            out,
+            "more than {SHOWN_ACCOUNTS_MAX} accounts; list them with `ledger accounts`"
+        )?,
+        // A token that allows commands need not allow questions.
+        Some(Err(error)) => eprint_line(&format!("note: the accounts are not shown: {error}")),
     }
     let bad = summary.malformed > 0
         || summary.conflict > 0
@@ -131,7 +105,7 @@ pub(super) fn run(args: &ReplayArgs, json: bool, out: &mut impl Write) -> Result
 }
 
 /// The results file is created anew; it must be neither an input nor a part of the ledger.
-fn refuse_to_overwrite(results: &Path, args: &ReplayArgs) -> Result<(), CliError> {
+fn refuse_to_overwrite(results: &Path, args: &ReplayArgs, place: &Place) -> Result<(), CliError> {
     let is_taken = |other: &Path| match (results.canonicalize(), other.canonicalize()) {
         (Ok(results), Ok(other)) => results == other,
         // What does not exist yet cannot be overwritten.
@@ -141,8 +115,13 @@ fn refuse_to_overwrite(results: &Path, args: &ReplayArgs) -> Result<(), CliError
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new(".")).canonicalize();
-    let data = args.data.data.canonicalize();
-    let in_ledger = matches!((folder, data), (Ok(folder), Ok(data)) if folder.starts_with(&data));
+    let in_ledger = match place {
+        Place::Directory(data) => {
+            let data = data.data.canonicalize();
+            matches!((folder, data), (Ok(folder), Ok(data)) if folder.starts_with(&data))
+        }
+        Place::Service(_) => false,
+    };
     if in_ledger || args.files.iter().any(|file| is_taken(file)) {
         let problem = "--results must be neither an input nor inside the ledger";
         return Err(CliError::Usage(problem.to_owned()));
@@ -155,14 +134,10 @@ fn refuse_to_overwrite(results: &Path, args: &ReplayArgs) -> Result<(), CliError
     Ok(())
 }
 
-fn is_standard_input(path: &Path) -> bool {
-    path == Path::new("-")
-}
-
 fn replay_all(
-    ledger: &Ledger,
+    recipient: &Recipient,
     inputs: Vec<Input<'_>>,
-    mut results: Option<Results>,
+    mut results: Option<Results<'_>>,
 ) -> Result<Summary, CliError> {
     let name_files = inputs.len() > 1;
     let progress = progress_bar(inputs.iter().map(|input| input.bytes).sum());
@@ -170,14 +145,9 @@ fn replay_all(
     let mut before = 0;
     let mut total = Summary::default();
     for input in inputs {
-        let Input {
-            path,
-            read,
-            source,
-            bytes,
-        } = input;
+        let (path, bytes) = (input.path, input.bytes);
         let file = name_files.then_some(path);
-        let summary = replay(ledger, read, source, |told, bytes_read| {
+        let summary = recipient.carry_out(input, |told, bytes_read| {
             progress.set_position(before + bytes_read);
             for result in told.iter().filter(|result| is_worth_reporting(result)) {
                 reported += 1;
@@ -193,6 +163,9 @@ fn replay_all(
         before += bytes.unwrap_or(0);
         total = total.and(summary);
     }
+    if let Some(results) = &mut results {
+        results.write(None, &[]).map_err(ReplayError::Results)?;
+    }
     progress.finish_and_clear();
     if reported > REPORTED_LINES_MAX {
         eprint_line(&format!(
@@ -203,106 +176,60 @@ fn replay_all(
     Ok(total)
 }
 
-struct Input<'a> {
+/// The results file. What it held before goes when the first outcomes come: a replay that cannot run must
+/// leave those of an earlier one alone.
+struct Results<'a> {
     path: &'a Path,
-    read: Box<dyn Read>,
-    source: Source,
-    /// Length, where it is known.
-    bytes: Option<u64>,
-}
-
-impl<'a> Input<'a> {
-    fn open(path: &'a Path) -> Result<Self, CliError> {
-        if is_standard_input(path) {
-            let read = Box::new(io::stdin());
-            return Ok(Self {
-                path,
-                read,
-                source: Source::Stream,
-                bytes: None,
-            });
-        }
-        let failed = |source| CliError::File {
-            path: path.to_owned(),
-            source,
-        };
-        let file = File::open(path).map_err(failed)?;
-        let metadata = file.metadata().map_err(failed)?;
-        if metadata.is_dir() {
-            return Err(failed(io::ErrorKind::IsADirectory.into()));
-        }
-        // A named pipe is written as it is read, like standard input.
-        let is_file = metadata.is_file();
-        let source = if is_file {
-            Source::File
-        } else {
-            Source::Stream
-        };
-        let bytes = is_file.then_some(metadata.len());
-        Ok(Self {
-            path,
-            read: Box::new(file),
-            source,
-            bytes,
-        })
-    }
-}
-
-struct Results {
     file: BufWriter<File>,
+    is_begun: bool,
 }
 
-impl Results {
-    fn create(path: &Path) -> Result<Self, CliError> {
-        let file = File::create(path);
+impl<'a> Results<'a> {
+    fn open(path: &'a Path) -> Result<Self, CliError> {
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path);
         let file = file.map_err(|source| CliError::File {
             path: path.to_owned(),
             source,
         })?;
         Ok(Self {
+            path,
             file: BufWriter::new(file),
+            is_begun: false,
         })
     }
 
     /// Writes outcomes and passes them on at once: somebody may be waiting for them.
-    fn write(&mut self, file: Option<&Path>, told: &[LineResult]) -> io::Result<()> {
-        for result in told {
-            let rejection = result.rejection.as_ref();
-            let line = ResultLine {
-                file,
-                line: result.line,
-                outcome: result.outcome,
-                code: rejection.map(|rejection| rejection.code()),
-                field: rejection
-                    .map(|rejection| rejection.field())
-                    .filter(|f| !f.is_empty()),
-                operation_id: result.operation.map(AsText),
-                result_type: result.authorization.map(|of| of.result_type.code()),
-                decline_reason: result
-                    .authorization
-                    .and_then(|of| of.reason)
-                    .map(|reason| reason.code()),
-                message: rejection.map(AsText),
-                expectations_failed: &result.failed,
-            };
-            write_json(&mut self.file, &line)?;
+    fn write(&mut self, file: Option<&Path>, told: &[ResultView<'_>]) -> io::Result<()> {
+        if !self.is_begun {
+            // A pipe or a terminal has nothing to be emptied of.
+            if self.file.get_ref().metadata()?.is_file() {
+                self.file = BufWriter::new(File::create(self.path)?);
+            }
+            self.is_begun = true;
+        }
+        for view in told {
+            write_json(&mut self.file, &ResultLine { file, view })?;
         }
         self.file.flush()
     }
 }
 
-fn is_worth_reporting(result: &LineResult) -> bool {
+fn is_worth_reporting(result: &ResultView<'_>) -> bool {
     let of_itself = matches!(result.outcome, Outcome::Malformed | Outcome::Conflict);
-    of_itself || !result.failed.is_empty()
+    of_itself || !result.expectations_failed.is_empty()
 }
 
-fn report(path: &Path, result: &LineResult) {
+fn report(path: &Path, result: &ResultView<'_>) {
     let place = format!("{}:{}", path.display(), result.line);
-    if let Some(rejection) = &result.rejection {
-        let (code, field) = (rejection.code(), rejection.field());
-        eprint_line(&format!("{place}: {code} {field}: {rejection}"));
+    if let (Some(code), Some(message)) = (&result.code, &result.message) {
+        let field = result.field.as_deref().unwrap_or_default();
+        eprint_line(&format!("{place}: {code} {field}: {message}"));
     }
-    for failed in &result.failed {
+    for failed in result.expectations_failed.iter() {
         let FailedExpectation {
             field,
             expected,

@@ -1,7 +1,7 @@
 //! `ledger serve`.
 
 use std::io::Write;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -55,6 +55,16 @@ impl ServeArgs {
     }
 }
 
+/// How the address is called on this machine: one that stands for all of its addresses is none to call.
+fn from_here(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip @ (IpAddr::V4(_) | IpAddr::V6(_)) => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
 /// Serves the ledger until the process is told to stop, and closes it then.
 pub(super) fn run(args: &ServeArgs, out: &mut impl Write) -> Result<Ended, CliError> {
     let config = Config::load(args.config.as_deref(), &args.flags())?;
@@ -77,6 +87,9 @@ pub(super) fn run(args: &ServeArgs, out: &mut impl Write) -> Result<Ended, CliEr
             writeln!(out, "metrics at http://{address}/metrics")?;
         }
         out.flush()?;
+        if let Some(control) = &control {
+            control.serves_at(format!("{scheme}://{}", from_here(server.address())));
+        }
         let stop = server.stopper();
         let mut interrupted = signal(SignalKind::interrupt())?;
         let mut terminated = signal(SignalKind::terminate())?;

@@ -3,7 +3,6 @@
 use std::io::Write;
 
 use clap::Args;
-use ledger_api::Ledger;
 use ledger_api::queries::OperationFilter;
 use ledger_api::views::{AccountView, BalanceView, OperationView, TrialBalanceView};
 use ledger_core::command::AccountSelector;
@@ -11,8 +10,10 @@ use ledger_core::ids::AccountReference;
 use ledger_core::text::{ExternalReference, IssuerId};
 use ledger_core::time::{BusinessDate, Timestamp};
 
+use super::books::Books;
+use super::place::PlaceArgs;
 use super::table::{self, Columns};
-use super::{CliError, DataArgs, Ended, write_json};
+use super::{CliError, Ended, write_json};
 
 /// Which account.
 #[derive(Debug, Args)]
@@ -32,7 +33,7 @@ pub(super) struct AccountArgs {
 #[derive(Debug, Args)]
 pub(super) struct BalanceArgs {
     #[command(flatten)]
-    pub(super) data: DataArgs,
+    pub(super) place: PlaceArgs,
     #[command(flatten)]
     account: AccountArgs,
     /// Also show the balance of operations with a value date up to this day (yyyy-MM-dd).
@@ -47,7 +48,7 @@ pub(super) struct BalanceArgs {
 #[derive(Debug, Args)]
 pub(super) struct OperationsArgs {
     #[command(flatten)]
-    pub(super) data: DataArgs,
+    pub(super) place: PlaceArgs,
     #[command(flatten)]
     account: AccountArgs,
     /// Only operations posted at or after this instant (RFC 3339).
@@ -74,7 +75,7 @@ pub(super) struct OperationsArgs {
 #[derive(Debug, Args)]
 pub(super) struct JournalArgs {
     #[command(flatten)]
-    pub(super) data: DataArgs,
+    pub(super) place: PlaceArgs,
     #[command(flatten)]
     account: AccountArgs,
 }
@@ -119,11 +120,11 @@ impl AccountArgs {
 }
 
 pub(super) fn accounts(
-    ledger: &Ledger,
+    books: &Books<'_>,
     json: bool,
     out: &mut impl Write,
 ) -> Result<Ended, CliError> {
-    let accounts = ledger.accounts();
+    let accounts = books.accounts()?;
     if json {
         accounts
             .iter()
@@ -171,13 +172,13 @@ pub(super) fn accounts_table(
 }
 
 pub(super) fn balance(
-    ledger: &Ledger,
+    books: &Books<'_>,
     args: &BalanceArgs,
     json: bool,
     out: &mut impl Write,
 ) -> Result<Ended, CliError> {
     let (issuer, account) = args.account.required()?;
-    let balance = ledger.balance(issuer.as_ref(), &account, args.value_date, args.known_at)?;
+    let balance = books.balance(issuer.as_ref(), &account, args.value_date, args.known_at)?;
     if json {
         write_json(out, &balance)?;
     } else {
@@ -265,7 +266,7 @@ fn balance_table(balance: &BalanceView, out: &mut impl Write) -> Result<(), CliE
 }
 
 pub(super) fn operations(
-    ledger: &Ledger,
+    books: &Books<'_>,
     args: &OperationsArgs,
     json: bool,
     out: &mut impl Write,
@@ -279,7 +280,7 @@ pub(super) fn operations(
         page_size: args.page_size,
         newest_first: args.latest,
     };
-    let (operations, more) = ledger.operations(issuer.as_ref(), &account, filter)?;
+    let (operations, more) = books.operations(issuer.as_ref(), &account, filter)?;
     if json {
         operations
             .iter()
@@ -333,7 +334,7 @@ fn operations_table(operations: &[OperationView], out: &mut impl Write) -> Resul
 }
 
 pub(super) fn journal(
-    ledger: &Ledger,
+    books: &Books<'_>,
     args: &JournalArgs,
     json: bool,
     out: &mut impl Write,
@@ -341,8 +342,8 @@ pub(super) fn journal(
     let issuer = args.account.issuer()?;
     let selector = args.account.selector()?;
     if json {
-        ledger.journal(issuer.as_ref(), selector.as_ref(), |leg| {
-            Ok::<_, CliError>(write_json(out, &leg)?)
+        books.journal(issuer.as_ref(), selector.as_ref(), |leg| {
+            Ok(write_json(out, &leg)?)
         })?;
         return Ok(Ended::Well);
     }
@@ -360,7 +361,7 @@ pub(super) fn journal(
         "Debit",
         "Credit"
     )?;
-    ledger.journal(issuer.as_ref(), selector.as_ref(), |leg| {
+    books.journal(issuer.as_ref(), selector.as_ref(), |leg| {
         let side = |value: i64| {
             if value == 0 {
                 String::new()
@@ -368,7 +369,7 @@ pub(super) fn journal(
                 value.to_string()
             }
         };
-        Ok::<_, CliError>(writeln!(
+        Ok(writeln!(
             out,
             "{:>10}  {:16}  {:20}  {:8}  {:10}  {:10}  {:24}  {:>16}  {:>16}  {}",
             leg.position,
@@ -387,13 +388,16 @@ pub(super) fn journal(
 }
 
 pub(super) fn trial_balance(
-    ledger: &Ledger,
+    books: &Books<'_>,
     json: bool,
     out: &mut impl Write,
 ) -> Result<Ended, CliError> {
-    let report = ledger.trial_balance();
+    let report = books.trial_balance()?;
     if json {
-        report.lines.iter().try_for_each(|line| write_json(out, line))?;
+        report
+            .lines
+            .iter()
+            .try_for_each(|line| write_json(out, line))?;
     } else {
         trial_balance_table(&report.lines, out)?;
     }

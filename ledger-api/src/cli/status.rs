@@ -8,22 +8,13 @@ use ledger_store::StoreError;
 
 use super::aside::ForQueries;
 use super::backup::ask_holder;
+use super::place::{Place, PlaceArgs};
 use super::{ApiError, CliError, DataArgs, Ended, refuse_missing, write_json};
 
-/// Asks the process that has the ledger open, or opens it to see whether that can be done.
-pub(super) fn run(args: &DataArgs, json: bool, out: &mut impl Write) -> Result<Ended, CliError> {
-    refuse_missing(&args.data)?;
-    let view = match ForQueries::open(args) {
-        Ok(opened) => {
-            let sequence = opened.ledger.reader().last_seq().map_or(0, |seq| seq.0);
-            let view = StatusView::closed(sequence, opened.copied_for.as_ref());
-            opened.close()?;
-            view
-        }
-        Err(CliError::Api(ApiError::Store(StoreError::Locked { .. }))) => {
-            ask_holder(&args.data, &Question::Status {})?
-        }
-        Err(error) => return Err(error),
+pub(super) fn run(args: &PlaceArgs, json: bool, out: &mut impl Write) -> Result<Ended, CliError> {
+    let view = match args.place()? {
+        Place::Directory(data) => of_directory(&data)?,
+        Place::Service(client) => client.status()?,
     };
     let is_well = view.reason.is_none();
     if json {
@@ -40,4 +31,21 @@ pub(super) fn run(args: &DataArgs, json: bool, out: &mut impl Write) -> Result<E
     } else {
         Ended::WithFindings
     })
+}
+
+/// Asks the process that has the ledger open, or opens it to see whether that can be done.
+fn of_directory(args: &DataArgs) -> Result<StatusView, CliError> {
+    refuse_missing(&args.data)?;
+    match ForQueries::open(args) {
+        Ok(opened) => {
+            let sequence = opened.ledger.reader().last_seq().map_or(0, |seq| seq.0);
+            let view = StatusView::closed(sequence, opened.copied_for.as_ref());
+            opened.close()?;
+            Ok(view)
+        }
+        Err(CliError::Api(ApiError::Store(StoreError::Locked { .. }))) => {
+            ask_holder(&args.data, &Question::Status {})
+        }
+        Err(error) => Err(error),
+    }
 }

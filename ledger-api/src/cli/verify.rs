@@ -7,13 +7,14 @@ use clap::Args;
 use ledger_api::Ledger;
 use ledger_store::kept_head::KeptHead;
 
-use super::{ApiError, CliError, DataArgs, Ended, head, with_ledger, write_json};
+use super::place::{Place, PlaceArgs};
+use super::{ApiError, CliError, Ended, head, with_ledger, write_json};
 
 /// Arguments of `verify`.
 #[derive(Debug, Args)]
 pub(super) struct VerifyArgs {
     #[command(flatten)]
-    data: DataArgs,
+    place: PlaceArgs,
     /// Also check that the log is the one of the head in this file, which `head --json` wrote.
     #[arg(long, value_name = "FILE")]
     head: Option<PathBuf>,
@@ -22,11 +23,20 @@ pub(super) struct VerifyArgs {
     after_head: Option<PathBuf>,
 }
 
+/// Whoever keeps the log is not the one to say that it is as it should be, and reading all of it would keep the
+/// service from its work.
+const NOT_BY_SERVICE: &str = "a service is not asked to verify itself: back its ledger up, which `ledger backup \
+    --data DIR --to BACKUP` does while it runs, and verify the backup by --data BACKUP";
+
 pub(super) fn run(args: &VerifyArgs, json: bool, out: &mut impl Write) -> Result<Ended, CliError> {
     // A file that cannot be read is said before a ledger is opened for it.
     let read = |path: &Option<PathBuf>| path.as_deref().map(head::read).transpose();
     let (whole, after) = (read(&args.head)?, read(&args.after_head)?);
-    with_ledger(&args.data, |ledger| match after {
+    let data = match args.place.place()? {
+        Place::Directory(data) => data,
+        Place::Service(_) => return Err(CliError::Usage(NOT_BY_SERVICE.to_owned())),
+    };
+    with_ledger(&data, |ledger| match after {
         Some(after) => verify_after(ledger, &after, json, out),
         None => verify_whole(ledger, whole.as_ref(), json, out),
     })

@@ -56,6 +56,16 @@ impl ClientError {
         }
     }
 
+    /// The field at fault, if it is one.
+    #[must_use]
+    pub fn field(&self) -> Option<&str> {
+        match self {
+            Self::Refused { field, .. } => field.as_deref(),
+            Self::Api(error) => error.field(),
+            Self::Unusable(_) | Self::Unreachable { .. } | Self::Unreadable { .. } => None,
+        }
+    }
+
     /// Whether the service said that there is no such account.
     pub(super) fn is_account_missing(&self) -> bool {
         self.code() == "ACCOUNT_NOT_FOUND"

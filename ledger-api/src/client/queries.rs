@@ -130,8 +130,13 @@ impl Client {
     ) -> Result<AuthorizationView, ClientError> {
         let answer = self.of_account(issuer, account, |of| {
             of.at("/authorizations").element(id.as_str())
-        })?;
-        Ok(answer.data)
+        });
+        match answer {
+            Err(error) if error.code() == "AUTHORIZATION_NOT_FOUND" => {
+                Err(ApiError::NoRecord(format!("authorization {id}")).into())
+            }
+            answer => Ok(answer?.data),
+        }
     }
 
     /// As [`crate::Ledger::business_cases`].

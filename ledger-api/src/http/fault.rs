@@ -55,19 +55,24 @@ impl Fault {
 
 impl From<&Rejection> for Fault {
     fn from(rejection: &Rejection) -> Self {
-        let existing = match rejection {
-            Rejection::DuplicateExternalTriplet {
-                existing,
-                same_payload,
-            } => Some((*existing, *same_payload)),
-            _ => None,
+        let existing = if let Rejection::DuplicateExternalTriplet {
+            existing,
+            same_payload,
+        } = rejection
+        {
+            Some((*existing, *same_payload))
+        } else {
+            None
         };
-        let field = match rejection {
+        let is_of_header = matches!(
+            rejection,
+            Rejection::CorrelationIdRequired | Rejection::InvalidCorrelationId
+        );
+        let field = if is_of_header {
             // The header's name is not the field's.
-            Rejection::CorrelationIdRequired | Rejection::InvalidCorrelationId => {
-                Some("WL-Correlation-ID")
-            }
-            _ => Some(rejection.field()).filter(|field| !field.is_empty()),
+            Some("WL-Correlation-ID")
+        } else {
+            Some(rejection.field()).filter(|field| !field.is_empty())
         };
         Self {
             field: field.map(str::to_owned),

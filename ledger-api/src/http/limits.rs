@@ -42,7 +42,7 @@ impl Caller {
                 let network = v6.to_bits() >> 64 << 64;
                 IpAddr::V6(Ipv6Addr::from_bits(network))
             }
-            other => other.to_canonical(),
+            IpAddr::V4(_) | IpAddr::V6(_) => address.to_canonical(),
         })
     }
 }

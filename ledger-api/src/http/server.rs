@@ -124,7 +124,6 @@ impl Server {
     }
 
     /// Stops a service that runs: no call is taken any more, those under way are answered.
-    #[must_use]
     pub fn stopper(&self) -> impl Fn() + Send + Sync + 'static {
         let (handle, service) = (self.handle.clone(), Arc::clone(&self.service));
         let wait = self.stop_wait;

@@ -10,6 +10,7 @@ pub(crate) fn ledger(dir: &Path, args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_ledger"))
         .current_dir(dir)
         .args(args)
+        .env_remove("LEDGER_URL")
         .stdin(Stdio::null())
         .output()
         .expect("the binary runs")

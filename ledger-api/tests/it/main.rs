@@ -5,6 +5,7 @@ mod backup;
 mod bank;
 mod bench;
 mod berka;
+mod by_url;
 mod command_line;
 mod damage;
 mod duplicates;

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use ledger_core::projection::books::Books;
+use ledger_core::time::Timestamp;
 use ledger_store::checkpoint::CHECKPOINT;
 use ledger_store::recovery::{Recovered, recover_with};
 use ledger_store::writer::Writer;
@@ -36,11 +37,15 @@ fn post(writer: &Writer, first: u64, batches: u64) {
     }
 }
 
-/// A closed log of three sessions.
+/// A closed log of three sessions, with a time of its own for each batch.
 fn three_sessions(store: StoreKind) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     for session in 0..3 {
-        let (writer, _) = open(dir.path(), store).start(|| NOW);
+        let mut now = Timestamp(NOW.0 + i64::try_from(session).unwrap() * 1_000_000);
+        let (writer, _) = open(dir.path(), store).start(move || {
+            now.0 += 1_000;
+            now
+        });
         post(&writer, session * 3 * BATCH, 3);
         writer.close().unwrap();
     }

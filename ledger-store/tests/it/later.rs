@@ -78,7 +78,7 @@ fn a_later_checkpoint_is_ignored() {
     drop(ledger_store::recovery::recover(dir.path()).unwrap());
     let mut chunk = vec![0; 4096];
     chunk[..4].copy_from_slice(b"LGCP");
-    chunk[4..6].copy_from_slice(&2_u16.to_le_bytes());
+    chunk[4..6].copy_from_slice(&3_u16.to_le_bytes());
     fs::write(dir.path().join("CHECKPOINT"), chunk).unwrap();
     let recovered = ledger_store::recovery::recover(dir.path()).unwrap();
     assert_eq!(recovered.covered, LogHead::EMPTY);

@@ -54,17 +54,21 @@ pub(crate) fn read(path: &Path) -> Result<TrustedKeys, SetupError> {
     Ok(keys)
 }
 
+const NO_KEY_OF_OURS: &str = "is neither RSA, P-256 nor Ed25519";
+
 fn trusted(jwk: &Jwk) -> Result<TrustedKey, &'static str> {
-    let (algorithm, named) = match &jwk.algorithm {
-        AlgorithmParameters::RSA(_) => (Algorithm::RS256, KeyAlgorithm::RS256),
-        AlgorithmParameters::EllipticCurve(key) if key.curve == EllipticCurve::P256 => {
-            (Algorithm::ES256, KeyAlgorithm::ES256)
-        }
-        AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519 => {
-            (Algorithm::EdDSA, KeyAlgorithm::EdDSA)
-        }
+    let curve = match &jwk.algorithm {
+        AlgorithmParameters::RSA(_) => None,
+        AlgorithmParameters::EllipticCurve(key) => Some(&key.curve),
+        AlgorithmParameters::OctetKeyPair(key) => Some(&key.curve),
         AlgorithmParameters::OctetKey(_) => return Err("is a shared secret, not a public key"),
-        _ => return Err("is neither RSA, P-256 nor Ed25519"),
+        AlgorithmParameters::Other(_) | _ => return Err(NO_KEY_OF_OURS),
+    };
+    let (algorithm, named, point_bytes) = match curve {
+        None => (Algorithm::RS256, KeyAlgorithm::RS256, 0),
+        Some(EllipticCurve::P256) => (Algorithm::ES256, KeyAlgorithm::ES256, P256_BYTES),
+        Some(EllipticCurve::Ed25519) => (Algorithm::EdDSA, KeyAlgorithm::EdDSA, ED25519_BYTES),
+        Some(_) => return Err(NO_KEY_OF_OURS),
     };
     if jwk.common.key_algorithm.is_some_and(|alg| alg != named) {
         return Err("is for another algorithm than RS256, ES256 or EdDSA");
@@ -72,13 +76,7 @@ fn trusted(jwk: &Jwk) -> Result<TrustedKey, &'static str> {
     let key = DecodingKey::from_jwk(jwk).map_err(|_| "cannot be read")?;
     let is_whole = match key.kind() {
         DecodingKeyKind::RsaModulusExponent { n, .. } => n.len() >= RSA_BYTES_MIN,
-        DecodingKeyKind::SecretOrDer(point) => {
-            let bytes = match algorithm {
-                Algorithm::ES256 => P256_BYTES,
-                _ => ED25519_BYTES,
-            };
-            point.len() == bytes
-        }
+        DecodingKeyKind::SecretOrDer(point) => point.len() == point_bytes,
     };
     if is_whole {
         Ok(TrustedKey { algorithm, key })

@@ -154,6 +154,12 @@ pub(super) fn try_get(
 
 pub(super) fn post(agent: &Agent, url: &str, headers: &[(&str, &str)], body: &str) -> Told {
     let mut request = agent.post(url);
+    if !headers
+        .iter()
+        .any(|(name, _)| name.eq_ignore_ascii_case("content-type"))
+    {
+        request = request.header("Content-Type", "application/json");
+    }
     for (name, value) in headers {
         request = request.header(*name, *value);
     }

@@ -10,6 +10,8 @@ use ledger_api::http::{ClientEntry, Config, SigningKey};
 
 use super::service::{Service, Told};
 
+type Headers<'a> = [(&'a str, &'a str)];
+
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 
 struct Scene {
@@ -118,7 +120,7 @@ fn whoever_gets_no_token_is_told_why_in_the_words_of_the_standard() {
     let bearer = ("authorization", "Bearer abc");
     let json = ("content-type", "application/json");
     let grant = "grant_type=client_credentials";
-    let cases: [(&[(&str, &str)], &str, u16, &str); 14] = [
+    let cases: [(&Headers, &str, u16, &str); 14] = [
         (&[FORM, own], "", 400, "invalid_request"),
         (&[FORM, own], "grant_type=", 400, "invalid_request"),
         (

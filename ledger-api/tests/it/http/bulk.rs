@@ -18,7 +18,7 @@ fn send(desk: &Desk, lines: &str) -> Told {
         .call("POST", &format!("{ISSUER}/bulk-operations"), &said)
 }
 
-/// Line, status, code, field, and whether an operation is named.
+/// Line, outcome, code, field, and whether an operation is named.
 type Result = (u64, String, String, String, bool);
 
 fn results(told: &Told) -> Vec<Result> {
@@ -32,7 +32,7 @@ fn results(told: &Told) -> Vec<Result> {
         assert_eq!(result["code"].is_null(), result["message"].is_null());
         let line = result["line"].as_u64().expect("a number");
         let names = result["operationId"].is_string();
-        (line, text("status"), text("code"), text("field"), names)
+        (line, text("outcome"), text("code"), text("field"), names)
     });
     results.collect()
 }
@@ -47,19 +47,19 @@ fn every_line_has_its_own_result() {
     let other = line("c8", "A1", &fee("F8", 1)).replace("1234", "4321");
     #[rustfmt::skip]
     let table = [
-        // line                               status               code                            field                         operation
+        // line                               outcome              code                            field                         operation
         (line("c1", "A1", &fee("F1", 100)),   "APPLIED",           "",                             "",                           true),
         (line("c2", "A1", &fee("F2", 200)),   "APPLIED",           "",                             "",                           true),
-        (line("c1", "A1", &fee("F1", 100)),   "REPLAYED",          "",                             "",                           true),
-        (line("c1", "A1", &fee("F1", 101)),   "REJECTED",          "IDEMPOTENCY_PAYLOAD_MISMATCH", "referenceAmount",            false),
-        (line("c5", "A1", &unknown),          "REJECTED",          "INVALID_REQUEST",              "tip",                        false),
+        (line("c1", "A1", &fee("F1", 100)),   "SKIPPED_DUPLICATE", "",                             "",                           true),
+        (line("c1", "A1", &fee("F1", 101)),   "CONFLICT",          "IDEMPOTENCY_PAYLOAD_MISMATCH", "referenceAmount",            false),
+        (line("c5", "A1", &unknown),          "MALFORMED",         "INVALID_REQUEST",              "tip",                        false),
         (line("c6", "A1", &typeless),         "REJECTED",          "FEE_TYPE_NOT_ALLOWED",         "feeType",                    false),
-        (line("c7", "NONE", &fee("F7", 1)),   "REJECTED",          "ACCOUNT_NOT_FOUND",            "account",                    false),
-        (other,                               "REJECTED",          "INVALID_REQUEST",              "issuerId",                   false),
-        ("not JSON".to_owned(),               "REJECTED",          "INVALID_REQUEST",              "",                           false),
-        (String::new(),                       "REJECTED",          "INVALID_REQUEST",              "",                           false),
+        (line("c7", "NONE", &fee("F7", 1)),   "REJECTED",          "ACCOUNT_NOT_FOUND",            "issuerAccountExternalReference", false),
+        (other,                               "MALFORMED",         "INVALID_REQUEST",              "issuerId",                   false),
+        ("not JSON".to_owned(),               "MALFORMED",         "INVALID_REQUEST",              "",                           false),
+        (String::new(),                       "MALFORMED",         "INVALID_REQUEST",              "",                           false),
         (line("c9", "A1", &fee("F2", 200)),   "SKIPPED_DUPLICATE", "DUPLICATE_EXTERNAL_TRIPLET",   "externalOperationReference", true),
-        (line("c10", "A1", &fee("F2", 201)),  "REJECTED",          "DUPLICATE_EXTERNAL_TRIPLET",   "externalOperationReference", true),
+        (line("c10", "A1", &fee("F2", 201)),  "CONFLICT",          "DUPLICATE_EXTERNAL_TRIPLET",   "externalOperationReference", true),
         (line("c11", "A1", &fee("F3", 300)),  "APPLIED",           "",                             "",                           true),
     ];
     let lines: Vec<_> = table.iter().map(|(line, ..)| line.as_str()).collect();
@@ -67,9 +67,9 @@ fn every_line_has_its_own_result() {
     assert_eq!(told.header("WL-Correlation-ID"), Some("the call"));
     let expected: Vec<Result> = (1..)
         .zip(&table)
-        .map(|(place, (_, status, code, field, names))| {
-            let [status, code, field] = [status, code, field].map(|text| (*text).to_owned());
-            (place, status, code, field, *names)
+        .map(|(place, (_, outcome, code, field, names))| {
+            let [outcome, code, field] = [outcome, code, field].map(|text| (*text).to_owned());
+            (place, outcome, code, field, *names)
         })
         .collect();
     assert_eq!(results(&told), expected);
@@ -96,10 +96,15 @@ fn a_call_sent_again_changes_nothing() {
         results.collect()
     };
     let (first, mut again) = (said(&first), said(&again));
-    assert!(first.iter().all(|result| result["status"] == "APPLIED"));
+    assert!(first.iter().all(|result| result["outcome"] == "APPLIED"));
     for result in &mut again {
-        assert_eq!(result["status"], "REPLAYED");
-        result["status"] = json!("APPLIED");
+        assert_eq!(result["outcome"], "SKIPPED_DUPLICATE");
+        assert_eq!(result["replayed"], true);
+        result["outcome"] = json!("APPLIED");
+        result
+            .as_object_mut()
+            .expect("an object")
+            .remove("replayed");
     }
     assert_eq!(again, first);
 }

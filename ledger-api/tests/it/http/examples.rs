@@ -208,7 +208,7 @@ fn the_balance_of_a_root_shows_a_childs_purchase_as_the_source_shows_it() {
     });
     let desk = Desk::empty(false);
     desk.at("2022-12-19T14:10:44.321Z");
-    desk.client.set_up("2022-12-19");
+    desk.client.set_up("2022-12-20");
     desk.client.open("ROOT", None);
     desk.at("2022-12-20T08:00:00Z");
     desk.client.open("CHILD", Some("ROOT"));

@@ -198,8 +198,8 @@ fn a_triplet_under_another_correlation_id_names_the_operation_that_has_it() {
         .lines()
         .map(|line| serde_json::from_str(line).expect("JSON"))
         .collect();
-    for (result, status) in results.iter().zip(["SKIPPED_DUPLICATE", "REJECTED"]) {
-        assert_eq!(result["status"], json!(status));
+    for (result, outcome) in results.iter().zip(["SKIPPED_DUPLICATE", "CONFLICT"]) {
+        assert_eq!(result["outcome"], json!(outcome));
         assert_eq!(result["operationId"], json!(first));
         assert_eq!(result["code"], json!("DUPLICATE_EXTERNAL_TRIPLET"));
     }
