@@ -72,7 +72,6 @@ impl Process {
     }
 
     /// Kills it without a warning.
-    #[expect(dead_code, reason = "until the test that kills")]
     pub(crate) fn kill(mut self) -> String {
         self.child.kill().expect("killed");
         self.end().1
