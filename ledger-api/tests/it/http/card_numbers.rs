@@ -106,7 +106,7 @@ impl Scene {
             false => number.written,
         };
         let mut said = place
-            .body(&text)
+            .body(&text, self.next)
             .map_or_else(Said::default, |body| Said::json(&body));
         if let Spot::Header(name) = place.spot {
             said = said.with(name, &text);
@@ -133,9 +133,11 @@ impl Scene {
                 }
             })
             .collect();
-        let lines = places.iter().zip(&written);
-        let lines: Vec<_> = lines
-            .map(|(place, text)| place.body(text).expect("a line").to_string())
+        let lines: Vec<_> = places
+            .iter()
+            .zip(&written)
+            .zip(self.next..)
+            .map(|((place, text), count)| place.body(text, count).expect("a line").to_string())
             .collect();
         let said = Said::text("application/x-ndjson", &lines.join("\n"));
         let told = self.call("POST", BULK, said);

@@ -83,13 +83,32 @@ impl Place {
         target
     }
 
-    /// The body, with a text in its spot.
-    pub(super) fn body(&self, text: &str) -> Option<Value> {
+    /// The body, with a text in its spot, and otherwise as nobody said it before, so that nothing is refused for
+    /// being known already.
+    pub(super) fn body(&self, text: &str, count: usize) -> Option<Value> {
         let mut body = self.body.clone()?;
+        rename(&mut body, count);
         if let Spot::Body(steps) = &self.spot {
             put(&mut body, steps, text);
         }
         Some(body)
+    }
+}
+
+/// Gives a command, or a line, a name of its own.
+fn rename(body: &mut Value, count: usize) {
+    if body.get("command").is_some() {
+        body["correlationId"] = json!(format!("line {count}"));
+        rename(&mut body["body"], count);
+    }
+    for name in [
+        "externalOperationReference",
+        "transactionId",
+        "offlineReservationReference",
+    ] {
+        if body.get(name).is_some() {
+            body[name] = json!(format!("N{count}"));
+        }
     }
 }
 
