@@ -102,9 +102,7 @@ impl<'t> Fields<'t> {
             .find(|(place, (_, node))| !self.was_taken(*place) && node.value() != Value::Null);
         match unknown.map(|(_, (name, _))| name.text()) {
             None => Ok(()),
-            Some(name) if holds_card_number(name) => Err(Rejection::CardNumberNotAllowed {
-                field: self.prefix() + UNNAMED,
-            }),
+            Some(name) if holds_card_number(name) => Err(self.card_number(UNNAMED)),
             Some(name) => {
                 let name = if name.is_empty() { UNNAMED } else { name };
                 let name: String = name.chars().take(FIELD_NAME_CHARS_MAX).collect();
@@ -206,9 +204,7 @@ impl<'t> Fields<'t> {
         for (name, node) in self.fields.filter(|(_, node)| node.value() != Value::Null) {
             // A name that may not be there must not be repeated either.
             let key = K::of(name.text()).map_err(|error| match error {
-                TextError::CardNumber => Rejection::CardNumberNotAllowed {
-                    field: self.path(UNNAMED),
-                },
+                TextError::CardNumber => self.card_number(UNNAMED),
                 TextError::Empty | TextError::TooLong { .. } | TextError::Unprintable => {
                     self.invalid(UNNAMED, &format!("has a name that {error}"))
                 }
@@ -221,10 +217,18 @@ impl<'t> Fields<'t> {
     /// Takes a rate: a decimal number, or the text of one. A number of more than 15 digits is refused,
     /// since it is not read exactly; as text it may have 18.
     pub(crate) fn exchange_rate(&self, name: &str) -> Result<Option<ExchangeRate>, Rejection> {
+        let checked = |text: &str| {
+            // The digits after the point of a rate that was computed look like a card number too often.
+            let whole = text.split('.').next().unwrap_or_default();
+            if holds_card_number(whole) {
+                return Err(self.card_number(name));
+            }
+            Ok(ExchangeRate::new(text))
+        };
         let rate = match self.take(name).map(Node::value) {
             None => return Ok(None),
-            Some(Value::Text(text)) => ExchangeRate::new(text),
-            Some(Value::Integer(number)) => ExchangeRate::new(&number.to_string()),
+            Some(Value::Text(text)) => checked(text)?,
+            Some(Value::Integer(number)) => checked(&number.to_string())?,
             Some(Value::Fraction(digits)) => {
                 let significant = digits.trim_start_matches(['0', '.']);
                 let count = significant.bytes().filter(u8::is_ascii_digit).count();
@@ -352,6 +356,10 @@ impl<'t> Fields<'t> {
         let Some(text) = self.raw_text(name)? else {
             return Ok(None);
         };
+        // Zeros before it would only hide a card number; no reference that was given out has them.
+        if text.starts_with('0') && holds_card_number(text.trim_start_matches('0')) {
+            return Err(self.card_number(name));
+        }
         let number = text
             .parse()
             .ok()
@@ -380,14 +388,18 @@ impl<'t> Fields<'t> {
         Rejection::invalid(self.path(name), problem)
     }
 
+    fn card_number(&self, name: &str) -> Rejection {
+        Rejection::CardNumberNotAllowed {
+            field: self.path(name),
+        }
+    }
+
     fn to_text<T: FieldText>(&self, name: &str, node: Node<'_>) -> Result<T, Rejection> {
         let Value::Text(text) = node.value() else {
             return Err(self.invalid(name, "must be text"));
         };
         T::of(text).map_err(|error| match error {
-            TextError::CardNumber => Rejection::CardNumberNotAllowed {
-                field: self.path(name),
-            },
+            TextError::CardNumber => self.card_number(name),
             TextError::Empty | TextError::TooLong { .. } | TextError::Unprintable => {
                 self.invalid(name, &error.to_string())
             }

@@ -32,10 +32,11 @@ impl OperationId {
         Self(Self::BASE + seq.0)
     }
 
-    /// The id from its 16 digits, if they are one that this ledger could have given.
+    /// The id from its 16 digits, if they are one that this ledger could have given. The first of them is 1, as
+    /// that of no card number is.
     #[must_use]
     pub fn from_number(number: u64) -> Option<Self> {
-        (number > Self::BASE && number < 10 * Self::BASE).then_some(Self(number))
+        (number > Self::BASE && number < 2 * Self::BASE).then_some(Self(number))
     }
 
     /// Place of the record that posted the operation.

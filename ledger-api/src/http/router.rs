@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::RequestExt as _;
+use axum::RequestPartsExt as _;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{RawPathParams, Request};
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_TYPE, EXPECT};
 use axum::http::{HeaderMap, Method, Response};
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodFilter, MethodRouter, on, post};
@@ -63,13 +63,17 @@ pub(crate) fn router(service: &Arc<Service>) -> Router {
             token::PATH,
             post(move |request: Request| guard::give_token(tokens, request)),
         )
-        .method_not_allowed_fallback(|headers: HeaderMap| async move {
+        .method_not_allowed_fallback(|request: Request| async move {
             let message = "the path is not called with this method";
-            apology(&headers, &Fault::new("METHOD_NOT_ALLOWED", message))
+            let (parts, body) = request.into_parts();
+            discard(&parts.headers, body).await;
+            apology(&parts.headers, &Fault::new("METHOD_NOT_ALLOWED", message))
         })
-        .fallback(|headers: HeaderMap| async move {
+        .fallback(|request: Request| async move {
             let message = "there is nothing at this path";
-            apology(&headers, &Fault::new("NOT_FOUND", message))
+            let (parts, body) = request.into_parts();
+            discard(&parts.headers, body).await;
+            apology(&parts.headers, &Fault::new("NOT_FOUND", message))
         })
         .layer(from_fn_with_state(Arc::clone(service), guard::watch))
         .merge(probes::router(service, false))
@@ -122,11 +126,20 @@ async fn admitted(
     stamp: &mut Stamp,
     notes: &mut Notes,
 ) -> Result<Response<Body>, Fault> {
-    let client = service.guard.identify(&request)?;
-    notes.client.clone_from(&client.id);
-    let address = guard::address(&request);
-    // Its place is taken until the answer is there.
-    let admitted = service.guard.admit(endpoint, client, address)?;
+    let known = service.guard.identify(&request).and_then(|client| {
+        notes.client.clone_from(&client.id);
+        let address = guard::address(&request);
+        // Its place is taken until the answer is there.
+        service.guard.admit(endpoint, client, address)
+    });
+    let admitted = match known {
+        Ok(admitted) => admitted,
+        Err(fault) => {
+            let (parts, body) = request.into_parts();
+            discard(&parts.headers, body).await;
+            return Err(fault);
+        }
+    };
     match read(service, endpoint, request, admitted.client.clone()).await {
         Ok(call) => {
             notes.is_posting = matches!(endpoint.work, Work::Command(_));
@@ -209,11 +222,18 @@ async fn reach(service: &Service, call: &Call) -> Result<(), Fault> {
 async fn read(
     service: &Service,
     endpoint: &Endpoint,
-    mut request: Request,
+    request: Request,
     client: Client,
 ) -> Result<Call, Fault> {
-    check_headers(request.headers())?;
-    let params: Result<RawPathParams, _> = request.extract_parts().await;
+    let most = match endpoint.work {
+        Work::Command(_) | Work::Read(_) | Work::Ask(..) => BODY_BYTES_MAX,
+        Work::Whole(_) => BULK_BYTES_MAX,
+    };
+    let (mut parts, body) = request.into_parts();
+    // Read even where something else is wrong: a connection with an unread body cannot be used again.
+    let body = read_body(body, most, service.guard.body_timeout).await;
+    check_headers(&parts.headers)?;
+    let params: Result<RawPathParams, _> = parts.extract().await;
     let params = params.map_err(|_| Fault::invalid("path", "must be escaped text in UTF-8"))?;
     let path: BTreeMap<String, String> = params
         .iter()
@@ -223,17 +243,12 @@ async fn read(
     if let Some(issuer) = path.get("issuerId") {
         client.look_at(issuer)?;
     }
-    let query = Query::parse(request.uri().query().unwrap_or_default())?;
-    let target = request
-        .uri()
+    let query = Query::parse(parts.uri.query().unwrap_or_default())?;
+    let target = parts
+        .uri
         .path_and_query()
         .map_or_else(String::new, ToString::to_string);
-    let most = match endpoint.work {
-        Work::Command(_) | Work::Read(_) | Work::Ask(..) => BODY_BYTES_MAX,
-        Work::Whole(_) => BULK_BYTES_MAX,
-    };
-    let (parts, body) = request.into_parts();
-    let body = read_body(body, most, service.guard.body_timeout).await?;
+    let body = body?;
     if !body.is_empty() {
         check_media_type(endpoint, &parts.headers)?;
     }
@@ -246,6 +261,28 @@ async fn read(
         body,
     })
 }
+
+/// Reads the body of a call that is refused, as far as it comes at once and is no longer than a command: the caller
+/// may then go on with the connection. Nothing of it is kept. Who asks before sending it is not told to send it.
+async fn discard(headers: &HeaderMap, mut body: Body) {
+    if headers.contains_key(EXPECT) {
+        return;
+    }
+    let read = async {
+        let mut bytes = 0;
+        while let Some(Ok(frame)) = body.frame().await {
+            bytes += frame.data_ref().map_or(0, Bytes::len);
+            if bytes > BODY_BYTES_MAX {
+                break;
+            }
+        }
+    };
+    // One that takes longer costs its sender the connection.
+    let _ = tokio::time::timeout(DISCARD_WAIT, read).await;
+}
+
+/// How long the body of a refused call may take.
+const DISCARD_WAIT: Duration = Duration::from_secs(5);
 
 pub(crate) async fn read_body(body: Body, most: usize, within: Duration) -> Result<Bytes, Fault> {
     let collected = tokio::time::timeout(within, Limited::new(body, most).collect()).await;

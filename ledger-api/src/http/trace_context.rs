@@ -1,6 +1,7 @@
 //! W3C Trace Context, level 1: the trace that a call is part of.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use ledger_core::text::holds_card_number;
 use uuid::Uuid;
 
 /// `00-{trace id}-{parent id}-{flags}`.
@@ -43,7 +44,8 @@ impl TraceContext {
     }
 }
 
-/// Trace id, and whether it is sampled. A later version may go on after the flags.
+/// Trace id, and whether it is sampled. A later version may go on after the flags. A trace id is logged, so it is
+/// not taken over from a caller who has put a card number into it.
 fn parse(text: &str) -> Option<(String, bool)> {
     let mut parts = text.split('-');
     let (version, trace, parent, flags) =
@@ -56,6 +58,9 @@ fn parse(text: &str) -> Option<(String, bool)> {
     let is_form = is_hex(version, 2) && is_hex(trace, 32) && is_hex(parent, 16) && is_hex(flags, 2);
     let is_whole = version != "00" || parts.next().is_none();
     if !is_form || !is_whole || version == "ff" || is_nothing(trace) || is_nothing(parent) {
+        return None;
+    }
+    if holds_card_number(trace.trim_start_matches('0')) {
         return None;
     }
     let flags = u8::from_str_radix(flags, 16).ok()?;
@@ -84,6 +89,8 @@ mod tests {
             "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
             &format!("00-{trace}-0000000000000000-01"),
             &format!("00-{trace}-00f067aa0ba902b7-0g"),
+            "00-abcdefab4546172396081630abcdefab-00f067aa0ba902b7-01",
+            "00-00000000000000004546172396081630-00f067aa0ba902b7-01",
         ] {
             assert_eq!(taken(wrong), None, "{wrong}");
         }

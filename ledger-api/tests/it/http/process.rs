@@ -7,19 +7,28 @@ use std::thread::{self, JoinHandle};
 
 use super::desk::Client;
 
-/// `ledger serve`, on a port that was free. Dropped, it is killed.
+/// `ledger serve`, on ports that were free. Dropped, it is killed.
 pub(crate) struct Process {
     child: Child,
     pub(crate) client: Client,
+    /// One who calls the listener for those who run the service.
+    pub(crate) operator: Client,
     output: Option<[JoinHandle<String>; 2]>,
 }
 
 impl Process {
     /// Starts it on a directory, and waits until it listens.
     pub(crate) fn start(data: &Path) -> Self {
+        Self::start_with(data, &[])
+    }
+
+    /// As [`Self::start`], with flags besides.
+    pub(crate) fn start_with(data: &Path, flags: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_ledger"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(["--metrics-listen", "127.0.0.1:0", "--data"])
             .arg(data)
+            .args(flags)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -33,15 +42,21 @@ impl Process {
         });
         let mut stdout = BufReader::new(child.stdout.take().expect("a pipe"));
         let mut said = String::new();
-        let address = loop {
+        let mut address = None;
+        let (address, operators) = loop {
             let mut line = String::new();
             if stdout.read_line(&mut line).expect("text") == 0 {
                 let errors = errors.join().expect("read");
                 panic!("it does not listen: {said}{errors}");
             }
             said.push_str(&line);
-            if let Some((_, address)) = line.trim_end().split_once("listening at ") {
-                break address.to_owned();
+            let line = line.trim_end();
+            if let Some((_, found)) = line.split_once("listening at ") {
+                address = Some(found.to_owned());
+            }
+            if let Some((_, found)) = line.split_once("metrics at ") {
+                let address = address.expect("it is told first");
+                break (address, found.trim_end_matches("/metrics").to_owned());
             }
         };
         let lines = thread::spawn(move || {
@@ -51,12 +66,12 @@ impl Process {
         Self {
             child,
             client: Client::new(&address),
+            operator: Client::new(&operators),
             output: Some([lines, errors]),
         }
     }
 
     /// Kills it without a warning.
-    #[expect(dead_code, reason = "until the test that kills")]
     pub(crate) fn kill(mut self) -> String {
         self.child.kill().expect("killed");
         self.end().1
