@@ -75,6 +75,9 @@ pub(crate) fn carry_out(service: Arc<Service>, call: Call) -> Answering {
         call.query.finish()?;
         let issuer = call.issuer()?;
         let body = call.body.clone();
+        if body.is_empty() {
+            return Err(Fault::invalid("", "the body has no line"));
+        }
         let parsed = tokio::task::spawn_blocking(move || parse(&body, &issuer));
         let parsed = parsed
             .await

@@ -108,14 +108,17 @@ fn correlation(headers: &HeaderMap) -> Result<Option<&str>, Fault> {
 /// The correlation id that an answer repeats; none where it is not one that may be given.
 pub(crate) fn repeatable_correlation(headers: &HeaderMap) -> Option<&str> {
     let given = correlation(headers).ok().flatten()?;
-    let is_sound = !given.is_empty()
-        && given.chars().count() <= CORRELATION_ID_CHARS_MAX
-        && !given.chars().any(char::is_control)
-        && !holds_card_number(given);
-    is_sound.then_some(given)
+    (is_correlation(given) && !holds_card_number(given)).then_some(given)
 }
 
-/// Refuses card numbers in what the service reads of the headers, whether this call needs it or not.
+/// Whether a header may be a correlation id: printable ASCII, as headers have it everywhere.
+fn is_correlation(given: &str) -> bool {
+    (1..=CORRELATION_ID_CHARS_MAX).contains(&given.len())
+        && given.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+}
+
+/// Refuses card numbers in what the service reads of the headers, and what is no correlation id, whether this call
+/// needs it or not.
 pub(crate) fn check_headers(headers: &HeaderMap) -> Result<(), Fault> {
     for (name, shown) in &READ_HEADERS {
         for value in headers.get_all(name) {
@@ -125,7 +128,10 @@ pub(crate) fn check_headers(headers: &HeaderMap) -> Result<(), Fault> {
             }
         }
     }
-    Ok(())
+    match correlation(headers)? {
+        Some(given) if !is_correlation(given) => Err(Rejection::InvalidCorrelationId.into()),
+        Some(_) | None => Ok(()),
+    }
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Fault> {

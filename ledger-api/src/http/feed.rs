@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::call::{Call, LAST_EVENT_ID};
 use super::endpoint::{Answering, Kind, Parameter};
 use super::fault::Fault;
-use super::reads::MIN_POSITION;
+use super::reads::{MIN_POSITION, POSITION_MAX};
 use super::reply::Reply;
 use super::service::Service;
 use crate::error::ApiError;
@@ -36,7 +36,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 const FROM: Parameter = Parameter::optional(
     "fromPosition",
-    Kind::Number(1, u64::MAX),
+    Kind::Number(1, POSITION_MAX),
     "Begin with the event at this position, or the first after it.",
 );
 
@@ -89,7 +89,7 @@ pub(crate) struct EventsView {
 }
 
 pub(crate) fn list(service: &Service, call: &Call) -> Result<Reply, Fault> {
-    let from = call.query.number(FROM.name, 1, u64::MAX)?.unwrap_or(1);
+    let from = call.query.number(FROM.name, 1, POSITION_MAX)?.unwrap_or(1);
     let most = call.query.number("limit", 1, EVENTS_MAX)?.unwrap_or(EVENTS);
     call.query.finish()?;
     let issuer = call.issuer()?;
@@ -109,7 +109,7 @@ pub(crate) fn list(service: &Service, call: &Call) -> Result<Reply, Fault> {
 /// Events as they happen, beginning at a position, or where a stream before was broken off.
 pub(crate) fn follow(service: Arc<Service>, call: Call) -> Answering {
     Box::pin(async move {
-        let asked = call.query.number(FROM.name, 1, u64::MAX)?;
+        let asked = call.query.number(FROM.name, 1, POSITION_MAX)?;
         call.query.finish()?;
         let last = call.header(&LAST_EVENT_ID)?.map(|id| {
             let number: Result<u64, _> = id.parse();

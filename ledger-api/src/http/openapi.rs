@@ -48,7 +48,7 @@ pub fn description() -> Value {
                 "name": "WL-Correlation-ID",
                 "in": "header",
                 "description": "Names a command so that it is carried out only once; every answer repeats it.",
-                "schema": {"type": "string", "minLength": 1, "maxLength": CORRELATION_ID_CHARS_MAX, "pattern": "^[!-~]+$"},
+                "schema": {"type": "string", "minLength": 1, "maxLength": CORRELATION_ID_CHARS_MAX, "pattern": "^[!-~]([ -~]*[!-~])?$"},
             }},
             "responses": refusals(),
             "schemas": schemas(),
@@ -121,9 +121,6 @@ fn parameter(parameter: &Parameter) -> Value {
         Kind::Instant => schema::instant(),
         Kind::Day => schema::day(),
         Kind::Flag => json!({"type": "boolean"}),
-        Kind::Number(least, most) if most > i64::MAX.unsigned_abs() => {
-            json!({"type": "integer", "format": "int64", "minimum": least})
-        }
         Kind::Number(least, most) => {
             json!({"type": "integer", "format": "int64", "minimum": least, "maximum": most})
         }

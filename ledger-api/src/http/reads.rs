@@ -23,12 +23,12 @@ const PAGE_SIZE: u64 = 100;
 
 pub(crate) const MIN_POSITION: Parameter = Parameter::optional(
     "minPosition",
-    Kind::Number(0, u64::MAX),
+    Kind::Number(0, POSITION_MAX),
     "Answer only once the log reaches this position, which an earlier answer gave as X-Ledger-Position.",
 );
 pub(crate) const AS_OF_POSITION: Parameter = Parameter::optional(
     "asOfPosition",
-    Kind::Number(0, u64::MAX),
+    Kind::Number(0, POSITION_MAX),
     "Show nothing that was recorded after this position, so that pages stay where they are.",
 );
 pub(crate) const PAGE: Parameter =
@@ -48,6 +48,8 @@ pub(crate) const START_TIME: Parameter =
 pub(crate) const END_TIME: Parameter =
     Parameter::required("endTime", Kind::Instant, "The period ends before this.");
 
+/// No log gets as far. Programs that have no greater integers can still say it.
+pub(crate) const POSITION_MAX: u64 = i64::MAX as u64;
 /// The last page that can be asked for.
 pub(crate) const PAGE_MAX: u64 = 1_000_000_000;
 
@@ -102,7 +104,7 @@ impl Page {
 
 /// The position that a list is to be as of. One that the log does not reach yet has no answer.
 fn as_of(service: &Service, call: &Call) -> Result<Option<Seq>, Fault> {
-    let Some(position) = call.query.number(AS_OF_POSITION.name, 0, u64::MAX)? else {
+    let Some(position) = call.query.number(AS_OF_POSITION.name, 0, POSITION_MAX)? else {
         return Ok(None);
     };
     let reached = service.position();

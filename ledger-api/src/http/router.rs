@@ -24,6 +24,7 @@ use super::endpoints;
 use super::fault::Fault;
 use super::guard::{self, Notes};
 use super::query::Query;
+use super::reads::POSITION_MAX;
 use super::reply::{Reply, Stamp, Time};
 use super::service::Service;
 use super::{probes, token};
@@ -204,7 +205,7 @@ const POSITION_PAUSE: Duration = Duration::from_millis(5);
 
 /// Waits until the log reaches the position that a question asks for.
 async fn reach(service: &Service, call: &Call) -> Result<(), Fault> {
-    let Some(least) = call.query.number("minPosition", 0, u64::MAX)? else {
+    let Some(least) = call.query.number("minPosition", 0, POSITION_MAX)? else {
         return Ok(());
     };
     let until = Instant::now() + POSITION_WAIT;

@@ -441,7 +441,11 @@ fn triplet(names: &[&'static str; 3]) -> Vec<(&'static str, Value)> {
 fn object(required: &[&str], fields: Vec<(&'static str, Value)>) -> Value {
     let properties: Map<String, Value> = fields
         .into_iter()
-        .map(|(name, schema)| (name.to_owned(), schema))
+        .map(|(name, schema)| {
+            let is_required = required.contains(&name);
+            let schema = if is_required { schema } else { or_null(schema) };
+            (name.to_owned(), schema)
+        })
         .collect();
     let mut object = json!({
         "type": "object",
@@ -452,6 +456,21 @@ fn object(required: &[&str], fields: Vec<(&'static str, Value)>) -> Value {
         object["required"] = json!(required);
     }
     object
+}
+
+/// A field that need not be there may be null as well, as many programs write it.
+fn or_null(mut schema: Value) -> Value {
+    match schema.get_mut("type") {
+        Some(Value::Array(kinds)) => kinds.push(json!("null")),
+        Some(kind) => *kind = json!([kind, "null"]),
+        None => {}
+    }
+    for (choices, null) in [("enum", Value::Null), ("anyOf", json!({"type": "null"}))] {
+        if let Some(Value::Array(given)) = schema.get_mut(choices) {
+            given.push(null);
+        }
+    }
+    schema
 }
 
 fn account_identifier() -> Value {

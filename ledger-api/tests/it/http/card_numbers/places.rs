@@ -314,8 +314,18 @@ pub(super) fn of_lines(description: &Value) -> Vec<Place> {
 
 type Add<'a> = dyn FnMut(Vec<Step>, Option<usize>, bool) + 'a;
 
+/// The type of a schema beside null; none where there are several.
+fn kind(schema: &Value) -> Option<&str> {
+    if let Some(kinds) = schema["type"].as_array() {
+        let mut kinds = kinds.iter().filter(|kind| *kind != "null");
+        let first = kinds.next();
+        return first.filter(|_| kinds.next().is_none())?.as_str();
+    }
+    schema["type"].as_str()
+}
+
 fn of_schema(schema: &Value, at: &mut Vec<Step>, add: &mut Add<'_>) {
-    match schema["type"].as_str() {
+    match kind(schema) {
         Some("object") => {
             let none = Map::new();
             let properties = schema["properties"].as_object().unwrap_or(&none);
