@@ -108,7 +108,8 @@ fn operation(endpoint: &Endpoint) -> Value {
             operation["requestBody"] = json!({
                 "required": true,
                 "description": format!("At most {} lines, each a command of the replay format.", bulk::BULK_LINES_MAX),
-                "content": {"application/x-ndjson": {"schema": {"type": "string"}}},
+                // Any text is lines; what is wrong with one is said in its result.
+                "content": {"application/x-ndjson": {"schema": {}}},
             });
         }
         Work::Read(_) | Work::Whole(_) => {}
