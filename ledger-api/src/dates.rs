@@ -3,16 +3,22 @@
 //! The shapes that programs write are read by hand, since every line has several; all others, and
 //! every question of the calendar, are left to the library.
 
-use chrono::{DateTime, NaiveDate};
+use chrono::{DateTime, NaiveDate, NaiveDateTime};
 use ledger_core::time::{BusinessDate, Timestamp};
 
-/// An instant from RFC 3339 text; parts of a millisecond are cut off.
+/// An instant from RFC 3339 text, or with an offset without a colon; parts of a millisecond are cut off.
 pub(crate) fn to_instant(text: &str) -> Option<Timestamp> {
     usual_instant(text.as_bytes()).or_else(|| {
         DateTime::parse_from_rfc3339(text)
+            .or_else(|_| DateTime::parse_from_str(text, METADATA_FORMAT))
             .ok()
             .map(|at| Timestamp(at.timestamp_millis()))
     })
+}
+
+/// A date and time without an offset, as some clocks show it; parts of a millisecond are cut off.
+pub(crate) fn to_local(text: &str) -> Option<NaiveDateTime> {
+    NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f").ok()
 }
 
 /// A calendar day from `yyyy-MM-dd`, and nothing shorter: `25-1-9` is a slip, not the year 25.
@@ -65,6 +71,8 @@ fn number(digits: &[u8]) -> Option<u32> {
     })
 }
 
+/// RFC 3339 but for the offset, which has no colon: the source writes dates so in its metadata.
+const METADATA_FORMAT: &str = "%Y-%m-%dT%H:%M:%S%.f%z";
 /// `yyyy-MM-dd`.
 const DAY_BYTES: usize = 10;
 const DAY_MS: i64 = 86_400_000;
@@ -110,6 +118,9 @@ mod tests {
                         "{text}"
                     );
                     assert_eq!(to_instant(&text), library, "{text}");
+                    // The source's other way to write an offset.
+                    let other = text.replace('Z', "+0000");
+                    assert_eq!(to_instant(&other), library, "{other}");
                 }
                 let text = format!("{year}-{day}");
                 let library = NaiveDate::parse_from_str(&text, "%Y-%m-%d").ok();

@@ -433,7 +433,9 @@ fn done(
         },
         posting_date: instant(operation.posting_date),
         partial_operation: operation.partial,
-        parent_operation_identifier: original.map(OperationIdentifier::of),
+        parent_operation_identifier: original
+            .map(OperationIdentifier::of)
+            .or_else(|| view.rewarded_operation_identifier.clone()),
         transaction_amount: match operation.post {
             Some(PostDetail::Fee(_)) => reference_amount,
             Some(_) | None => view.transaction_amount,

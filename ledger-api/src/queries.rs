@@ -25,8 +25,8 @@ use crate::error::ApiError;
 use crate::ledger::Ledger;
 use crate::operation_view::posted_at;
 use crate::views::{
-    AccountView, AmountView, AsOfView, BalanceView, IssuerView, JournalView, OperationView,
-    PointsView, TrialBalanceReport, TrialBalanceView, instant,
+    AccountView, AmountView, AsOfView, BalanceView, CreditLimitView, IssuerView, JournalView,
+    OperationView, PointsView, TrialBalanceReport, TrialBalanceView, instant,
 };
 
 /// Most operations on one page of a list.
@@ -166,7 +166,26 @@ impl Ledger {
     ) -> Result<BalanceView, ApiError> {
         let books = self.reader().books();
         let index = find(books.portfolio(), issuer, account)?;
-        Ok(balance_view(&books, index, valued, known))
+        Ok(balance_view(&books, index, valued, known, None))
+    }
+
+    /// As [`Self::balance`], with the balance as the log had it up to `position`, one that it reaches: exactly,
+    /// whatever was recorded since. The business date that counts is the one then, unless `valued` is given.
+    /// What stands beside it in the view is as of now.
+    ///
+    /// # Errors
+    /// As [`Self::balance`].
+    pub fn balance_at(
+        &self,
+        issuer: Option<&IssuerId>,
+        account: &AccountSelector,
+        position: Seq,
+        valued: Option<BusinessDate>,
+        known: Option<Timestamp>,
+    ) -> Result<BalanceView, ApiError> {
+        let books = self.reader().books();
+        let index = find(books.portfolio(), issuer, account)?;
+        Ok(balance_view(&books, index, valued, known, Some(position)))
     }
 
     /// A page of the operations of one account, in posting order, and whether there are more.
@@ -371,6 +390,7 @@ fn balance_view(
     index: AccountIndex,
     valued: Option<BusinessDate>,
     known: Option<Timestamp>,
+    position: Option<Seq>,
 ) -> BalanceView {
     let portfolio = books.portfolio();
     let account = portfolio.account(index);
@@ -383,10 +403,17 @@ fn balance_view(
         issuer_account_external_reference,
         ..
     } = account_view(portfolio, index);
-    let as_of = (valued.is_some() || known.is_some()).then(|| AsOfView {
-        value_date: valued.unwrap_or(issuer.business_date).to_string(),
-        known_at: known.map(instant),
-        account_balance: amount(books.balance_minor(index, valued, known)),
+    let as_of = (valued.is_some() || known.is_some() || position.is_some()).then(|| {
+        let then = position.and_then(|at| books.timeline().business_date(account.issuer, at));
+        AsOfView {
+            value_date: valued.or(then).unwrap_or(issuer.business_date).to_string(),
+            known_at: known.map(instant),
+            position: position.map(|at| at.0),
+            account_balance: amount(match position {
+                Some(at) => books.balance_minor_at(index, at, valued, known),
+                None => books.balance_minor(index, valued, known),
+            }),
+        }
     });
     BalanceView {
         issuer_id,
@@ -401,7 +428,10 @@ fn balance_view(
         account_balance: amount(account.balance_minor),
         accepted_amount: amount(account.accepted_minor),
         payments: amount(account.payments_minor),
-        active_credit_limit_amount: amount(i128::from(account.active_credit_limit_minor())),
+        active_credit_limit_amount: amount(account.active_credit_limit_minor().into()),
+        active_credit_limit: Some(CreditLimitView {
+            credit_limit_amount: amount(account.active_credit_limit_minor().into()),
+        }),
         external_reserved_amount: amount(reserved.below_minor),
         reserved_amount: amount(reserved.offline_minor),
         authorized_amount: amount(0),

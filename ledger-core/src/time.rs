@@ -3,7 +3,9 @@
 use std::cell::Cell;
 
 use bincode::{BorrowDecode, Encode};
-use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, NaiveTime, TimeZone as _, Utc};
+use chrono::{
+    DateTime, Datelike, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, TimeZone as _, Utc,
+};
 
 /// An instant, in milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, BorrowDecode)]
@@ -122,6 +124,23 @@ impl TimeZone {
             Moment::Day(day) => day,
             Moment::Instant(instant) => self.day_of(instant),
         }
+    }
+
+    /// The instant at which clocks of the zone show this; the earlier one where they show it twice. Where they
+    /// skip it, the one at which they would have shown it without the skip.
+    #[must_use]
+    pub fn instant_of(self, local: NaiveDateTime) -> Timestamp {
+        let shown = |at: NaiveDateTime| self.0.from_local_datetime(&at).earliest();
+        let skipped = || {
+            let skipped_max = chrono::TimeDelta::hours(HOURS_SKIPPED_MAX);
+            let before = shown(local.checked_sub_signed(skipped_max)?)?;
+            before.checked_add_signed(skipped_max)
+        };
+        let found = shown(local).or_else(skipped);
+        Timestamp(found.map_or_else(
+            || local.and_utc().timestamp_millis(),
+            |at| at.timestamp_millis(),
+        ))
     }
 
     /// The first instant of a day in the zone; where the clock skips midnight, the first after it.

@@ -22,6 +22,7 @@ use super::documents;
 use super::endpoint::{Endpoint, Work};
 use super::endpoints;
 use super::fault::Fault;
+use super::field_filter::FieldFilter;
 use super::guard::{self, Notes};
 use super::query::Query;
 use super::reply::{Reply, Stamp, Time};
@@ -163,10 +164,15 @@ async fn work(
     call: Call,
     stamp: &mut Stamp,
 ) -> Result<Done, Fault> {
+    // Known before anything is done, so that a command is not carried out and then refused.
+    let filter = match endpoint.work {
+        Work::Command(_) | Work::Read(_) | Work::Ask(..) => FieldFilter::of(&call.query)?,
+        Work::Whole(_) => None,
+    };
     match endpoint.work {
         Work::Command(command) => {
             let reply = commands::carry_out(service, &call, command, stamp).await?;
-            Ok(Done::Reply(reply))
+            filtered(filter.as_ref(), reply)
         }
         Work::Read(read) | Work::Ask(_, read) => {
             reach(service, &call).await?;
@@ -178,10 +184,21 @@ async fn work(
                     Fault::new("INTERNAL_ERROR", "the question ended the thread it was on")
                 })??;
             stamp.position = Some(reply.position);
-            Ok(Done::Reply(reply))
+            filtered(filter.as_ref(), reply)
         }
         Work::Whole(whole) => Ok(Done::Whole(whole(Arc::clone(service), call).await?)),
     }
+}
+
+/// A reply without what the caller does not want.
+fn filtered(filter: Option<&FieldFilter>, reply: Reply) -> Result<Done, Fault> {
+    let Some(filter) = filter else {
+        return Ok(Done::Reply(reply));
+    };
+    let data = filter
+        .apply(&reply.data)
+        .map_err(|_| Fault::new("INTERNAL_ERROR", "the answer cannot be written"))?;
+    Ok(Done::Reply(Reply { data, ..reply }))
 }
 
 /// How long a question waits for the position that it asks to be answered from at least.

@@ -9,5 +9,6 @@ mod feed;
 
 mod positions;
 mod process;
+mod source;
 mod stopping;
 mod vectors;
