@@ -187,7 +187,7 @@ impl BusinessCaseView {
             first_authorization_transaction_date: first.map(|of| of.transaction_date.clone()),
             last_authorization_identifier: last.map(name),
             last_authorization_transaction_date: last.map(|of| of.transaction_date.clone()),
-            reserve_amount: first.and_then(|of| of.total_amount.clone()),
+            reserve_amount: first.and_then(|of| of.total_amount),
             authorizations: messages,
             ..self
         }

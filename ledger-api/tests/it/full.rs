@@ -432,7 +432,7 @@ fn flaws_of_annotations_are_named() {
         ),
         (
             buy("pan", json!("4546172396081630")),
-            "INVALID_REQUEST",
+            "PAN_NOT_ALLOWED",
             "pan",
         ),
         (
