@@ -3,6 +3,7 @@
 pub mod authorizations;
 pub mod business_cases;
 pub mod full;
+pub mod reserves;
 pub mod search;
 
 use std::ops::Range;

@@ -310,6 +310,15 @@ fn on_account(account: &str, suffix: &str) -> Vec<Endpoint> {
             Work::Read(authorizations::one),
         ),
         at(
+            "/reserves",
+            "listReserves",
+            authorizations_read,
+            "List what authorizations reserve now",
+            authorizations::RESERVES,
+            Shape::List("ReserveView"),
+            Work::Read(authorizations::reserves),
+        ),
+        at(
             "/authorization-business-cases",
             "listBusinessCases",
             authorizations_read,

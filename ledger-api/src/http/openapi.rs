@@ -17,7 +17,7 @@ use crate::head_file::HeadFile;
 use crate::line::CORRELATION_ID_CHARS_MAX;
 use crate::operation_view::ApiOperation;
 use crate::status::StatusView;
-use crate::views::authorizations::{AuthorizationView, BusinessCaseView};
+use crate::views::authorizations::{AuthorizationView, BusinessCaseView, ReserveView};
 use crate::views::{
     AccountView, BalanceView, IssuerView, OperationView, TrialBalanceReport, TrialBalanceView,
 };
@@ -245,6 +245,7 @@ fn schemas() -> Value {
     add::<ApiOperation>(&mut schemas);
     add::<AuthorizationView>(&mut schemas);
     add::<BusinessCaseView>(&mut schemas);
+    add::<ReserveView>(&mut schemas);
     add::<AccountView>(&mut schemas);
     add::<BalanceView>(&mut schemas);
     add::<TrialBalanceView>(&mut schemas);

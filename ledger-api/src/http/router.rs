@@ -18,6 +18,7 @@ use uuid::Uuid;
 use super::auth::Client;
 use super::call::{Call, check_headers, repeatable_correlation};
 use super::commands;
+use super::config::ErrorProfile;
 use super::documents;
 use super::endpoint::{Endpoint, Work};
 use super::endpoints;
@@ -94,6 +95,7 @@ fn stamp(asked: &HeaderMap) -> Stamp {
         position: None,
         time: Time::Now(clock::now(), received),
         zone: None,
+        profile: ErrorProfile::default(),
     }
 }
 
@@ -104,6 +106,7 @@ async fn answer(
 ) -> Response<Body> {
     let headers = request.headers().clone();
     let mut stamp = stamp(&headers);
+    stamp.profile = service.error_profile;
     let mut notes = Notes::of(&endpoint);
     let answered = admitted(&service, &endpoint, request, &mut stamp, &mut notes).await;
     let mut response = answered.unwrap_or_else(|fault| {

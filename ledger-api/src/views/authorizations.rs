@@ -172,6 +172,67 @@ pub struct BusinessCaseIdentifierView {
     pub business_case_id: String,
 }
 
+/// What a business case reserves on its account (source: issuer API, "Reserve").
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ReserveView {
+    /// The business case.
+    pub business_case_identifier: BusinessCaseIdentifierView,
+    /// What counts in open-to-buy.
+    pub billing_amount: AmountView,
+    /// What its first message says at the acceptor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amount: Option<AmountView>,
+    /// When it ends: the first instant after the last day on which it counts.
+    pub expiry_time: String,
+    /// When its first message was sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation_time: Option<String>,
+    /// Its first message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_authorization_identifier: Option<AuthorizationIdentifierView>,
+    /// What the cardholder does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub financial_type: Option<String>,
+    /// Code of the approval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval_code: Option<String>,
+    /// Acceptor's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub card_acceptor_name: Option<String>,
+    /// Acceptor's city.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub card_acceptor_city: Option<String>,
+    /// Acceptor's country.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub card_acceptor_country: Option<String>,
+    /// Merchant category code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merchant_category_code: Option<String>,
+    /// Card number with its middle digits hidden.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub masked_card_number: Option<String>,
+}
+
+impl ReserveView {
+    /// With what the first message of its case says.
+    pub(crate) fn with_first(self, first: AuthorizationView) -> Self {
+        Self {
+            amount: first.total_amount,
+            operation_time: Some(first.transaction_date),
+            first_authorization_identifier: Some(first.authorization_identifier),
+            financial_type: first.financial_type,
+            approval_code: first.approval_code,
+            card_acceptor_name: first.card_acceptor_name,
+            card_acceptor_city: first.card_acceptor_city,
+            card_acceptor_country: first.card_acceptor_country,
+            merchant_category_code: first.merchant_category_code,
+            masked_card_number: first.masked_pan,
+            ..self
+        }
+    }
+}
+
 impl BusinessCaseView {
     /// The case with its messages, and what it says of the first and the last of them.
     pub(crate) fn with_messages(self, messages: Vec<AuthorizationView>) -> Self {

@@ -9,7 +9,7 @@ use ledger_core::time::Timestamp;
 
 use super::{
     AS_OF_POSITION, END_TIME, MIN_POSITION, OFFSET, PAGE, PAGE_SIZE, Page, SORT, START_TIME, as_of,
-    open_period, page_reply, period, with_body,
+    open_period, page_reply, page_reply_now, period, with_body,
 };
 use crate::dates::to_instant;
 use crate::error::ApiError;
@@ -59,6 +59,9 @@ pub(crate) const ONE: &[Parameter] = &[
     ),
     MIN_POSITION,
 ];
+
+/// Parameters of a list of reserves.
+pub(crate) const RESERVES: &[Parameter] = &[PAGE, OFFSET, MIN_POSITION];
 
 const REQUESTOR: Parameter = Parameter::optional(
     "requestorReference",
@@ -172,6 +175,19 @@ fn is_within(
 ) -> bool {
     let sent = to_instant(&message.transaction_date);
     sent.is_none_or(|at| start.is_none_or(|start| at >= start) && end.is_none_or(|end| at < end))
+}
+
+/// What is reserved now.
+pub(crate) fn reserves(service: &Service, call: &Call) -> Result<Reply, Fault> {
+    let page = Page::of(call, PAGE_SIZE)?;
+    call.query.finish()?;
+    let position = service.position();
+    let (issuer, account) = (call.issuer()?, call.account()?);
+    let (found, more) =
+        service
+            .ledger
+            .reserves(Some(&issuer), &account, page.number(), page.size())?;
+    page_reply_now(call, page, &found, more, position)
 }
 
 /// By account, period and ids. Source: issuer API, the body of the enquiry of its authorization service.

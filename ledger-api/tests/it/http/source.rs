@@ -1,6 +1,12 @@
 //! What a client written for the source's API sends and expects beside the examples: lists given one by one,
 //! what is embedded, what is left out, cards by their references, periods, events by what they are about.
 
+use std::sync::Arc;
+use std::thread;
+
+use ledger_api::http::config::ErrorProfile;
+use ledger_api::http::{Config, Server};
+use ledger_api::{Ledger, clock};
 use serde_json::{Value, json};
 
 use super::desk::{Client, Desk, ISSUER, Said, eur, fee, on, operation, purchase, reversal};
@@ -437,6 +443,23 @@ fn authorizations_are_told_as_the_source_tells_them() {
     for (name, value) in expected.as_object().expect("an object") {
         assert_eq!(case[name], *value, "{name}");
     }
+
+    let held = client.get(&on("A1", "reserves")).data();
+    let expected = json!([{
+        "businessCaseIdentifier": {"businessCaseId": "BC-1"}, "billingAmount": eur(6_000),
+        "amount": eur(6_100), "expiryTime": text(&held[0], "expiryTime"),
+        "operationTime": "2023-01-02T08:00:00.000+00:00",
+        "firstAuthorizationIdentifier": {"transactionId": "M1"}, "financialType": "Purchase",
+        "approvalCode": "A1", "cardAcceptorName": "HOTEL",
+    }]);
+    // What was declined holds nothing.
+    assert_eq!(held, expected);
+    // It counts to the end of its last day, in Berlin.
+    let last = text(&case, "reserveExpiryDate");
+    assert!(
+        text(&held[0], "expiryTime").starts_with(&format!("{last}T23:00")),
+        "{held}"
+    );
 
     // The source asks for a period with every question, the reads of one thing included.
     for (period, status) in [
@@ -913,4 +936,48 @@ fn an_operation_of_every_kind_is_found_by_its_triplet() {
     assert_eq!(found["operationKind"], "RST_BAL");
     let id = &found["operationIdentifier"]["operationId"];
     assert_eq!(id.as_str(), Some(reset.operation().as_str()));
+}
+
+#[test]
+fn refusals_have_the_sources_statuses_where_that_is_asked_for() {
+    for (profile, statuses) in [
+        (ErrorProfile::Ledger, [409, 422, 404]),
+        (ErrorProfile::Worldline, [400, 400, 404]),
+    ] {
+        let config = Config {
+            listen: ([127, 0, 0, 1], 0).into(),
+            error_profile: profile,
+            ..Config::default()
+        };
+        let ledger = Arc::new(Ledger::in_memory(clock::now));
+        let server = Server::configured(ledger, &config).expect("set up");
+        let client = Client::new(&format!("http://{}", server.address()));
+        let stop = server.stopper();
+        let running = thread::spawn(move || {
+            let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+            runtime.block_on(server.run()).expect("it ran");
+        });
+        client.set_up("2023-01-02");
+        client.open("A1", None);
+        let target = on("A1", "post-fee-operation");
+        client.command("first", &target, &fee("F1", 100)).data();
+        let told = [
+            client.command("second", &target, &fee("F1", 100)),
+            client.command("first", &target, &fee("F1", 200)),
+            client.get(&on("none", "balance")),
+        ];
+        for (told, status) in told.iter().zip(statuses) {
+            assert_eq!(told.status, status, "{}", told.text());
+            assert_eq!(told.json()["responseMetadata"]["statusCode"], status);
+        }
+        let codes = told.map(|told| told.refusal().1);
+        let same = [
+            "DUPLICATE_EXTERNAL_TRIPLET",
+            "IDEMPOTENCY_PAYLOAD_MISMATCH",
+            "ACCOUNT_NOT_FOUND",
+        ];
+        assert_eq!(codes, same, "the codes are the same");
+        stop();
+        running.join().expect("it ends well");
+    }
 }
