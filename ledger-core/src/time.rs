@@ -274,6 +274,21 @@ mod tests {
     }
 
     #[test]
+    fn clocks_show_an_instant_as_the_zone_has_it() {
+        let berlin = TimeZone::from_name("Europe/Berlin").expect("a zone");
+        for (shown, at) in [
+            ("2020-02-25T10:50:56", "2020-02-25T09:50:56Z"),
+            ("2020-07-25T10:50:56.125", "2020-07-25T08:50:56.125Z"),
+            // Twice, and not at all.
+            ("2023-10-29T02:30:00", "2023-10-29T00:30:00Z"),
+            ("2023-03-26T02:30:00", "2023-03-26T01:30:00Z"),
+        ] {
+            let local: NaiveDateTime = shown.parse().expect("a date and time");
+            assert_eq!(berlin.instant_of(local), instant(at), "{shown}");
+        }
+    }
+
+    #[test]
     fn a_day_begins_at_local_midnight() {
         let berlin = TimeZone::from_name("Europe/Berlin").expect("a zone");
         for (at, day) in [
