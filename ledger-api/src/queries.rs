@@ -22,6 +22,7 @@ use ledger_core::rejection::Rejection;
 use ledger_core::text::IssuerId;
 use ledger_core::time::{BusinessDate, Timestamp};
 
+use self::full::{ListFilter, first_places, in_order};
 use crate::error::ApiError;
 use crate::ledger::Ledger;
 use crate::operation_view::posted_at;
@@ -48,6 +49,9 @@ pub struct OperationFilter {
     pub page_size: usize,
     /// Whether the first page has the latest operations, the latest first.
     pub newest_first: bool,
+    /// Nothing that was recorded after this is listed; absent: as of now. With the position of the first page
+    /// the others stay where they were, whatever is posted meanwhile.
+    pub as_of: Option<Seq>,
 }
 
 impl OperationFilter {
@@ -199,6 +203,9 @@ impl Ledger {
         account: &AccountSelector,
         filter: OperationFilter,
     ) -> Result<(Vec<OperationView>, bool), ApiError> {
+        if let Some(position) = filter.as_of {
+            return self.operations_at(issuer, account, filter, position);
+        }
         // Records are read without holding the books, so that the writer need not wait.
         let (index, page, more) = {
             let books = self.reader().books();
@@ -216,7 +223,57 @@ impl Ledger {
                 (index, page, more)
             }
         };
-        let mut views = Vec::with_capacity(page.len());
+        let mut views = self.in_brief(index, page)?;
+        if filter.newest_first {
+            views.reverse();
+        }
+        Ok((views, more))
+    }
+
+    /// As [`Self::operations`], of what was recorded up to a position.
+    fn operations_at(
+        &self,
+        issuer: Option<&IssuerId>,
+        account: &AccountSelector,
+        filter: OperationFilter,
+        position: Seq,
+    ) -> Result<(Vec<OperationView>, bool), ApiError> {
+        let size = filter.page_size.clamp(1, PAGE_OPERATIONS_MAX);
+        let skipped = filter.page.saturating_mul(size);
+        let list = ListFilter {
+            start: filter.start,
+            end: filter.end,
+            newest_first: filter.newest_first,
+            ..ListFilter::default()
+        };
+        let (index, mut places, refused) = {
+            let books = self.reader().books();
+            let index = find(books.portfolio(), issuer, account)?;
+            let wanted = skipped.saturating_add(size + 1);
+            let places = first_places(&books, index, &list, position, wanted);
+            let refused = match filter.include_refused {
+                true => books.refused(index).to_vec(),
+                false => Vec::new(),
+            };
+            (index, places, refused)
+        };
+        for seq in refused.into_iter().filter(|seq| *seq <= position) {
+            let posted = self.reader().record(seq)?.map(|record| posted_at(&record));
+            places.extend(posted.filter(|at| filter.covers(*at)).map(|at| (at, seq)));
+        }
+        in_order(&mut places, filter.newest_first);
+        let more = places.len() > skipped.saturating_add(size);
+        let page = places.into_iter().skip(skipped).take(size);
+        Ok((self.in_brief(index, page.map(|(_, seq)| seq))?, more))
+    }
+
+    /// Views of these records of an account, in their order.
+    fn in_brief(
+        &self,
+        index: AccountIndex,
+        page: impl IntoIterator<Item = Seq>,
+    ) -> Result<Vec<OperationView>, ApiError> {
+        let mut views = Vec::new();
         for seq in page {
             let Some(record) = self.reader().record(seq)? else {
                 continue;
@@ -224,10 +281,7 @@ impl Ledger {
             let books = self.reader().books();
             views.extend(operation_view(books.portfolio(), index, &record));
         }
-        if filter.newest_first {
-            views.reverse();
-        }
-        Ok((views, more))
+        Ok(views)
     }
 
     /// A page of operations and refusals together; the records say when the refused ones were posted.

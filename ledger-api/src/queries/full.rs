@@ -422,7 +422,7 @@ fn covers(portfolio: &Portfolio, meant: AccountIndex, of: AccountIndex, hierarch
 }
 
 /// The first operations of an account in the order asked for, as many as are wanted.
-fn first_places(
+pub(super) fn first_places(
     books: &Books,
     account: AccountIndex,
     filter: &ListFilter,

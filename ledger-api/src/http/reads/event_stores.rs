@@ -222,7 +222,9 @@ fn found(
     };
     let id = call.issuer()?;
     let position = service.position();
-    let first = first_recorded(service, from, position)?;
+    // Nothing is about any of them before this.
+    let first = asked.iter().map(|asked| asked.subject.first()).min();
+    let first = first_recorded(service, from, position)?.max(first.unwrap_or(u64::MAX));
     let (mut passed, mut views, mut more, mut is_complete) = (0, Vec::new(), false, true);
     for seq in first..=position {
         if seq - first == RECORDS_MAX {
@@ -277,6 +279,15 @@ fn first_recorded(service: &Service, at: Timestamp, last: u64) -> Result<u64, Fa
 }
 
 impl Subject {
+    /// The first record that can be about it.
+    fn first(&self) -> u64 {
+        match self {
+            Self::Operation(id) => id.seq().0,
+            Self::Nothing => u64::MAX,
+            Self::Account(_) | Self::Card(_) | Self::Issuer => 1,
+        }
+    }
+
     /// Whether a record of the issuer is about it.
     fn has(&self, record: &Record) -> bool {
         match self {

@@ -1,12 +1,12 @@
 //! Operations: in lists, one by one, and by criteria.
 
 use ledger_core::command::{AccountSelector, OperationKind};
-use ledger_core::ids::OperationId;
+use ledger_core::ids::{OperationId, Seq};
 use ledger_core::text::IssuerId;
 
 use super::{
     AS_OF_POSITION, END_TIME, MIN_POSITION, OFFSET, PAGE, PAGE_SIZE, Page, SORT, START_TIME, as_of,
-    instant, page_reply, page_reply_now, period, with_body,
+    instant, page_reply, period, with_body,
 };
 use crate::fields::Fields;
 use crate::http::call::Call;
@@ -82,6 +82,7 @@ pub(crate) const ENTRIES: &[Parameter] = &[
     PAGE,
     OFFSET,
     SORT,
+    AS_OF_POSITION,
     MIN_POSITION,
 ];
 
@@ -137,7 +138,9 @@ pub(crate) fn entries(service: &Service, call: &Call) -> Result<Reply, Fault> {
     let newest_first = call
         .query
         .choice(SORT.name, &[("asc", false), ("desc", true)])?;
+    let as_of = as_of(service, call)?.unwrap_or(Seq(service.position()));
     let filter = OperationFilter {
+        as_of: Some(as_of),
         start,
         end,
         include_refused: call.query.flag("includeRefused")?.unwrap_or(false),
@@ -146,10 +149,9 @@ pub(crate) fn entries(service: &Service, call: &Call) -> Result<Reply, Fault> {
         newest_first: newest_first.unwrap_or(false),
     };
     call.query.finish()?;
-    let position = service.position();
     let (issuer, account) = (call.issuer()?, call.account()?);
     let (found, more) = service.ledger.operations(Some(&issuer), &account, filter)?;
-    page_reply_now(call, page, &found, more, position)
+    page_reply(call, page, &found, more, as_of.0)
 }
 
 pub(crate) fn one(service: &Service, call: &Call) -> Result<Reply, Fault> {

@@ -333,8 +333,29 @@ fn what_statements_leave_out_is_listed_if_asked_for() {
     ] {
         assert_eq!(references(&listed(client, "A1", query)), found, "{query}");
     }
+    // In brief everything is listed, and pages stay put while others post.
+    let brief = |target: &str| client.get(target).json();
+    let first = brief(&on(
+        "A1",
+        "operation-entries?includeRefused=true&offset=2&sort=desc",
+    ));
+    assert_eq!(references(&first["data"]), ["F5", "F4"]);
+    client.done(&target, &fee("F6", 100));
+    let refused = client.command(
+        "later",
+        &target,
+        &with(fee("F7", 100), json!({"feeType": "OTHER"})),
+    );
+    assert_eq!(refused.status, 400);
+    let second = brief(text(&first["responseMetadata"]["links"], "next"));
+    assert_eq!(references(&second["data"]), ["F3", "F2"]);
+    let third = brief(text(&second["responseMetadata"]["links"], "next"));
+    assert_eq!(references(&third["data"]), ["F1"]);
+    assert_eq!(third["responseMetadata"]["links"].get("next"), None);
+    let now = brief(&on("A1", "operation-entries?offset=1&sort=desc"));
+    assert_eq!(references(&now["data"]), ["F6"]);
     // It counts all the same, and is shown by its id.
-    assert_eq!(client.balance("A1")["accountBalance"], eur(400));
+    assert_eq!(client.balance("A1")["accountBalance"], eur(500));
 }
 
 #[test]
