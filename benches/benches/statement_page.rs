@@ -7,6 +7,7 @@ use ledger_benches::{the_account, year_on_one_account};
 
 const PAGE: usize = 50;
 const LATEST: OperationFilter = OperationFilter {
+    as_of: None,
     start: None,
     end: None,
     include_refused: false,

@@ -11,11 +11,16 @@ use ledger_core::annotations::{
 use ledger_core::command::{AccountAction, AccountSelector, Command, OperationKind};
 use ledger_core::iban::Iban;
 use ledger_core::rejection::Rejection;
+use ledger_core::text::Label;
 use serde_json::{Map, Value, json};
 
 use crate::fields::Fields;
+use crate::line::one_of;
 use crate::readable::{amount, moment, text};
 use crate::views::instant;
+
+/// The field that says which card.
+pub(crate) const CARD: &str = "cardIdentifier";
 
 /// Takes the annotations that a command may have.
 pub(crate) fn take(
@@ -36,9 +41,15 @@ pub(crate) fn take(
         let posted = match &on.action {
             AccountAction::Post(post) => Some(post.detail.kind()),
             AccountAction::Reverse(_) => None,
+            AccountAction::RecordAuthorization(_) => {
+                if body.has_untaken() {
+                    let (card, _) = card(body)?;
+                    annotations.get_or_insert_default().pan_reference = card;
+                }
+                return Ok(annotations.and_then(Annotations::carried));
+            }
             AccountAction::SetCreditLimit(_)
             | AccountAction::Close
-            | AccountAction::RecordAuthorization(_)
             | AccountAction::CreateOfflineReservation(_)
             | AccountAction::CancelOfflineReservation(_) => {
                 return Ok(annotations.and_then(Annotations::carried));
@@ -66,6 +77,7 @@ fn of_kind(
         OperationKind::Reimbursement => {
             let text = body.raw_text("destinationIban")?;
             annotations.destination_iban = text.map(iban).transpose()?;
+            annotations.reimbursement_reason = body.text("reimbursementReason")?;
         }
         OperationKind::Payment => {
             annotations.over_payment_account = over_payment_account(body)?;
@@ -77,7 +89,14 @@ fn of_kind(
                 condition: body.text("interestCondition")?,
             };
         }
-        OperationKind::Transaction => annotations.transaction = transaction(body)?,
+        OperationKind::Transaction => {
+            let (pan_reference, external) = card(body)?;
+            annotations.pan_reference = pan_reference;
+            annotations.transaction = TransactionNotes {
+                issuer_card_external_reference: external,
+                ..transaction(body)?
+            };
+        }
         OperationKind::Fee
         | OperationKind::Bonus
         | OperationKind::BalanceAdjustment
@@ -86,6 +105,19 @@ fn of_kind(
         | OperationKind::ResetBalance => {}
     }
     Ok(())
+}
+
+/// What is said of a card beside its reference: that of its number, and the issuer's own.
+fn card(body: &Fields<'_>) -> Result<(Option<Label>, Option<Label>), Rejection> {
+    let (mut pan_reference, mut external) = (None, None);
+    if let Some(card) = body.object(CARD)? {
+        // It was read with the command.
+        let _: Option<Label> = card.text("cardReference")?;
+        pan_reference = card.text("panReference")?;
+        external = card.text("issuerCardExternalReference")?;
+        card.finish()?;
+    }
+    Ok((one_of(body, "panReference", pan_reference)?, external))
 }
 
 fn iban(text: &str) -> Result<Iban, Rejection> {
@@ -134,6 +166,15 @@ fn transaction(body: &Fields<'_>) -> Result<TransactionNotes, Rejection> {
         mail_phone_ecommerce_and_payment_indicator: body
             .text("mailPhoneEcommerceAndPaymentIndicator")?,
         operation_date: body.instant("operationDate")?,
+        issuer_card_external_reference: None,
+        cash_amount: body.amount("cashAmount")?,
+        poi_amount: body.amount("poiAmount")?,
+        gratuity_amount: body.amount("gratuityAmount")?,
+        surcharge_amount: body.amount("surchargeAmount")?,
+        exchange_rate_date: body.instant("exchangeRateDate")?,
+        exchange_rate_source: body.text("exchangeRateSource")?,
+        terminal_id: body.text("terminalId")?,
+        scheme_transaction_identifier: body.text("schemeTransactionIdentifier")?,
     })
 }
 
@@ -155,6 +196,8 @@ pub(crate) fn insert(body: &mut Map<String, Value>, annotations: &Annotations) {
                 condition,
             },
         transaction: notes,
+        pan_reference,
+        reimbursement_reason,
     } = annotations;
     let specific_fields: Map<_, _> = specific_fields
         .iter()
@@ -173,12 +216,17 @@ pub(crate) fn insert(body: &mut Map<String, Value>, annotations: &Annotations) {
         ("interestStartDate", start_date.map(moment).map(Value::from)),
         ("interestEndDate", end_date.map(moment).map(Value::from)),
         ("interestCondition", condition.as_ref().map(text)),
+        ("panReference", pan_reference.as_ref().map(text)),
+        (
+            "reimbursementReason",
+            reimbursement_reason.as_ref().map(text),
+        ),
     ];
     let given = given.into_iter().chain(transaction_fields(notes));
     body.extend(given.filter_map(|(name, value)| Some((name.to_owned(), value?))));
 }
 
-fn transaction_fields(notes: &TransactionNotes) -> [(&'static str, Option<Value>); 12] {
+fn transaction_fields(notes: &TransactionNotes) -> [(&'static str, Option<Value>); 21] {
     let TransactionNotes {
         brand,
         card_scheme,
@@ -192,6 +240,15 @@ fn transaction_fields(notes: &TransactionNotes) -> [(&'static str, Option<Value>
         point_of_sale_environment,
         mail_phone_ecommerce_and_payment_indicator: indicator,
         operation_date,
+        issuer_card_external_reference,
+        cash_amount,
+        poi_amount,
+        gratuity_amount,
+        surcharge_amount,
+        exchange_rate_date,
+        exchange_rate_source,
+        terminal_id,
+        scheme_transaction_identifier,
     } = notes;
     let label = |label: &Option<ledger_core::text::Label>| label.as_ref().map(text);
     let code = |code: Option<&'static str>| code.map(Value::from);
@@ -217,6 +274,26 @@ fn transaction_fields(notes: &TransactionNotes) -> [(&'static str, Option<Value>
         (
             "operationDate",
             operation_date.map(instant).map(Value::from),
+        ),
+        (
+            CARD,
+            issuer_card_external_reference
+                .as_ref()
+                .map(|reference| json!({"issuerCardExternalReference": reference.as_str()})),
+        ),
+        ("cashAmount", cash_amount.map(amount)),
+        ("poiAmount", poi_amount.map(amount)),
+        ("gratuityAmount", gratuity_amount.map(amount)),
+        ("surchargeAmount", surcharge_amount.map(amount)),
+        (
+            "exchangeRateDate",
+            exchange_rate_date.map(instant).map(Value::from),
+        ),
+        ("exchangeRateSource", label(exchange_rate_source)),
+        ("terminalId", label(terminal_id)),
+        (
+            "schemeTransactionIdentifier",
+            label(scheme_transaction_identifier),
         ),
     ]
 }

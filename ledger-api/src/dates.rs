@@ -3,16 +3,36 @@
 //! The shapes that programs write are read by hand, since every line has several; all others, and
 //! every question of the calendar, are left to the library.
 
-use chrono::{DateTime, NaiveDate};
+use chrono::{DateTime, NaiveDate, NaiveDateTime};
 use ledger_core::time::{BusinessDate, Timestamp};
 
-/// An instant from RFC 3339 text; parts of a millisecond are cut off.
+/// An instant from RFC 3339 text, or with an offset without a colon; parts of a millisecond are cut off.
 pub(crate) fn to_instant(text: &str) -> Option<Timestamp> {
     usual_instant(text.as_bytes()).or_else(|| {
         DateTime::parse_from_rfc3339(text)
             .ok()
+            .or_else(|| DateTime::parse_from_rfc3339(&with_colon(text)?).ok())
             .map(|at| Timestamp(at.timestamp_millis()))
     })
+}
+
+/// A text that ends in an offset without a colon, with it: the source writes the dates of its metadata so.
+fn with_colon(text: &str) -> Option<String> {
+    let (before, minutes) = text.split_at_checked(text.len().checked_sub(2)?)?;
+    let (_, hours) = before.split_at_checked(before.len().checked_sub(3)?)?;
+    let is_offset = hours.starts_with(['+', '-']) && is_digits(&hours[1..]) && is_digits(minutes);
+    is_offset.then(|| format!("{before}:{minutes}"))
+}
+
+fn is_digits(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// A date and time without an offset, as some clocks show it; parts of a millisecond are cut off.
+pub(crate) fn to_local(text: &str) -> Option<NaiveDateTime> {
+    // Whatever has no offset of its own is read with one, by the rules of all others.
+    let at = to_instant(&format!("{text}Z"))?;
+    at.to_utc().map(|at| at.naive_utc())
 }
 
 /// A calendar day from `yyyy-MM-dd`, and nothing shorter: `25-1-9` is a slip, not the year 25.
@@ -110,6 +130,11 @@ mod tests {
                         "{text}"
                     );
                     assert_eq!(to_instant(&text), library, "{text}");
+                    // The source's other way to write an offset.
+                    if let Some(local) = text.strip_suffix('Z') {
+                        let other = format!("{local}+0000");
+                        assert_eq!(to_instant(&other), library, "{other}");
+                    }
                 }
                 let text = format!("{year}-{day}");
                 let library = NaiveDate::parse_from_str(&text, "%Y-%m-%d").ok();

@@ -103,6 +103,8 @@ impl<'t> Fields<'t> {
         match unknown.map(|(_, (name, _))| name.text()) {
             None => Ok(()),
             Some(name) if holds_card_number(name) => Err(self.card_number(UNNAMED)),
+            // The issuer API has a field for it, whatever stands in there.
+            Some(PAN) => Err(self.card_number(PAN)),
             Some(name) => {
                 let name = if name.is_empty() { UNNAMED } else { name };
                 let name: String = name.chars().take(FIELD_NAME_CHARS_MAX).collect();
@@ -146,6 +148,20 @@ impl<'t> Fields<'t> {
         self.take(name)
             .map(|node| Fields::within(Some(self), name, node))
             .transpose()
+    }
+
+    /// The object in a field, which is left for another to take.
+    pub(crate) fn look_into(&'t self, name: &'static str) -> Result<Option<Fields<'t>>, Rejection> {
+        match self.find(Name::new(name)) {
+            None => Ok(None),
+            Some((_, node)) => Fields::within(Some(self), name, node).map(Some),
+        }
+    }
+
+    /// Whether a field holds an object.
+    pub(crate) fn is_object(&self, name: &str) -> bool {
+        self.find(Name::new(name))
+            .is_some_and(|(_, node)| matches!(node.value(), Value::Object(_)))
     }
 
     pub(crate) fn list(&self, name: &str) -> Result<Option<Parts<'t>>, Rejection> {
@@ -422,6 +438,9 @@ impl<'t> Fields<'t> {
 
 /// Stands for the name of a field that has none, or whose name must not be repeated.
 const UNNAMED: &str = "?";
+
+/// The field of the issuer API that card numbers stand in.
+const PAN: &str = "pan";
 
 /// As much of an unknown field's name as an answer repeats.
 const FIELD_NAME_CHARS_MAX: usize = 64;

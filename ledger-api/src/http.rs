@@ -21,6 +21,7 @@ pub(crate) mod endpoint;
 pub(crate) mod endpoints;
 pub(crate) mod fault;
 mod feed;
+mod field_filter;
 mod guard;
 mod journal;
 mod limits;

@@ -15,7 +15,7 @@ use ledger_core::command::{
 use ledger_core::ids::CorrelationId;
 use ledger_core::money::Amount;
 use ledger_core::rejection::Rejection;
-use ledger_core::text::{IssuerId, holds_card_number};
+use ledger_core::text::{IssuerId, Label, holds_card_number};
 use ledger_core::time::{TimeZone, Timestamp};
 use uuid::Uuid;
 
@@ -555,9 +555,35 @@ fn post_transaction(body: &Fields<'_>) -> Result<PostTransaction, Rejection> {
         card_acceptor_id_code: body.text("cardAcceptorIdCode")?,
         approval_code: body.text("approvalCode")?,
         acquirer_reference_data: body.text("acquirerReferenceData")?,
-        card_reference: body.text("cardReference")?,
+        card_reference: card_reference(body)?,
         masked_pan: body.text("maskedPan")?,
     })
+}
+
+/// The reference of a card, alone or in its identifier. What else the identifier has is taken with the
+/// annotations.
+fn card_reference(body: &Fields<'_>) -> Result<Option<Label>, Rejection> {
+    let nested = match body.look_into(annotation_fields::CARD)? {
+        Some(card) => card.text("cardReference")?,
+        None => None,
+    };
+    one_of(body, "cardReference", nested)
+}
+
+/// A text that may stand in a field, or be given elsewhere, or both if it is the same.
+pub(crate) fn one_of(
+    body: &Fields<'_>,
+    name: &str,
+    elsewhere: Option<Label>,
+) -> Result<Option<Label>, Rejection> {
+    let own: Option<Label> = body.text(name)?;
+    match (&own, &elsewhere) {
+        (Some(own), Some(other)) if own != other => {
+            let problem = "is another one than in cardIdentifier; give one";
+            Err(body.invalid(name, problem))
+        }
+        (Some(_) | None, Some(_) | None) => Ok(own.or(elsewhere)),
+    }
 }
 
 fn reverse_operation(

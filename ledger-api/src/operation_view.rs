@@ -131,6 +131,8 @@ view! {
         reimbursement_type: &'static str,
         /// What made the reimbursement: ON_DEMAND, since all are commands.
         reimbursement_trigger: &'static str,
+        /// Why it is paid out.
+        reimbursement_reason: String,
         /// Where it is paid to.
         destination_iban: String,
         /// What the cardholder did.
@@ -159,6 +161,8 @@ view! {
         acquirer_reference_data: String,
         /// The card.
         card_identifier: CardIdentifier,
+        /// Opaque reference of the card number.
+        pan_reference: String,
         /// Card number with its middle digits hidden.
         masked_pan: String,
         /// Brand of the card.
@@ -176,12 +180,30 @@ view! {
         /// A number, as it was given.
         #[schema(value_type = f64)]
         exchange_rate: Rate,
+        /// When the exchange rate was taken.
+        exchange_rate_date: String,
+        /// Where the exchange rate was taken from.
+        exchange_rate_source: String,
         /// Amount settled with the scheme.
         reconciliation_amount: AmountView,
+        /// The part that was given out in cash.
+        cash_amount: AmountView,
+        /// What the acceptor showed in the cardholder's currency (dynamic currency conversion).
+        poi_amount: AmountView,
+        /// The tip.
+        gratuity_amount: AmountView,
+        /// What the acceptor charged on top.
+        surcharge_amount: AmountView,
+        /// The acceptor's terminal.
+        terminal_id: String,
+        /// The scheme's name of the transaction throughout its life.
+        scheme_transaction_identifier: String,
         /// The scheme's code of the point of sale.
         point_of_sale_environment: String,
         /// The business case whose reserve it consumed.
-        authorization_business_case_identifier: String,
+        authorization_business_case_identifier: BusinessCaseIdentifier,
+        /// The authorization that it follows, if that was asked for.
+        authorization: OperationAuthorization,
         /// The scheme's code of a transaction by mail, phone or network.
         mail_phone_ecommerce_and_payment_indicator: String,
         /// Of a reversal: its original, by its triplet: when.
@@ -190,9 +212,9 @@ view! {
         external_matching_operation_reference: String,
         /// Its original: the system.
         external_matching_operation_service_poster: String,
-        /// Its original.
+        /// The operation that it belongs to: of a reversal its original, of a bonus the operation it rewards.
         parent_operation_identifier: OperationIdentifier,
-        /// Its original itself, if that was asked for.
+        /// That operation itself, if it was asked for.
         #[schema(no_recursion)]
         parent_operation: Box<ApiOperation>,
         /// Why it was reversed.
@@ -245,11 +267,33 @@ view! {
 }
 
 view! {
-    /// A card by its opaque reference.
+    /// A card by its references.
     CardIdentifier
-    always {
-        /// The reference.
+    always {}
+    given {
+        /// The opaque reference.
         card_reference: String,
+        /// The issuer's own.
+        issuer_card_external_reference: String,
+    }
+}
+
+view! {
+    /// A business case by its id.
+    BusinessCaseIdentifier
+    always {
+        /// The id.
+        business_case_id: String,
+    }
+    given {}
+}
+
+view! {
+    /// What is told of the authorization that a transaction follows.
+    OperationAuthorization
+    always {
+        /// When it was approved.
+        transaction_date: String,
     }
     given {}
 }
@@ -389,7 +433,9 @@ fn done(
         },
         posting_date: instant(operation.posting_date),
         partial_operation: operation.partial,
-        parent_operation_identifier: original.map(OperationIdentifier::of),
+        parent_operation_identifier: original
+            .map(OperationIdentifier::of)
+            .or_else(|| view.rewarded_operation_identifier.clone()),
         transaction_amount: match operation.post {
             Some(PostDetail::Fee(_)) => reference_amount,
             Some(_) | None => view.transaction_amount,
@@ -451,9 +497,14 @@ fn posted(operation: &PostOperation) -> ApiOperation {
             }
         }
         PostDetail::Payment(payment) | PostDetail::Load(payment) => ApiOperation {
-            payment_channel: payment.channel.as_ref().map(ToString::to_string),
+            payment_channel: Some(
+                payment
+                    .channel
+                    .as_ref()
+                    .map_or_else(|| NO_CHANNEL.to_owned(), ToString::to_string),
+            ),
             payment_reason: payment.reason.as_ref().map(ToString::to_string),
-            sepa: payment.sepa,
+            sepa: Some(payment.sepa.unwrap_or(false)),
             payment_trigger: (kind == OperationKind::Payment).then_some("ON_DEMAND"),
             ..view
         },
@@ -464,7 +515,9 @@ fn posted(operation: &PostOperation) -> ApiOperation {
         },
         PostDetail::Transaction(transaction) => of_transaction(view, transaction),
         PostDetail::Clearing(clearing) => ApiOperation {
-            authorization_business_case_identifier: Some(clearing.business_case.to_string()),
+            authorization_business_case_identifier: Some(BusinessCaseIdentifier {
+                business_case_id: clearing.business_case.to_string(),
+            }),
             ..of_transaction(view, &clearing.transaction)
         },
         PostDetail::Interest(_)
@@ -473,6 +526,9 @@ fn posted(operation: &PostOperation) -> ApiOperation {
         | PostDetail::ResetBalance => view,
     }
 }
+
+/// How a payment came of which nothing is said. Source: issuer API, `paymentChannel`.
+const NO_CHANNEL: &str = "NO_CHANNEL_PROVIDED";
 
 fn of_fee(view: ApiOperation, fee: &PostFee) -> ApiOperation {
     ApiOperation {
@@ -511,7 +567,8 @@ fn of_transaction(view: ApiOperation, transaction: &PostTransaction) -> ApiOpera
         approval_code: approval_code.as_ref().map(ToString::to_string),
         acquirer_reference_data: acquirer_reference_data.as_ref().map(ToString::to_string),
         card_identifier: card_reference.as_ref().map(|reference| CardIdentifier {
-            card_reference: reference.to_string(),
+            card_reference: Some(reference.to_string()),
+            issuer_card_external_reference: None,
         }),
         masked_pan: masked_pan.as_ref().map(ToString::to_string),
         ..view
@@ -585,6 +642,10 @@ fn annotate(view: &mut ApiOperation, annotations: &Annotations, zone: TimeZone) 
     view.correction = annotations.correction;
     let iban = annotations.destination_iban.as_ref();
     view.destination_iban = iban.map(ToString::to_string);
+    let reason = annotations.reimbursement_reason.as_ref();
+    view.reimbursement_reason = reason.map(ToString::to_string);
+    let pan_reference = annotations.pan_reference.as_ref();
+    view.pan_reference = pan_reference.map(ToString::to_string);
     let over_payment = annotations.over_payment_account.as_ref();
     view.over_payment_account_identifier = over_payment.map(|account| match account {
         AccountSelector::Reference(reference) => AccountIdentifier {
@@ -616,6 +677,15 @@ fn annotate_transaction(view: &mut ApiOperation, notes: &TransactionNotes) {
         point_of_sale_environment,
         mail_phone_ecommerce_and_payment_indicator,
         operation_date,
+        issuer_card_external_reference,
+        cash_amount,
+        poi_amount,
+        gratuity_amount,
+        surcharge_amount,
+        exchange_rate_date,
+        exchange_rate_source,
+        terminal_id,
+        scheme_transaction_identifier,
     } = notes;
     view.brand = brand.as_ref().map(ToString::to_string);
     view.card_scheme = card_scheme.as_ref().map(ToString::to_string);
@@ -631,6 +701,19 @@ fn annotate_transaction(view: &mut ApiOperation, notes: &TransactionNotes) {
     let indicator = mail_phone_ecommerce_and_payment_indicator.as_ref();
     view.mail_phone_ecommerce_and_payment_indicator = indicator.map(ToString::to_string);
     view.operation_date = operation_date.map(instant);
+    if let Some(reference) = issuer_card_external_reference {
+        let card = view.card_identifier.get_or_insert_default();
+        card.issuer_card_external_reference = Some(reference.to_string());
+    }
+    view.cash_amount = cash_amount.map(amount_view);
+    view.poi_amount = poi_amount.map(amount_view);
+    view.gratuity_amount = gratuity_amount.map(amount_view);
+    view.surcharge_amount = surcharge_amount.map(amount_view);
+    view.exchange_rate_date = exchange_rate_date.map(instant);
+    view.exchange_rate_source = exchange_rate_source.as_ref().map(ToString::to_string);
+    view.terminal_id = terminal_id.as_ref().map(ToString::to_string);
+    let life = scheme_transaction_identifier.as_ref();
+    view.scheme_transaction_identifier = life.map(ToString::to_string);
 }
 
 fn amount_view(amount: Amount) -> AmountView {

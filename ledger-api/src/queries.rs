@@ -3,6 +3,7 @@
 pub mod authorizations;
 pub mod business_cases;
 pub mod full;
+pub mod reserves;
 pub mod search;
 
 use std::ops::Range;
@@ -21,12 +22,13 @@ use ledger_core::rejection::Rejection;
 use ledger_core::text::IssuerId;
 use ledger_core::time::{BusinessDate, Timestamp};
 
+use self::full::{ListFilter, first_places, in_order};
 use crate::error::ApiError;
 use crate::ledger::Ledger;
 use crate::operation_view::posted_at;
 use crate::views::{
-    AccountView, AmountView, AsOfView, BalanceView, IssuerView, JournalView, OperationView,
-    PointsView, TrialBalanceReport, TrialBalanceView, instant,
+    AccountView, AmountView, AsOfView, BalanceView, CreditLimitView, IssuerView, JournalView,
+    OperationView, PointsView, TrialBalanceReport, TrialBalanceView, instant,
 };
 
 /// Most operations on one page of a list.
@@ -47,6 +49,9 @@ pub struct OperationFilter {
     pub page_size: usize,
     /// Whether the first page has the latest operations, the latest first.
     pub newest_first: bool,
+    /// Nothing that was recorded after this is listed; absent: as of now. With the position of the first page
+    /// the others stay where they were, whatever is posted meanwhile.
+    pub as_of: Option<Seq>,
 }
 
 impl OperationFilter {
@@ -166,7 +171,26 @@ impl Ledger {
     ) -> Result<BalanceView, ApiError> {
         let books = self.reader().books();
         let index = find(books.portfolio(), issuer, account)?;
-        Ok(balance_view(&books, index, valued, known))
+        Ok(balance_view(&books, index, valued, known, None))
+    }
+
+    /// As [`Self::balance`], with the balance as the log had it up to `position`, one that it reaches: exactly,
+    /// whatever was recorded since. The business date that counts is the one then, unless `valued` is given.
+    /// What stands beside it in the view is as of now.
+    ///
+    /// # Errors
+    /// As [`Self::balance`].
+    pub fn balance_at(
+        &self,
+        issuer: Option<&IssuerId>,
+        account: &AccountSelector,
+        position: Seq,
+        valued: Option<BusinessDate>,
+        known: Option<Timestamp>,
+    ) -> Result<BalanceView, ApiError> {
+        let books = self.reader().books();
+        let index = find(books.portfolio(), issuer, account)?;
+        Ok(balance_view(&books, index, valued, known, Some(position)))
     }
 
     /// A page of the operations of one account, in posting order, and whether there are more.
@@ -179,6 +203,9 @@ impl Ledger {
         account: &AccountSelector,
         filter: OperationFilter,
     ) -> Result<(Vec<OperationView>, bool), ApiError> {
+        if let Some(position) = filter.as_of {
+            return self.operations_at(issuer, account, filter, position);
+        }
         // Records are read without holding the books, so that the writer need not wait.
         let (index, page, more) = {
             let books = self.reader().books();
@@ -196,7 +223,57 @@ impl Ledger {
                 (index, page, more)
             }
         };
-        let mut views = Vec::with_capacity(page.len());
+        let mut views = self.in_brief(index, page)?;
+        if filter.newest_first {
+            views.reverse();
+        }
+        Ok((views, more))
+    }
+
+    /// As [`Self::operations`], of what was recorded up to a position.
+    fn operations_at(
+        &self,
+        issuer: Option<&IssuerId>,
+        account: &AccountSelector,
+        filter: OperationFilter,
+        position: Seq,
+    ) -> Result<(Vec<OperationView>, bool), ApiError> {
+        let size = filter.page_size.clamp(1, PAGE_OPERATIONS_MAX);
+        let skipped = filter.page.saturating_mul(size);
+        let list = ListFilter {
+            start: filter.start,
+            end: filter.end,
+            newest_first: filter.newest_first,
+            ..ListFilter::default()
+        };
+        let (index, mut places, refused) = {
+            let books = self.reader().books();
+            let index = find(books.portfolio(), issuer, account)?;
+            let wanted = skipped.saturating_add(size + 1);
+            let places = first_places(&books, index, &list, position, wanted);
+            let refused = match filter.include_refused {
+                true => books.refused(index).to_vec(),
+                false => Vec::new(),
+            };
+            (index, places, refused)
+        };
+        for seq in refused.into_iter().filter(|seq| *seq <= position) {
+            let posted = self.reader().record(seq)?.map(|record| posted_at(&record));
+            places.extend(posted.filter(|at| filter.covers(*at)).map(|at| (at, seq)));
+        }
+        in_order(&mut places, filter.newest_first);
+        let more = places.len() > skipped.saturating_add(size);
+        let page = places.into_iter().skip(skipped).take(size);
+        Ok((self.in_brief(index, page.map(|(_, seq)| seq))?, more))
+    }
+
+    /// Views of these records of an account, in their order.
+    fn in_brief(
+        &self,
+        index: AccountIndex,
+        page: impl IntoIterator<Item = Seq>,
+    ) -> Result<Vec<OperationView>, ApiError> {
+        let mut views = Vec::new();
         for seq in page {
             let Some(record) = self.reader().record(seq)? else {
                 continue;
@@ -204,10 +281,7 @@ impl Ledger {
             let books = self.reader().books();
             views.extend(operation_view(books.portfolio(), index, &record));
         }
-        if filter.newest_first {
-            views.reverse();
-        }
-        Ok((views, more))
+        Ok(views)
     }
 
     /// A page of operations and refusals together; the records say when the refused ones were posted.
@@ -371,6 +445,7 @@ fn balance_view(
     index: AccountIndex,
     valued: Option<BusinessDate>,
     known: Option<Timestamp>,
+    position: Option<Seq>,
 ) -> BalanceView {
     let portfolio = books.portfolio();
     let account = portfolio.account(index);
@@ -383,10 +458,17 @@ fn balance_view(
         issuer_account_external_reference,
         ..
     } = account_view(portfolio, index);
-    let as_of = (valued.is_some() || known.is_some()).then(|| AsOfView {
-        value_date: valued.unwrap_or(issuer.business_date).to_string(),
-        known_at: known.map(instant),
-        account_balance: amount(books.balance_minor(index, valued, known)),
+    let as_of = (valued.is_some() || known.is_some() || position.is_some()).then(|| {
+        let then = position.and_then(|at| books.timeline().business_date(account.issuer, at));
+        AsOfView {
+            value_date: valued.or(then).unwrap_or(issuer.business_date).to_string(),
+            known_at: known.map(instant),
+            position: position.map(|at| at.0),
+            account_balance: amount(match position {
+                Some(at) => books.balance_minor_at(index, at, valued, known),
+                None => books.balance_minor(index, valued, known),
+            }),
+        }
     });
     BalanceView {
         issuer_id,
@@ -401,7 +483,10 @@ fn balance_view(
         account_balance: amount(account.balance_minor),
         accepted_amount: amount(account.accepted_minor),
         payments: amount(account.payments_minor),
-        active_credit_limit_amount: amount(i128::from(account.active_credit_limit_minor())),
+        active_credit_limit_amount: amount(account.active_credit_limit_minor().into()),
+        active_credit_limit: Some(CreditLimitView {
+            credit_limit_amount: amount(account.active_credit_limit_minor().into()),
+        }),
         external_reserved_amount: amount(reserved.below_minor),
         reserved_amount: amount(reserved.offline_minor),
         authorized_amount: amount(0),

@@ -105,6 +105,9 @@ pub struct BalanceView {
     pub payments: AmountView,
     /// The limit that counts.
     pub active_credit_limit_amount: AmountView,
+    /// The same, as later versions of the source have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub active_credit_limit: Option<CreditLimitView>,
     /// Amount reserved by authorizations here or below.
     pub external_reserved_amount: AmountView,
     /// Amount reserved offline on the account.
@@ -137,6 +140,14 @@ pub struct PointsView {
     pub cumulated_value: i128,
 }
 
+/// A credit limit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CreditLimitView {
+    /// The amount.
+    pub credit_limit_amount: AmountView,
+}
+
 /// A balance as it was, or will be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -145,6 +156,9 @@ pub struct AsOfView {
     pub value_date: String,
     /// Operations posted at or before this instant; absent: all.
     pub known_at: Option<String>,
+    /// Operations recorded up to this position; absent: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<u64>,
     /// The balance.
     pub account_balance: AmountView,
 }

@@ -39,7 +39,7 @@ pub(crate) fn reimbursement_type(how: ReimbursementType) -> &'static str {
 
 /// Kinds of the issuer API that the engine posts nothing of: balance transfer, dispute, apportionment,
 /// write-off, instalments.
-const KINDS_NOT_POSTED: [&str; 6] = [
+pub(crate) const KINDS_NOT_POSTED: [&str; 6] = [
     "BAL",
     "DISPUTE",
     "SUBPAYOP",

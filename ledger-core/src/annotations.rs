@@ -50,6 +50,11 @@ pub struct Annotations {
     pub interest: InterestNotes,
     /// On a scheme transaction.
     pub transaction: TransactionNotes,
+    /// Opaque reference of the card number, on a scheme transaction and on a message of the authorization
+    /// system (`panReference`).
+    pub pan_reference: Option<Label>,
+    /// Why it is paid out, on a reimbursement (`reimbursementReason`).
+    pub reimbursement_reason: Option<Label>,
 }
 
 /// What interest was computed for.
@@ -92,6 +97,24 @@ pub struct TransactionNotes {
     pub mail_phone_ecommerce_and_payment_indicator: Option<Label>,
     /// When the operation was performed.
     pub operation_date: Option<Timestamp>,
+    /// The issuer's own reference of the card (`cardIdentifier.issuerCardExternalReference`).
+    pub issuer_card_external_reference: Option<Label>,
+    /// The part that was given out in cash, in any currency.
+    pub cash_amount: Option<Amount>,
+    /// What the acceptor showed in the cardholder's currency (dynamic currency conversion), in any currency.
+    pub poi_amount: Option<Amount>,
+    /// The tip, in any currency.
+    pub gratuity_amount: Option<Amount>,
+    /// What the acceptor charged on top, in any currency.
+    pub surcharge_amount: Option<Amount>,
+    /// When the exchange rate was taken.
+    pub exchange_rate_date: Option<Timestamp>,
+    /// Where the exchange rate was taken from.
+    pub exchange_rate_source: Option<Label>,
+    /// The acceptor's terminal.
+    pub terminal_id: Option<Label>,
+    /// The scheme's name of the transaction throughout its life.
+    pub scheme_transaction_identifier: Option<Label>,
 }
 
 macro_rules! code_lists {
@@ -172,7 +195,18 @@ impl Annotations {
             point_of_sale_environment: None,
             mail_phone_ecommerce_and_payment_indicator: None,
             operation_date: None,
+            issuer_card_external_reference: None,
+            cash_amount: None,
+            poi_amount: None,
+            gratuity_amount: None,
+            surcharge_amount: None,
+            exchange_rate_date: None,
+            exchange_rate_source: None,
+            terminal_id: None,
+            scheme_transaction_identifier: None,
         },
+        pan_reference: None,
+        reimbursement_reason: None,
     };
 
     /// As a request carries them: none if nothing was given.
@@ -225,7 +259,18 @@ impl Encode for Annotations {
                     point_of_sale_environment,
                     mail_phone_ecommerce_and_payment_indicator,
                     operation_date,
+                    issuer_card_external_reference,
+                    cash_amount,
+                    poi_amount,
+                    gratuity_amount,
+                    surcharge_amount,
+                    exchange_rate_date,
+                    exchange_rate_source,
+                    terminal_id,
+                    scheme_transaction_identifier,
                 },
+            pan_reference,
+            reimbursement_reason,
         } = self;
         put(encoder, 0, origin.as_ref())?;
         put(encoder, 1, username.as_ref())?;
@@ -250,7 +295,18 @@ impl Encode for Annotations {
         put(encoder, 19, point_of_sale_environment.as_ref())?;
         let indicator = mail_phone_ecommerce_and_payment_indicator.as_ref();
         put(encoder, 20, indicator)?;
-        put(encoder, 21, operation_date.as_ref())
+        put(encoder, 21, operation_date.as_ref())?;
+        put(encoder, 22, pan_reference.as_ref())?;
+        put(encoder, 23, reimbursement_reason.as_ref())?;
+        put(encoder, 24, issuer_card_external_reference.as_ref())?;
+        put(encoder, 25, cash_amount.as_ref())?;
+        put(encoder, 26, poi_amount.as_ref())?;
+        put(encoder, 27, gratuity_amount.as_ref())?;
+        put(encoder, 28, surcharge_amount.as_ref())?;
+        put(encoder, 29, exchange_rate_date.as_ref())?;
+        put(encoder, 30, exchange_rate_source.as_ref())?;
+        put(encoder, 31, terminal_id.as_ref())?;
+        put(encoder, 32, scheme_transaction_identifier.as_ref())
     }
 }
 
@@ -314,6 +370,17 @@ impl Annotations {
             19 => transaction.point_of_sale_environment = value(decoder)?,
             20 => transaction.mail_phone_ecommerce_and_payment_indicator = value(decoder)?,
             21 => transaction.operation_date = value(decoder)?,
+            22 => self.pan_reference = value(decoder)?,
+            23 => self.reimbursement_reason = value(decoder)?,
+            24 => transaction.issuer_card_external_reference = value(decoder)?,
+            25 => transaction.cash_amount = value(decoder)?,
+            26 => transaction.poi_amount = value(decoder)?,
+            27 => transaction.gratuity_amount = value(decoder)?,
+            28 => transaction.surcharge_amount = value(decoder)?,
+            29 => transaction.exchange_rate_date = value(decoder)?,
+            30 => transaction.exchange_rate_source = value(decoder)?,
+            31 => transaction.terminal_id = value(decoder)?,
+            32 => transaction.scheme_transaction_identifier = value(decoder)?,
             _ => return Err(DecodeError::Other("an annotation of a later version")),
         }
         Ok(())

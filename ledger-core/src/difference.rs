@@ -279,6 +279,8 @@ fn annotations_of(a: Option<&Annotations>, b: Option<&Annotations>) -> Option<&'
         over_payment_account,
         interest,
         transaction,
+        pan_reference,
+        reimbursement_reason,
     } = a.unwrap_or(Annotations::NONE);
     first(&[
         ("specificFields", *specific_fields == b.specific_fields),
@@ -291,6 +293,11 @@ fn annotations_of(a: Option<&Annotations>, b: Option<&Annotations>) -> Option<&'
         (
             "overPaymentAccountIdentifier",
             *over_payment_account == b.over_payment_account,
+        ),
+        ("panReference", *pan_reference == b.pan_reference),
+        (
+            "reimbursementReason",
+            *reimbursement_reason == b.reimbursement_reason,
         ),
     ])
     .or_else(|| interest_notes(interest, &b.interest))
@@ -324,6 +331,15 @@ fn transaction_notes(a: &TransactionNotes, b: &TransactionNotes) -> Option<&'sta
         point_of_sale_environment,
         mail_phone_ecommerce_and_payment_indicator: indicator,
         operation_date,
+        issuer_card_external_reference,
+        cash_amount,
+        poi_amount,
+        gratuity_amount,
+        surcharge_amount,
+        exchange_rate_date,
+        exchange_rate_source,
+        terminal_id,
+        scheme_transaction_identifier,
     } = a;
     first(&[
         ("brand", *brand == b.brand),
@@ -353,6 +369,27 @@ fn transaction_notes(a: &TransactionNotes, b: &TransactionNotes) -> Option<&'sta
             *indicator == b.mail_phone_ecommerce_and_payment_indicator,
         ),
         ("operationDate", *operation_date == b.operation_date),
+        (
+            "cardIdentifier.issuerCardExternalReference",
+            *issuer_card_external_reference == b.issuer_card_external_reference,
+        ),
+        ("cashAmount", *cash_amount == b.cash_amount),
+        ("poiAmount", *poi_amount == b.poi_amount),
+        ("gratuityAmount", *gratuity_amount == b.gratuity_amount),
+        ("surchargeAmount", *surcharge_amount == b.surcharge_amount),
+        (
+            "exchangeRateDate",
+            *exchange_rate_date == b.exchange_rate_date,
+        ),
+        (
+            "exchangeRateSource",
+            *exchange_rate_source == b.exchange_rate_source,
+        ),
+        ("terminalId", *terminal_id == b.terminal_id),
+        (
+            "schemeTransactionIdentifier",
+            *scheme_transaction_identifier == b.scheme_transaction_identifier,
+        ),
     ])
 }
 

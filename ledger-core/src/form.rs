@@ -73,14 +73,20 @@ pub fn check_annotations(command: &Command, annotations: &Annotations) -> Result
         over_payment_account,
         interest,
         transaction,
+        pan_reference,
+        reimbursement_reason,
     } = annotations;
+    let mut is_message = false;
     let (posted, is_operation) = match command {
         Command::OnAccount(on) => match &on.action {
             AccountAction::Post(post) => (Some(post.detail.kind()), true),
             AccountAction::Reverse(_) => (None, true),
+            AccountAction::RecordAuthorization(_) => {
+                is_message = true;
+                (None, false)
+            }
             AccountAction::SetCreditLimit(_)
             | AccountAction::Close
-            | AccountAction::RecordAuthorization(_)
             | AccountAction::CreateOfflineReservation(_)
             | AccountAction::CancelOfflineReservation(_) => (None, false),
         },
@@ -119,6 +125,16 @@ pub fn check_annotations(command: &Command, annotations: &Annotations) -> Result
             posts(OperationKind::Transaction),
             *transaction != Annotations::NONE.transaction,
         ),
+        (
+            "panReference",
+            posts(OperationKind::Transaction) || is_message,
+            pan_reference.is_some(),
+        ),
+        (
+            "reimbursementReason",
+            posts(OperationKind::Reimbursement),
+            reimbursement_reason.is_some(),
+        ),
     ];
     if let Some((field, ..)) = allowed
         .iter()
@@ -132,12 +148,22 @@ pub fn check_annotations(command: &Command, annotations: &Annotations) -> Result
     }
     at("interestStartDate", interest.start_date)?;
     at("interestEndDate", interest.end_date)?;
-    if let Some(amount) = transaction.reconciliation_amount {
-        in_range("reconciliationAmount", amount.minor)?;
+    for (field, amount) in [
+        ("reconciliationAmount", transaction.reconciliation_amount),
+        ("cashAmount", transaction.cash_amount),
+        ("poiAmount", transaction.poi_amount),
+        ("gratuityAmount", transaction.gratuity_amount),
+        ("surchargeAmount", transaction.surcharge_amount),
+    ] {
+        amount.map_or(Ok(()), |amount| in_range(field, amount.minor))?;
     }
-    transaction
-        .operation_date
-        .map_or(Ok(()), |at| instant("operationDate", at))
+    for (field, at) in [
+        ("operationDate", transaction.operation_date),
+        ("exchangeRateDate", transaction.exchange_rate_date),
+    ] {
+        at.map_or(Ok(()), |at| instant(field, at))?;
+    }
+    Ok(())
 }
 
 fn on_account(on: &OnAccount) -> Result<(), Rejection> {

@@ -7,3 +7,4 @@ pub mod general_ledger;
 pub mod gist;
 pub mod history;
 pub mod restoration;
+pub mod timeline;

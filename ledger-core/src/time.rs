@@ -3,7 +3,9 @@
 use std::cell::Cell;
 
 use bincode::{BorrowDecode, Encode};
-use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, NaiveTime, TimeZone as _, Utc};
+use chrono::{
+    DateTime, Datelike, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, TimeZone as _, Utc,
+};
 
 /// An instant, in milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, BorrowDecode)]
@@ -122,6 +124,23 @@ impl TimeZone {
             Moment::Day(day) => day,
             Moment::Instant(instant) => self.day_of(instant),
         }
+    }
+
+    /// The instant at which clocks of the zone show this; the earlier one where they show it twice. Where they
+    /// skip it, the one at which they would have shown it without the skip.
+    #[must_use]
+    pub fn instant_of(self, local: NaiveDateTime) -> Timestamp {
+        let shown = |at: NaiveDateTime| self.0.from_local_datetime(&at).earliest();
+        let skipped = || {
+            let skipped_max = chrono::TimeDelta::hours(HOURS_SKIPPED_MAX);
+            let before = shown(local.checked_sub_signed(skipped_max)?)?;
+            before.checked_add_signed(skipped_max)
+        };
+        let found = shown(local).or_else(skipped);
+        Timestamp(found.map_or_else(
+            || local.and_utc().timestamp_millis(),
+            |at| at.timestamp_millis(),
+        ))
     }
 
     /// The first instant of a day in the zone; where the clock skips midnight, the first after it.
@@ -252,6 +271,21 @@ mod tests {
                 .expect("a date")
                 .timestamp_millis(),
         )
+    }
+
+    #[test]
+    fn clocks_show_an_instant_as_the_zone_has_it() {
+        let berlin = TimeZone::from_name("Europe/Berlin").expect("a zone");
+        for (shown, at) in [
+            ("2020-02-25T10:50:56", "2020-02-25T09:50:56Z"),
+            ("2020-07-25T10:50:56.125", "2020-07-25T08:50:56.125Z"),
+            // Twice, and not at all.
+            ("2023-10-29T02:30:00", "2023-10-29T00:30:00Z"),
+            ("2023-03-26T02:30:00", "2023-03-26T01:30:00Z"),
+        ] {
+            let local: NaiveDateTime = shown.parse().expect("a date and time");
+            assert_eq!(berlin.instant_of(local), instant(at), "{shown}");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use ledger_core::projection::books::Books;
 use ledger_core::projection::case_files::CaseFiles;
 use ledger_core::projection::gist::Gist;
 use ledger_core::projection::restoration::{PlainSums, RestoredHistories};
+use ledger_core::projection::timeline::Timeline;
 use ledger_core::state::{LedgerState, Recalled, RecordKeys};
 use ledger_core::time::Timestamp;
 
@@ -61,6 +62,7 @@ impl Engine {
         let (before, after) = log.split_at(end);
         let mut portfolio = Portfolio::default();
         let mut case_files = CaseFiles::default();
+        let mut timeline = Timeline::default();
         let mut sums = PlainSums::default();
         let mut counts = Vec::new();
         for account in before.iter().filter_map(|record| record.account()) {
@@ -76,7 +78,8 @@ impl Engine {
             let whole = whole.filter(|(_, gist)| gist.needs_record());
             let whole = whole.map(|(record, _)| record);
             portfolio.restore(whole.clone());
-            case_files.restore(&portfolio, whole);
+            case_files.restore(&portfolio, whole.clone());
+            timeline.restore(whole);
             sums.add(gists.clone());
             histories.restore(gists);
             records.iter().for_each(|record| folded.apply(record));
@@ -85,7 +88,7 @@ impl Engine {
         // A checkpoint has the totals as they were at its end.
         let totals = folded.general_ledger().totals().to_vec();
         let mut books = before.last().map_or_else(Books::default, |last| {
-            Books::restored(portfolio, case_files, histories, totals, last.seq)
+            Books::restored(portfolio, case_files, timeline, histories, totals, last.seq)
         });
         let keys = before.iter().map(|r| (RecordKeys::of(r), r.seq));
         let triplets = keys.clone();

@@ -61,6 +61,7 @@ pub fn run(plan: Plan, dir: &Path) -> Result<Reopened, BenchError> {
         )
     })?;
     let latest = OperationFilter {
+        as_of: None,
         start: None,
         end: None,
         include_refused: false,

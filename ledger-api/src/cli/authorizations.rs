@@ -82,6 +82,7 @@ pub(super) fn authorizations(
         }
         None => {
             let filter = AuthorizationFilter {
+                as_of: None,
                 start: args.start,
                 end: args.end,
                 page: args.page,
@@ -157,6 +158,7 @@ pub(super) fn business_cases(
     let ids = args.cases.iter().map(|id| BusinessCaseId::new(id));
     let ids = ids.collect::<Result<_, _>>();
     let filter = BusinessCaseFilter {
+        as_of: None,
         account: args.account.selector()?,
         ids: ids.map_err(|error| CliError::Usage(format!("--case {error}")))?,
         start: args.start,

@@ -273,6 +273,7 @@ pub(super) fn operations(
 ) -> Result<Ended, CliError> {
     let (issuer, account) = args.account.required()?;
     let filter = OperationFilter {
+        as_of: None,
         start: args.start,
         end: args.end,
         include_refused: args.refused,

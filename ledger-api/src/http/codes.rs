@@ -108,7 +108,11 @@ pub const CODES: &[Code] = &[
         400,
         "the bonus program does not count in the unit",
     ),
-    code("PAN_NOT_ALLOWED", 400, "a text holds a full card number"),
+    code(
+        "PAN_NOT_ALLOWED",
+        400,
+        "a text holds a full card number, or the field for one is given",
+    ),
     code("PERIOD_INVALID", 400, "a period ends before it begins"),
     code(
         "REVERSAL_AMOUNT_NOT_ALLOWED",

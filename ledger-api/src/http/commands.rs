@@ -5,6 +5,8 @@
 use ledger_core::authorization::DeclineReason;
 use ledger_core::command::AccountSelector;
 use ledger_core::decide::Answer;
+use ledger_core::event::Record;
+use ledger_core::ids::OperationId;
 use ledger_core::rejection::Rejection;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -14,7 +16,9 @@ use super::call::{Call, ORIGIN, USERNAME};
 use super::fault::Fault;
 use super::reply::{Identifier, Reply, Stamp, Time};
 use super::service::Service;
-use crate::line;
+use crate::error::ApiError;
+use crate::line::{self, RESET_BALANCE};
+use crate::views::AmountView;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -45,6 +49,9 @@ struct Account {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct OperationDone {
     operation_identifier: Identifier,
+    /// What a reset added to the balance.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reference_amount: Option<AmountView>,
 }
 
 /// What another command about an account is answered.
@@ -99,10 +106,23 @@ pub(crate) async fn carry_out(
     if let Some(at) = answer.recorded_at {
         stamp.time = Time::Recorded(at);
     }
-    reply(service, answer)
+    reply(service, command, answer)
 }
 
-fn reply(service: &Service, answer: Answer) -> Result<Reply, Fault> {
+/// What a reset added to the balance; the engine found it.
+fn reset_amount(service: &Service, operation: OperationId) -> Result<Option<AmountView>, Fault> {
+    let reader = service.ledger.reader();
+    let record = reader.record(operation.seq()).map_err(ApiError::from)?;
+    let Some(operation) = record.as_ref().and_then(Record::operation) else {
+        return Ok(None);
+    };
+    let books = reader.books();
+    let account = books.portfolio().account(operation.decided.account);
+    let value = operation.decided.quantity.value;
+    Ok(Some(AmountView::new(value.into(), account.currency)))
+}
+
+fn reply(service: &Service, command: &str, answer: Answer) -> Result<Reply, Fault> {
     let position = answer.seq.map_or_else(|| service.position(), |seq| seq.0);
     let accepted = answer
         .outcome
@@ -115,12 +135,14 @@ fn reply(service: &Service, answer: Answer) -> Result<Reply, Fault> {
             let operation_identifier = Identifier {
                 operation_id: operation.to_string(),
             };
-            Reply::of(
-                &OperationDone {
-                    operation_identifier,
+            let done = OperationDone {
+                operation_identifier,
+                reference_amount: match command {
+                    RESET_BALANCE => reset_amount(service, operation)?,
+                    _ => None,
                 },
-                position,
-            )
+            };
+            Reply::of(&done, position)
         }
         (None, Some(result), Some(account_identifier)) => {
             let done = AuthorizationDone {

@@ -27,6 +27,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Refuse commands without a correlation id, rather than making one up for them.
     pub strict: bool,
+    /// Which statuses refusals have.
+    pub error_profile: ErrorProfile,
     /// Where to listen for `/metrics`, `/livez` and `/readyz`, without TLS and tokens. Absent: nowhere.
     pub metrics_listen: Option<SocketAddr>,
     /// Listen beyond this machine without asking for tokens.
@@ -88,6 +90,17 @@ pub struct TlsConfig {
     /// Whether a caller must have a certificate, where `client_ca` is given.
     #[serde(default)]
     pub client_certificates: ClientCertificates,
+}
+
+/// Which statuses refusals have; their codes are the same.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ErrorProfile {
+    /// The status that says most.
+    #[default]
+    Ledger,
+    /// The statuses that the source publishes for its calls, which have no 409 and no 422: these are 400.
+    Worldline,
 }
 
 /// Whether callers must have certificates.
@@ -249,6 +262,7 @@ impl Default for Config {
             store: None,
             listen: ([127, 0, 0, 1], 8080).into(),
             strict: false,
+            error_profile: ErrorProfile::default(),
             metrics_listen: None,
             insecure_no_auth: false,
             insecure_plain_http: false,

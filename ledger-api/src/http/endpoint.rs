@@ -42,6 +42,7 @@ pub(crate) enum Kind {
     Instant,
     Day,
     Flag,
+    Text,
     Number(u64, u64),
     Choice(&'static [&'static str]),
     /// Some of these, separated by commas.

@@ -310,6 +310,15 @@ fn on_account(account: &str, suffix: &str) -> Vec<Endpoint> {
             Work::Read(authorizations::one),
         ),
         at(
+            "/reserves",
+            "listReserves",
+            authorizations_read,
+            "List what authorizations reserve now",
+            authorizations::RESERVES,
+            Shape::List("ReserveView"),
+            Work::Read(authorizations::reserves),
+        ),
+        at(
             "/authorization-business-cases",
             "listBusinessCases",
             authorizations_read,
@@ -332,7 +341,7 @@ fn on_account(account: &str, suffix: &str) -> Vec<Endpoint> {
 
 /// Questions about an issuer, and what is asked of it as a whole.
 fn of_issuer() -> Vec<Endpoint> {
-    use reads::{accounts, authorizations, books, operations, state};
+    use reads::{accounts, authorizations, books, event_stores, operations, state};
     let at =
         |method, path: &str, name: &str, scope, summary: &str, parameters, answer, work| Endpoint {
             method,
@@ -426,6 +435,16 @@ fn of_issuer() -> Vec<Endpoint> {
             Work::Ask("inquire-business-cases", authorizations::inquire_cases),
         ),
         at(
+            Method::POST,
+            "/issuers/{issuerId}/authorization-business-cases/search",
+            "searchBusinessCases",
+            Scope::AuthorizationsRead,
+            "List business cases of an account, or with some ids, as the source names it",
+            authorizations::INQUIRY,
+            Shape::List("BusinessCaseView"),
+            Work::Ask("inquire-business-cases", authorizations::inquire_cases),
+        ),
+        at(
             Method::GET,
             "/issuers/{issuerId}",
             "retrieveIssuer",
@@ -464,6 +483,26 @@ fn of_issuer() -> Vec<Endpoint> {
             feed::LIST,
             Shape::One("EventsView"),
             Work::Read(feed::list),
+        ),
+        at(
+            Method::GET,
+            "/issuers/{issuerId}/businessRefType/{businessRefType}/businessRefValue/{businessRefValue}/event-stores",
+            "retrieveEventStores",
+            Scope::EventsRead,
+            "List the events about an account, an operation, a card or the issuer",
+            event_stores::LIST,
+            Shape::List("EventStoreView"),
+            Work::Read(event_stores::list),
+        ),
+        at(
+            Method::POST,
+            "/issuers/{issuerId}/event-stores/search",
+            "searchEventStores",
+            Scope::EventsRead,
+            "List the events about any of some accounts, operations and cards",
+            event_stores::LIST,
+            Shape::List("EventStoreView"),
+            Work::Ask("search-event-stores", event_stores::search),
         ),
         at(
             Method::GET,

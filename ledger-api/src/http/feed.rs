@@ -18,8 +18,8 @@ use uuid::Uuid;
 use super::call::{Call, LAST_EVENT_ID};
 use super::endpoint::{Answering, Kind, Parameter};
 use super::fault::Fault;
-use super::reads::{MIN_POSITION, POSITION_MAX};
-use super::reply::Reply;
+use super::reads::{MIN_POSITION, POSITION_MAX, with_parameter};
+use super::reply::{Links, Reply};
 use super::service::Service;
 use crate::error::ApiError;
 use crate::readable::Readable;
@@ -54,28 +54,28 @@ pub(crate) const STREAM: &[Parameter] = &[FROM];
 #[serde(rename_all = "camelCase")]
 pub(crate) struct EventView {
     /// Its place in the log.
-    position: u64,
+    pub(crate) position: u64,
     /// OPERATION, ACCOUNT or ISSUER.
-    business_ref_type: &'static str,
+    pub(crate) business_ref_type: &'static str,
     /// Which of these.
-    business_ref_value: String,
+    pub(crate) business_ref_value: String,
     /// The command, in the name of the replay format.
-    event_type: String,
+    pub(crate) event_type: String,
     /// DONE or REJECTED.
-    event_sub_type: &'static str,
+    pub(crate) event_sub_type: &'static str,
     /// When it was recorded.
-    event_date: String,
+    pub(crate) event_date: String,
     /// The system that spoke (`WL-Origin`).
     #[serde(skip_serializing_if = "Option::is_none")]
-    origin: Option<String>,
+    pub(crate) origin: Option<String>,
     /// The person who spoke (`WL-Username`).
     #[serde(skip_serializing_if = "Option::is_none")]
-    user_id: Option<String>,
+    pub(crate) user_id: Option<String>,
     /// The command's correlation id.
-    correlation_id: String,
+    pub(crate) correlation_id: String,
     /// What was asked, and what was decided.
     #[schema(value_type = Object)]
-    payload: Readable,
+    pub(crate) payload: Readable,
 }
 
 /// A list of events, and where to go on.
@@ -97,13 +97,19 @@ pub(crate) fn list(service: &Service, call: &Call) -> Result<Reply, Fault> {
     let (events, next_position) = events(service, &issuer, from, most)?;
     // Who asks beyond the end of the log is told where that is.
     let position = next_position.saturating_sub(1).min(service.position());
-    Reply::of(
+    let mut reply = Reply::of(
         &EventsView {
             events,
             next_position,
         },
         position,
-    )
+    )?;
+    let has_more = next_position <= service.position();
+    reply.links = Some(Links {
+        own: call.target.clone(),
+        next: has_more.then(|| with_parameter(&call.target, FROM.name, next_position)),
+    });
+    Ok(reply)
 }
 
 /// Events as they happen, beginning at a position, or where a stream before was broken off.
@@ -197,7 +203,8 @@ fn events(
     Ok((events, next))
 }
 
-fn view(issuer: &IssuerId, record: &Record) -> EventView {
+/// What is told of a record.
+pub(crate) fn view(issuer: &IssuerId, record: &Record) -> EventView {
     let payload = Readable::of(&record.event);
     let (business_ref_type, business_ref_value) = match (record.operation(), record.account()) {
         (Some(operation), _) => ("OPERATION", OperationId::to_string(&operation.id)),

@@ -10,12 +10,14 @@ use super::commands;
 use super::endpoint::{Endpoint, Kind, Parameter, Scope, Shape, Work};
 use super::endpoints;
 use super::feed;
+use super::field_filter;
+use super::reads::event_stores::EventStoreView;
 use super::schema;
 use crate::head_file::HeadFile;
 use crate::line::CORRELATION_ID_CHARS_MAX;
 use crate::operation_view::ApiOperation;
 use crate::status::StatusView;
-use crate::views::authorizations::{AuthorizationView, BusinessCaseView};
+use crate::views::authorizations::{AuthorizationView, BusinessCaseView, ReserveView};
 use crate::views::{
     AccountView, BalanceView, IssuerView, OperationView, TrialBalanceReport, TrialBalanceView,
 };
@@ -44,7 +46,7 @@ pub fn description() -> Value {
         },
         "paths": paths,
         "components": {
-            "parameters": {"CorrelationId": {
+            "parameters": {"Filter": filter(), "CorrelationId": {
                 "name": "WL-Correlation-ID",
                 "in": "header",
                 "description": "Names a command so that it is carried out only once; every answer repeats it.",
@@ -62,6 +64,18 @@ pub fn description() -> Value {
     })
 }
 
+fn filter() -> Value {
+    json!({
+        "name": field_filter::NAME,
+        "in": "query",
+        "required": false,
+        "description": "Fields of the data, or of each of its entries, that are to be shown; with dots, fields of fields. Absent: all.",
+        "style": "form",
+        "explode": true,
+        "schema": {"type": "array", "minItems": 1, "maxItems": 50, "items": {"type": "string", "pattern": field_filter::PATTERN, "maxLength": 64}},
+    })
+}
+
 fn path_parameters(path: &str) -> Vec<Value> {
     let names = path
         .split('{')
@@ -71,6 +85,7 @@ fn path_parameters(path: &str) -> Vec<Value> {
         let pattern = match name {
             "accountReference" => "^[0-9]{20}$",
             "operationId" => "^1[0-9]{15}$",
+            "businessRefType" | "businessRefValue" => "^[A-Za-z0-9][ -.0-~]{0,63}$",
             _ => "^[A-Za-z0-9][ -.0-~]{0,17}$",
         };
         json!({"name": name, "in": "path", "required": true, "schema": {"type": "string", "pattern": pattern}})
@@ -80,6 +95,9 @@ fn path_parameters(path: &str) -> Vec<Value> {
 
 fn operation(endpoint: &Endpoint) -> Value {
     let mut parameters: Vec<Value> = endpoint.parameters.iter().map(parameter).collect();
+    if !matches!(endpoint.work, Work::Whole(_)) {
+        parameters.push(json!({"$ref": "#/components/parameters/Filter"}));
+    }
     parameters.push(json!({"$ref": "#/components/parameters/CorrelationId"}));
     let mut responses = Map::new();
     responses.insert("200".to_owned(), success(endpoint));
@@ -97,7 +115,7 @@ fn operation(endpoint: &Endpoint) -> Value {
     match endpoint.work {
         Work::Command(name) | Work::Ask(name, _) => {
             let is_required = schema::body(name).get("required").is_some()
-                || name == SEARCH
+                || name.starts_with("search-")
                 || name.starts_with("inquire-");
             operation["requestBody"] = json!({
                 "required": is_required,
@@ -125,6 +143,7 @@ fn parameter(parameter: &Parameter) -> Value {
         Kind::Number(least, most) => {
             json!({"type": "integer", "format": "int64", "minimum": least, "maximum": most})
         }
+        Kind::Text => schema::label(),
         Kind::Choice(codes) => json!({"type": "string", "enum": codes}),
         Kind::Some(codes) => json!({
             "type": "array",
@@ -210,9 +229,6 @@ fn refusals() -> Value {
     Value::Object(refusals)
 }
 
-/// The one question whose body must be there though no field of it must.
-const SEARCH: &str = "search-operations";
-
 /// `post-fee-operation` as `PostFeeOperationRequest`.
 fn body_name(command: &str) -> String {
     let words = command.split('-').map(|word| {
@@ -227,6 +243,7 @@ fn schemas() -> Value {
     add::<ApiOperation>(&mut schemas);
     add::<AuthorizationView>(&mut schemas);
     add::<BusinessCaseView>(&mut schemas);
+    add::<ReserveView>(&mut schemas);
     add::<AccountView>(&mut schemas);
     add::<BalanceView>(&mut schemas);
     add::<TrialBalanceView>(&mut schemas);
@@ -236,6 +253,7 @@ fn schemas() -> Value {
     add::<HeadFile>(&mut schemas);
     add::<StatusView>(&mut schemas);
     add::<feed::EventsView>(&mut schemas);
+    add::<EventStoreView>(&mut schemas);
     add::<commands::OperationDone>(&mut schemas);
     add::<commands::AccountDone>(&mut schemas);
     add::<commands::AuthorizationDone>(&mut schemas);

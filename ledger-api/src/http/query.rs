@@ -1,13 +1,18 @@
-//! The query of a call: names known to the endpoint, each at most once, each with a value that it understands.
+//! The query of a call: names known to the endpoint, each at most once but for
+//! lists, each with a value that it understands.
 
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use ledger_core::text::holds_card_number;
-use ledger_core::time::{BusinessDate, Timestamp};
+use ledger_core::time::{BusinessDate, TimeZone, Timestamp};
 
 use super::fault::Fault;
-use crate::dates::{to_day, to_instant};
+use crate::dates::{to_day, to_instant, to_local};
+
+/// Parameters that are lists: their values are parted by commas, or given one by one.
+const LISTS: [&str; 3] = ["embed", "excludeOperationKinds", "filter"];
 
 /// Parameters, taken one by one; what is left over at the end is unknown.
 #[derive(Debug, Default)]
@@ -27,8 +32,19 @@ impl Query {
                     "the query must not hold a full card number",
                 ));
             }
-            if left.insert(name.to_string(), value.to_string()).is_some() {
-                return Err(Fault::invalid(&short(&name), "is given twice"));
+            match left.entry(name.to_string()) {
+                Entry::Vacant(place) => {
+                    place.insert(value.to_string());
+                }
+                // Clients made of the source's description give these once for each value.
+                Entry::Occupied(mut place) if LISTS.contains(&name.as_ref()) => {
+                    let values = place.get_mut();
+                    values.push(',');
+                    values.push_str(&value);
+                }
+                Entry::Occupied(_) => {
+                    return Err(Fault::invalid(&short(&name), "is given twice"));
+                }
             }
         }
         Ok(Self {
@@ -64,12 +80,18 @@ impl Query {
         }
     }
 
-    pub(crate) fn instant(&self, name: &str) -> Result<Option<Timestamp>, Fault> {
+    /// An instant; one without an offset is on the clocks of `zone`, if there is one.
+    pub(crate) fn instant(
+        &self,
+        name: &str,
+        zone: impl FnOnce() -> Option<TimeZone>,
+    ) -> Result<Option<Timestamp>, Fault> {
         let Some(text) = self.text(name) else {
             return Ok(None);
         };
         // A plus sign that was not escaped comes as a blank.
         to_instant(&text.replace(' ', "+"))
+            .or_else(|| to_local(&text).and_then(|local| Some(zone()?.instant_of(local))))
             .map(Some)
             .ok_or_else(|| {
                 let problem = "must be a date and time such as 2023-01-02T14:20:34Z";

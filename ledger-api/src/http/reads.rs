@@ -3,10 +3,12 @@
 pub(crate) mod accounts;
 pub(crate) mod authorizations;
 pub(crate) mod books;
+pub(crate) mod event_stores;
 pub(crate) mod operations;
 pub(crate) mod state;
 
 use ledger_core::ids::Seq;
+use ledger_core::time::Timestamp;
 
 use super::call::Call;
 use super::endpoint::{Kind, Parameter};
@@ -102,6 +104,19 @@ impl Page {
     }
 }
 
+/// A path and query with a parameter set, and without the position that the first call waited for.
+pub(super) fn with_parameter(target: &str, name: &str, value: u64) -> String {
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let mut next = form_urlencoded::Serializer::new(String::new());
+    for (known, value) in form_urlencoded::parse(query.as_bytes()) {
+        if ![name, MIN_POSITION.name].contains(&known.as_ref()) {
+            next.append_pair(&known, &value);
+        }
+    }
+    next.append_pair(name, &value.to_string());
+    format!("{path}?{}", next.finish())
+}
+
 /// The position that a list is to be as of. One that the log does not reach yet has no answer.
 fn as_of(service: &Service, call: &Call) -> Result<Option<Seq>, Fault> {
     let Some(position) = call.query.number(AS_OF_POSITION.name, 0, POSITION_MAX)? else {
@@ -119,21 +134,33 @@ fn as_of(service: &Service, call: &Call) -> Result<Option<Seq>, Fault> {
     Ok(Some(Seq(position)))
 }
 
-/// The ends of a period that must be given.
-fn period(
+/// An instant of the query. One without an offset is on the clocks of the issuer, as the source's examples are.
+fn instant(service: &Service, call: &Call, name: &str) -> Result<Option<Timestamp>, Fault> {
+    let zone = || service.zone(call.element("issuerId"));
+    call.query.instant(name, zone)
+}
+
+/// The ends of a period, where they are given.
+fn open_period(
+    service: &Service,
     call: &Call,
-) -> Result<(ledger_core::time::Timestamp, ledger_core::time::Timestamp), Fault> {
-    let start = call.query.instant(START_TIME.name)?;
-    let end = call.query.instant(END_TIME.name)?;
+) -> Result<(Option<Timestamp>, Option<Timestamp>), Fault> {
+    let start = instant(service, call, START_TIME.name)?;
+    let end = instant(service, call, END_TIME.name)?;
+    if let (Some(start), Some(end)) = (start, end)
+        && start > end
+    {
+        let message = "the period ends before it begins";
+        return Err(Fault::at(END_TIME.name, "PERIOD_INVALID", message));
+    }
+    Ok((start, end))
+}
+
+/// The ends of a period that must be given.
+fn period(service: &Service, call: &Call) -> Result<(Timestamp, Timestamp), Fault> {
+    let (start, end) = open_period(service, call)?;
     let start = start.ok_or_else(|| Fault::invalid(START_TIME.name, "is required"))?;
     let end = end.ok_or_else(|| Fault::invalid(END_TIME.name, "is required"))?;
-    if start > end {
-        return Err(Fault::at(
-            END_TIME.name,
-            "PERIOD_INVALID",
-            "the period ends before it begins",
-        ));
-    }
     Ok((start, end))
 }
 
@@ -142,6 +169,16 @@ fn with_body<T>(
     call: &Call,
     read: impl FnOnce(&Fields<'_>) -> Result<T, Fault>,
 ) -> Result<T, Fault> {
+    with_node(call, |node| {
+        let body = Fields::of("", node)?;
+        let value = read(&body)?;
+        body.finish()?;
+        Ok(value)
+    })
+}
+
+/// Reads the body of a question, whatever it is.
+fn with_node<T>(call: &Call, read: impl FnOnce(Node<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
     let text = std::str::from_utf8(&call.body)
         .map_err(|_| Fault::invalid("", "the body must be text in UTF-8"))?;
     let json: Json<'_> = serde_json::from_str(text).map_err(|error| {
@@ -151,11 +188,7 @@ fn with_body<T>(
         Fault::new("INVALID_REQUEST", problem)
     })?;
     let entries = flat::of_tree(&json);
-    let body = Node::first_of(&entries).expect("a text that was read has a value");
-    let body = Fields::of("", body)?;
-    let value = read(&body)?;
-    body.finish()?;
-    Ok(value)
+    read(Node::first_of(&entries).expect("a text that was read has a value"))
 }
 
 /// A page of a list as an answer.

@@ -11,6 +11,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use utoipa::ToSchema;
 
 use super::call::CORRELATION_ID;
+use super::config::ErrorProfile;
 use super::fault::Fault;
 
 /// Says that the answer is the one that was given before.
@@ -61,6 +62,8 @@ pub(crate) struct Stamp {
     pub(crate) time: Time,
     /// In whose offset times are written.
     pub(crate) zone: Option<TimeZone>,
+    /// Which statuses refusals have.
+    pub(crate) profile: ErrorProfile,
 }
 
 /// When an answer was given.
@@ -178,7 +181,10 @@ impl Stamp {
 
     /// The answer of a call that was not, in the shape that the caller prefers.
     pub(crate) fn failure(&self, fault: &Fault, asked: &HeaderMap) -> Response<Body> {
-        let status = fault.status();
+        let status = match (self.profile, fault.status()) {
+            (ErrorProfile::Worldline, 409 | 422) => 400,
+            (ErrorProfile::Ledger | ErrorProfile::Worldline, status) => status,
+        };
         let problem = || Problem {
             code: fault.code,
             field: fault.field.as_deref(),

@@ -18,10 +18,12 @@ use uuid::Uuid;
 use super::auth::Client;
 use super::call::{Call, check_headers, repeatable_correlation};
 use super::commands;
+use super::config::ErrorProfile;
 use super::documents;
 use super::endpoint::{Endpoint, Work};
 use super::endpoints;
 use super::fault::Fault;
+use super::field_filter::FieldFilter;
 use super::guard::{self, Notes};
 use super::query::Query;
 use super::reads::POSITION_MAX;
@@ -98,6 +100,7 @@ fn stamp(asked: &HeaderMap) -> Stamp {
         position: None,
         time: Time::Now(clock::now(), received),
         zone: None,
+        profile: ErrorProfile::default(),
     }
 }
 
@@ -108,6 +111,7 @@ async fn answer(
 ) -> Response<Body> {
     let headers = request.headers().clone();
     let mut stamp = stamp(&headers);
+    stamp.profile = service.error_profile;
     let mut notes = Notes::of(&endpoint);
     let answered = admitted(&service, &endpoint, request, &mut stamp, &mut notes).await;
     let mut response = answered.unwrap_or_else(|fault| {
@@ -177,10 +181,15 @@ async fn work(
     call: Call,
     stamp: &mut Stamp,
 ) -> Result<Done, Fault> {
+    // Known before anything is done, so that a command is not carried out and then refused.
+    let filter = match endpoint.work {
+        Work::Command(_) | Work::Read(_) | Work::Ask(..) => FieldFilter::of(&call.query)?,
+        Work::Whole(_) => None,
+    };
     match endpoint.work {
         Work::Command(command) => {
             let reply = commands::carry_out(service, &call, command, stamp).await?;
-            Ok(Done::Reply(reply))
+            filtered(filter.as_ref(), reply)
         }
         Work::Read(read) | Work::Ask(_, read) => {
             reach(service, &call).await?;
@@ -192,10 +201,21 @@ async fn work(
                     Fault::new("INTERNAL_ERROR", "the question ended the thread it was on")
                 })??;
             stamp.position = Some(reply.position);
-            Ok(Done::Reply(reply))
+            filtered(filter.as_ref(), reply)
         }
         Work::Whole(whole) => Ok(Done::Whole(whole(Arc::clone(service), call).await?)),
     }
+}
+
+/// A reply without what the caller does not want.
+fn filtered(filter: Option<&FieldFilter>, reply: Reply) -> Result<Done, Fault> {
+    let Some(filter) = filter else {
+        return Ok(Done::Reply(reply));
+    };
+    let data = filter
+        .apply(&reply.data)
+        .map_err(|_| Fault::new("INTERNAL_ERROR", "the answer cannot be written"))?;
+    Ok(Done::Reply(Reply { data, ..reply }))
 }
 
 /// How long a question waits for the position that it asks to be answered from at least.

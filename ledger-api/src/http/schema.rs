@@ -83,6 +83,13 @@ pub(crate) fn body(name: &str) -> Value {
             ],
         ),
         "search-operations" => object(&[], search()),
+        "search-event-stores" => list(object(
+            &["businessRefType"],
+            vec![
+                ("businessRefType", label()),
+                ("businessRefValues", list(label())),
+            ],
+        )),
         _ => operation(name),
     }
 }
@@ -213,6 +220,7 @@ fn post(kind: OperationKind) -> (Vec<&'static str>, Vec<(&'static str, Value)>) 
             vec![
                 ("referenceAmount", positive()),
                 ("reimbursementType", choice(&["FULL", "PARTIAL", "MAX"])),
+                ("reimbursementReason", label()),
                 (
                     "destinationIban",
                     json!({"type": "string", "pattern": "^[A-Z]{2}[0-9]{2}[0-9A-Z]{11,30}$"}),
@@ -241,7 +249,19 @@ fn transaction() -> Vec<(&'static str, Value)> {
         ("transactionAmount", amount()),
         ("transactionDate", instant()),
         ("acquirerReferenceData", label()),
-        ("authorizationBusinessCaseIdentifier", plain(text::BusinessCaseId::BYTES_MAX)),
+        ("authorizationBusinessCaseIdentifier", json!({"anyOf": [
+            plain(text::BusinessCaseId::BYTES_MAX),
+            object(&["businessCaseId"], vec![("businessCaseId", plain(text::BusinessCaseId::BYTES_MAX))]),
+        ]})),
+        ("cardIdentifier", card_identifier(&["cardReference", "issuerCardExternalReference", "panReference"])),
+        ("cashAmount", amount()),
+        ("poiAmount", amount()),
+        ("gratuityAmount", amount()),
+        ("surchargeAmount", amount()),
+        ("exchangeRateDate", instant()),
+        ("exchangeRateSource", label()),
+        ("terminalId", label()),
+        ("schemeTransactionIdentifier", label()),
         ("finalClearing", flag()),
         ("brand", label()),
         ("cardScheme", label()),
@@ -269,15 +289,25 @@ fn acceptor() -> Vec<(&'static str, Value)> {
         "cardAcceptorIdCode",
         "approvalCode",
         "cardReference",
+        "panReference",
         "maskedPan",
     ]
     .map(|name| (name, label()))
     .to_vec()
 }
 
+/// A card, by the references that a body may give of it.
+fn card_identifier(names: &[&'static str]) -> Value {
+    object(&[], names.iter().map(|name| (*name, label())).collect())
+}
+
 fn authorization() -> Vec<(&'static str, Value)> {
     let mut fields = acceptor();
     fields.extend([
+        (
+            "cardIdentifier",
+            card_identifier(&["cardReference", "panReference"]),
+        ),
         ("transactionId", plain(text::TransactionId::BYTES_MAX)),
         ("businessCaseId", plain(text::BusinessCaseId::BYTES_MAX)),
         (
@@ -374,7 +404,9 @@ fn open_account() -> Vec<(&'static str, Value)> {
 }
 
 fn search() -> Vec<(&'static str, Value)> {
-    let kinds: Vec<&str> = OperationKind::ALL.iter().map(|kind| kind.code()).collect();
+    let posted = OperationKind::ALL.iter().map(|kind| kind.code());
+    // Those that the engine posts nothing of may be asked for.
+    let kinds: Vec<&str> = posted.chain(crate::words::KINDS_NOT_POSTED).collect();
     vec![
         ("issuerId", plain(text::IssuerId::BYTES_MAX)),
         ("issuerCompanyExternalReference", label()),
@@ -500,7 +532,7 @@ fn plain(bytes_max: usize) -> Value {
     json!({"type": "string", "minLength": 1, "maxLength": bytes_max, "pattern": "^[ -~]+$"})
 }
 
-fn label() -> Value {
+pub(super) fn label() -> Value {
     json!({"type": "string", "maxLength": text::Label::BYTES_MAX / UTF_8_BYTES_MAX, "pattern": PRINTABLE})
 }
 

@@ -96,6 +96,7 @@ impl Server {
             service: Arc::new(Service {
                 ledger,
                 strict: config.strict,
+                error_profile: config.error_profile,
                 guard,
             }),
             tls,

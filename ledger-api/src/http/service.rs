@@ -6,6 +6,7 @@ use ledger_core::text::IssuerId;
 use ledger_core::time::TimeZone;
 
 use super::auth::Client;
+use super::config::ErrorProfile;
 use super::guard::Guard;
 use crate::ledger::Ledger;
 
@@ -15,6 +16,8 @@ pub(crate) struct Service {
     pub(crate) ledger: Arc<Ledger>,
     /// Whether a command must bring its correlation id.
     pub(crate) strict: bool,
+    /// Which statuses refusals have.
+    pub(crate) error_profile: ErrorProfile,
     /// What every call passes.
     pub(crate) guard: Guard,
 }

@@ -8,6 +8,7 @@ use ledger_core::command::{
     CancelOfflineReservation, CreateOfflineReservation, PostClearing, PostDetail, PostTransaction,
 };
 use ledger_core::rejection::Rejection;
+use ledger_core::text::BusinessCaseId;
 
 use crate::fields::Fields;
 
@@ -36,7 +37,7 @@ pub(super) fn record(body: &Fields<'_>) -> Result<RecordAuthorization, Rejection
         card_acceptor_city: body.text("cardAcceptorCity")?,
         card_acceptor_country: body.text("cardAcceptorCountry")?,
         card_acceptor_id_code: body.text("cardAcceptorIdCode")?,
-        card_reference: body.text("cardReference")?,
+        card_reference: super::card_reference(body)?,
         masked_pan: body.text("maskedPan")?,
     })
 }
@@ -59,13 +60,28 @@ pub(super) fn cancel(body: &Fields<'_>) -> Result<CancelOfflineReservation, Reje
     })
 }
 
+/// The business case of a clearing: its id, or the identifier that the issuer API shows.
+fn business_case(body: &Fields<'_>) -> Result<Option<BusinessCaseId>, Rejection> {
+    const NAME: &str = "authorizationBusinessCaseIdentifier";
+    if !body.is_object(NAME) {
+        return body.text(NAME);
+    }
+    let Some(identifier) = body.object(NAME)? else {
+        return Ok(None);
+    };
+    let id = identifier.text("businessCaseId")?;
+    let id = identifier.required("businessCaseId", id)?;
+    identifier.finish()?;
+    Ok(Some(id))
+}
+
 /// A scheme transaction, of a business case if it names one. A clearing is the last of its case unless
 /// it says otherwise.
 pub(super) fn clearing(
     transaction: PostTransaction,
     body: &Fields<'_>,
 ) -> Result<PostDetail, Rejection> {
-    let business_case = body.text("authorizationBusinessCaseIdentifier")?;
+    let business_case = business_case(body)?;
     let is_final = body.flag("finalClearing")?;
     match (business_case, is_final) {
         (None, None) => Ok(PostDetail::Transaction(Box::new(transaction))),

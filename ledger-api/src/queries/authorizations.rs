@@ -2,7 +2,7 @@
 
 use ledger_core::command::AccountSelector;
 use ledger_core::event::{EventBody, Record};
-use ledger_core::ids::{AccountIndex, Seq};
+use ledger_core::ids::{AccountIndex, AccountReference, Seq};
 use ledger_core::portfolio::Portfolio;
 use ledger_core::text::{IssuerId, TransactionId};
 use ledger_core::time::Timestamp;
@@ -10,7 +10,7 @@ use ledger_core::time::Timestamp;
 use super::{find, page_of};
 use crate::error::ApiError;
 use crate::ledger::Ledger;
-use crate::views::authorizations::AuthorizationView;
+use crate::views::authorizations::{AccountIdentifierView, AuthorizationView};
 
 /// Which messages of an account to list.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +25,8 @@ pub struct AuthorizationFilter {
     pub page_size: usize,
     /// Whether the first page has the latest messages, the latest first.
     pub newest_first: bool,
+    /// Nothing that was recorded after this is listed; absent: as of now.
+    pub as_of: Option<Seq>,
 }
 
 impl Ledger {
@@ -46,14 +48,19 @@ impl Ledger {
             let books = self.reader().books();
             let index = find(books.portfolio(), issuer, account)?;
             let messages = books.case_files().messages(index, filter.start, filter.end);
+            let last = filter.as_of.unwrap_or(Seq(u64::MAX));
+            let messages: Vec<Seq> = messages
+                .iter()
+                .map(|message| message.seq)
+                .filter(|seq| *seq <= last)
+                .collect();
             let (page, more) = page_of(
                 0..messages.len(),
                 filter.page,
                 filter.page_size,
                 filter.newest_first,
             );
-            let page: Vec<Seq> = messages[page].iter().map(|message| message.seq).collect();
-            (page, more)
+            (messages[page].to_vec(), more)
         };
         let mut views = self.messages(&page)?;
         if filter.newest_first {
@@ -125,11 +132,15 @@ fn authorization_view(portfolio: &Portfolio, record: &Record) -> Option<Authoriz
     let account = portfolio.account(decided.account);
     let issuer = &portfolio.issuer(account.issuer).id;
     let recorded_at = record.recorded_at;
-    Some(AuthorizationView::new(
-        issuer,
-        account.currency,
-        recorded_at,
-        decided,
-        message,
-    ))
+    let external = portfolio.external_reference(decided.account);
+    let annotations = record.event.annotations.as_deref();
+    let pan_reference = annotations.and_then(|of| of.pan_reference.as_ref());
+    Some(AuthorizationView {
+        account_identifier: AccountIdentifierView {
+            issuer_account_external_reference: external.map(ToString::to_string),
+            account_reference: AccountReference::of(decided.account).to_string(),
+        },
+        pan_reference: pan_reference.map(ToString::to_string),
+        ..AuthorizationView::new(issuer, account.currency, recorded_at, decided, message)
+    })
 }

@@ -6,6 +6,7 @@ use ledger_core::command::AccountSelector;
 use ledger_core::ids::{AccountReference, CaseIndex, IssuerIndex, OperationId, Seq};
 use ledger_core::portfolio::Portfolio;
 use ledger_core::projection::books::Books;
+use ledger_core::projection::case_files::Message;
 use ledger_core::rejection::Rejection;
 use ledger_core::text::{BusinessCaseId, IssuerId};
 use ledger_core::time::Timestamp;
@@ -14,7 +15,7 @@ use super::{find, find_issuer, page_of};
 use crate::error::ApiError;
 use crate::ledger::Ledger;
 use crate::views::AmountView;
-use crate::views::authorizations::BusinessCaseView;
+use crate::views::authorizations::{BusinessCaseIdentifierView, BusinessCaseView};
 
 /// Which business cases to list: of an account, or with some ids, or both.
 #[derive(Debug, Clone, Default)]
@@ -27,6 +28,9 @@ pub struct BusinessCaseFilter {
     pub start: Option<Timestamp>,
     /// With a message sent before.
     pub end: Option<Timestamp>,
+    /// Nothing that was recorded after this makes a case listed; absent: as of now. What a listed case says is
+    /// as of now.
+    pub as_of: Option<Seq>,
     /// Page, from 0.
     pub page: usize,
     /// Cases on a page, at most [`super::PAGE_OPERATIONS_MAX`].
@@ -91,9 +95,8 @@ impl Ledger {
             let records = books.case_files().records(index).to_vec();
             (without_records(books.portfolio(), index), records)
         };
-        view.authorizations = self.messages(&records)?;
         view.operation_ids = self.operation_ids(&records)?;
-        Ok(view)
+        Ok(view.with_messages(self.messages(&records)?))
     }
 
     fn operation_ids(&self, seqs: &[Seq]) -> Result<Vec<String>, ApiError> {
@@ -120,10 +123,13 @@ fn found(
             .case_files()
             .messages(account, filter.start, filter.end)
     };
+    let last = filter.as_of.unwrap_or(Seq(u64::MAX));
+    let is_known = |message: &&Message| message.seq <= last;
     if let Some(account) = &filter.account {
         let index = find(portfolio, issuer, account)?;
         let mut seen = BTreeSet::new();
-        let cases = messages(index).iter().map(|message| message.case);
+        let listed = messages(index).iter().filter(is_known);
+        let cases = listed.map(|message| message.case);
         return Ok(cases
             .filter(|case| filter.ids.is_empty() || filter.ids.contains(&reserves.case(*case).id))
             .filter(|case| seen.insert(*case))
@@ -142,7 +148,8 @@ fn found(
     Ok(cases
         .filter(|case| {
             let of_account = messages(reserves.case(*case).account);
-            of_account.iter().any(|message| message.case == *case)
+            let mut known = of_account.iter().filter(is_known);
+            known.any(|message| message.case == *case)
         })
         .filter(|case| seen.insert(*case))
         .collect())
@@ -169,6 +176,19 @@ fn without_records(portfolio: &Portfolio, index: CaseIndex) -> BusinessCaseView 
         issuer_id: portfolio.issuer(account.issuer).id.to_string(),
         account_reference: AccountReference::of(case.account).to_string(),
         business_case_id: case.id.to_string(),
+        business_case_identifier: BusinessCaseIdentifierView {
+            business_case_id: case.id.to_string(),
+        },
+        financial_type: None,
+        card_acceptor_name: None,
+        card_acceptor_city: None,
+        card_acceptor_country: None,
+        merchant_category_code: None,
+        first_authorization_identifier: None,
+        first_authorization_transaction_date: None,
+        last_authorization_identifier: None,
+        last_authorization_transaction_date: None,
+        reserve_amount: None,
         reserve_billing_amount: amount(case.reserve.billing_minor.into()),
         account_reserve_billing_amount: amount(case.account_reserve_minor()),
         account_reserve_status: case.account_reserve_status().code().into(),

@@ -3,8 +3,9 @@
 
 use std::cmp::Reverse;
 
-use ledger_core::command::{AccountSelector, OperationKind, Triplet};
-use ledger_core::event::Record;
+use ledger_core::authorization::{ResultType, TransactionType};
+use ledger_core::command::{AccountSelector, OperationKind, PostDetail, Triplet};
+use ledger_core::event::{EventBody, Record};
 use ledger_core::ids::{AccountIndex, OperationId, Seq};
 use ledger_core::portfolio::Portfolio;
 use ledger_core::projection::books::Books;
@@ -12,18 +13,22 @@ use ledger_core::projection::history::Entry;
 use ledger_core::text::IssuerId;
 use ledger_core::time::Timestamp;
 
+use super::search::SEARCH_RECORDS_MAX;
 use super::{PAGE_OPERATIONS_MAX, find};
 use crate::error::ApiError;
 use crate::ledger::Ledger;
-use crate::operation_view::{ApiOperation, api_operation, posted_at};
+use crate::operation_view::{ApiOperation, OperationAuthorization, api_operation, posted_at};
+use crate::views::instant;
 
 /// Where to look for one operation, and what to show with it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Scope {
     /// Whether operations of the accounts below count too (`allAccountHierarchy`).
     pub hierarchy: bool,
-    /// Whether a reversal shows its original (`embed=parentOperation`).
+    /// Whether a reversal shows its original, and a bonus what it rewards (`embed=parentOperation`).
     pub parent_operation: bool,
+    /// Whether a clearing shows what is told of its authorization (`embed=authorization`).
+    pub authorization: bool,
 }
 
 /// Which operations to list.
@@ -37,6 +42,11 @@ pub struct ListFilter {
     pub end: Option<Timestamp>,
     /// Whether remembered refusals are listed too.
     pub include_refused: bool,
+    /// Whether operations are listed of which was said that they are not printed on statements.
+    pub include_unprinted: bool,
+    /// Only operations of the card with this reference, or whose number has it. To know them the records are
+    /// read from the first page on, [`SEARCH_RECORDS_MAX`] at most.
+    pub pan_reference: Option<String>,
     /// Kinds that are left out. To know them the records are read from the first page on.
     pub excluded_kinds: Vec<OperationKind>,
     /// Whether the first page has the latest operations, the latest first.
@@ -58,6 +68,8 @@ impl Default for ListFilter {
             start: None,
             end: None,
             include_refused: false,
+            include_unprinted: true,
+            pan_reference: None,
             excluded_kinds: Vec::new(),
             newest_first: false,
             page: 0,
@@ -67,13 +79,34 @@ impl Default for ListFilter {
     }
 }
 
+impl ListFilter {
+    /// Whether only the records tell what is listed.
+    fn needs_records(&self) -> bool {
+        !self.excluded_kinds.is_empty() || self.pan_reference.is_some()
+    }
+
+    /// Whether an operation is listed, as far as its record tells.
+    fn lets_through(&self, view: &ApiOperation) -> bool {
+        let is_excluded = |kind: &OperationKind| kind.code() == view.operation_kind;
+        let of_card = self.pan_reference.as_ref().is_none_or(|wanted| {
+            let card = view.card_identifier.as_ref();
+            let card = card.and_then(|card| card.card_reference.as_ref());
+            view.pan_reference.as_ref() == Some(wanted) || card == Some(wanted)
+        });
+        of_card && !self.excluded_kinds.iter().any(is_excluded)
+    }
+}
+
 /// A page of operations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OperationPage {
     /// The operations, in the order that was asked for.
     pub operations: Vec<ApiOperation>,
-    /// Whether more follow.
+    /// Whether more follow, as far as was looked.
     pub more: bool,
+    /// Whether everything was looked at that had to be; if not, [`SEARCH_RECORDS_MAX`] records were read, and
+    /// a shorter period says more.
+    pub complete: bool,
     /// The position that this is as of; to be given for the other pages.
     pub position: Seq,
 }
@@ -125,11 +158,24 @@ impl Ledger {
         triplet: &Triplet,
         scope: Scope,
     ) -> Result<Option<ApiOperation>, ApiError> {
+        let index = find(self.reader().books().portfolio(), issuer, account)?;
+        match self.record_by_triplet(index, triplet, scope.hierarchy)? {
+            Some(record) => self.shown(&record, scope),
+            None => Ok(None),
+        }
+    }
+
+    /// The record of the operation of an account, or also of one below it, that has this triplet.
+    fn record_by_triplet(
+        &self,
+        index: AccountIndex,
+        triplet: &Triplet,
+        hierarchy: bool,
+    ) -> Result<Option<Record>, ApiError> {
         let mut entries = {
             let books = self.reader().books();
-            let index = find(books.portfolio(), issuer, account)?;
             let mut entries = Vec::new();
-            for account in accounts(&books, index, scope) {
+            for account in accounts(&books, index, hierarchy) {
                 let history = books.history(account);
                 entries.extend(history.entries(0..history.len()));
             }
@@ -147,7 +193,7 @@ impl Ledger {
                     .is_some_and(|operation| operation.triplet == triplet)
             };
             if names(triplet) {
-                return self.shown(&record, scope);
+                return Ok(Some(record));
             }
         }
         Ok(None)
@@ -167,9 +213,9 @@ impl Ledger {
         let skipped = filter.page.saturating_mul(size);
         // One more than is shown says whether more follow. Where kinds are left out, how many it takes is
         // only known from the records.
-        let wanted = match filter.excluded_kinds.is_empty() {
-            true => skipped.saturating_add(size + 1),
-            false => usize::MAX,
+        let wanted = match filter.needs_records() {
+            false => skipped.saturating_add(size + 1),
+            true => usize::MAX,
         };
         // Records are read without holding the books, so that the writer need not wait.
         let (mut places, refused, position) = {
@@ -178,7 +224,7 @@ impl Ledger {
             let last = books.last_seq().unwrap_or(Seq(0));
             let position = filter.as_of.map_or(last, |as_of| as_of.min(last));
             let (mut places, mut refused) = (Vec::new(), Vec::new());
-            for account in accounts(&books, index, filter.scope) {
+            for account in accounts(&books, index, filter.scope.hierarchy) {
                 places.extend(first_places(&books, account, filter, position, wanted));
                 if filter.include_refused {
                     let known = books.refused(account).iter().copied();
@@ -196,51 +242,51 @@ impl Ledger {
             places.extend(covered.map(|at| (at, seq)));
         }
         in_order(&mut places, filter.newest_first);
-        let (operations, more) = match filter.excluded_kinds.is_empty() {
-            true => {
+        let (operations, more, complete) = match filter.needs_records() {
+            false => {
                 let more = places.len() > skipped.saturating_add(size);
                 let page = places.iter().skip(skipped).take(size);
                 let views =
                     page.filter_map(|(_, seq)| self.shown_at(*seq, filter.scope).transpose());
-                (views.collect::<Result<_, _>>()?, more)
+                (views.collect::<Result<_, _>>()?, more, true)
             }
-            false => self.page_without(&places, filter, skipped, size)?,
+            true => self.page_without(&places, filter, skipped, size)?,
         };
         Ok(OperationPage {
             operations,
             more,
+            complete,
             position,
         })
     }
 
-    /// A page of what remains when operations of some kinds are left out.
+    /// A page of what remains when operations are left out for what their records say; whether more remain,
+    /// and whether all were looked at.
     fn page_without(
         &self,
         places: &[Place],
         filter: &ListFilter,
         skipped: usize,
         size: usize,
-    ) -> Result<(Vec<ApiOperation>, bool), ApiError> {
-        let excluded: Vec<_> = filter
-            .excluded_kinds
-            .iter()
-            .map(|kind| kind.code())
-            .collect();
+    ) -> Result<(Vec<ApiOperation>, bool, bool), ApiError> {
         let (mut passed, mut page) = (0, Vec::new());
-        for (_, seq) in places {
+        for (read, (_, seq)) in places.iter().enumerate() {
+            if read == SEARCH_RECORDS_MAX {
+                return Ok((page, false, false));
+            }
             let shown = self.shown_at(*seq, filter.scope)?;
-            let Some(view) = shown.filter(|view| !excluded.contains(&view.operation_kind)) else {
+            let Some(view) = shown.filter(|view| filter.lets_through(view)) else {
                 continue;
             };
             if page.len() == size {
-                return Ok((page, true));
+                return Ok((page, true, true));
             }
             passed += 1;
             if passed > skipped {
                 page.push(view);
             }
         }
-        Ok((page, false))
+        Ok((page, false, true))
     }
 
     /// The record that posted the operation with this id, if readers have it.
@@ -265,24 +311,99 @@ impl Ledger {
         record: &Record,
         scope: Scope,
     ) -> Result<Option<ApiOperation>, ApiError> {
-        let original = record.operation().and_then(|operation| operation.original);
-        let parent = match original.filter(|_| scope.parent_operation) {
-            Some((id, _)) => self.operation_record(id)?,
-            None => None,
+        let parent = match scope.parent_operation {
+            true => self.parent(record)?,
+            false => None,
+        };
+        let authorization = match scope.authorization {
+            true => self.authorization_of(record)?,
+            false => None,
         };
         let books = self.reader().books();
         let view = |record: &Record| api_operation(books.portfolio(), record.account()?, record);
         let parent = parent.as_ref().and_then(view).map(Box::new);
         Ok(view(record).map(|view| ApiOperation {
+            parent_operation_identifier: view.parent_operation_identifier.or_else(|| {
+                let parent = parent.as_ref()?;
+                parent.operation_identifier.clone()
+            }),
             parent_operation: parent,
+            authorization,
             ..view
         }))
+    }
+
+    /// The operation that an operation belongs to: the one it reverses, or rewards.
+    fn parent(&self, record: &Record) -> Result<Option<Record>, ApiError> {
+        let Some(operation) = record.operation() else {
+            return Ok(None);
+        };
+        if let Some((original, _)) = operation.original {
+            return self.operation_record(original);
+        }
+        let Some(PostDetail::Bonus(bonus)) = operation.post else {
+            return Ok(None);
+        };
+        match (bonus.rewarded_operation, &bonus.rewarded_triplet) {
+            (Some(id), _) => self.operation_record(id),
+            // It is anywhere in the hierarchy of the bonus.
+            (None, Some(triplet)) => {
+                let account = operation.decided.account;
+                let root = self.reader().books().portfolio().account(account).root;
+                self.record_by_triplet(root, triplet, true)
+            }
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// What is told of the authorization that a clearing follows: the first approved one of its business
+    /// case, or the one whose approval code it has.
+    fn authorization_of(
+        &self,
+        record: &Record,
+    ) -> Result<Option<OperationAuthorization>, ApiError> {
+        let clearing = match record.operation().and_then(|operation| operation.post) {
+            Some(PostDetail::Clearing(clearing)) => clearing,
+            Some(_) | None => return Ok(None),
+        };
+        let messages = {
+            let books = self.reader().books();
+            let issuer = record.event.issuer;
+            let case = books
+                .portfolio()
+                .case_by_id(issuer, &clearing.business_case);
+            case.map_or(Vec::new(), |case| books.case_files().records(case).to_vec())
+        };
+        let mut first = None;
+        for seq in messages.into_iter().take_while(|seq| *seq < record.seq) {
+            let Some(message) = self.reader().record(seq)? else {
+                continue;
+            };
+            let EventBody::AuthorizationRecorded { decided, message } = message.event.body else {
+                continue;
+            };
+            if decided.result_type != ResultType::Approval
+                || message.transaction_type != TransactionType::Authorization
+            {
+                continue;
+            }
+            let is_named = message.approval_code.is_some()
+                && message.approval_code == clearing.transaction.approval_code;
+            let found = OperationAuthorization {
+                transaction_date: instant(message.transaction_date),
+            };
+            if is_named {
+                return Ok(Some(found));
+            }
+            first.get_or_insert(found);
+        }
+        Ok(first)
     }
 }
 
 /// The accounts that are meant.
-fn accounts(books: &Books, index: AccountIndex, scope: Scope) -> Vec<AccountIndex> {
-    match scope.hierarchy {
+fn accounts(books: &Books, index: AccountIndex, hierarchy: bool) -> Vec<AccountIndex> {
+    match hierarchy {
         true => books.hierarchy_under(index),
         false => vec![index],
     }
@@ -301,7 +422,7 @@ fn covers(portfolio: &Portfolio, meant: AccountIndex, of: AccountIndex, hierarch
 }
 
 /// The first operations of an account in the order asked for, as many as are wanted.
-fn first_places(
+pub(super) fn first_places(
     books: &Books,
     account: AccountIndex,
     filter: &ListFilter,
@@ -320,7 +441,11 @@ fn first_places(
         };
         rest = left;
         let entries = history.entries(go).into_iter();
-        places.extend(entries.filter(|entry| entry.seq <= position).map(place));
+        let timeline = books.timeline();
+        let is_listed = |entry: &Entry| {
+            entry.seq <= position && (filter.include_unprinted || !timeline.is_unprinted(entry.seq))
+        };
+        places.extend(entries.filter(is_listed).map(place));
     }
     places
 }

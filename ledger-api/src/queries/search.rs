@@ -3,7 +3,7 @@
 //! Source: issuer API, "Retrieve operations by criteria": at least one criterion of a first group says whose
 //! operations, one range of a second group when, and the others are optional.
 
-use ledger_core::command::{AccountSelector, OperationKind};
+use ledger_core::command::{AccountSelector, OperationKind, PostDetail};
 use ledger_core::event::{OperationView as Operation, Record};
 use ledger_core::ids::{AccountIndex, IssuerIndex, OperationId, Seq};
 use ledger_core::money::{Amount, Unit};
@@ -195,7 +195,8 @@ impl SearchCriteria {
     /// Whether an operation of an account is meant, as far as its record says.
     fn meets(&self, books: &Books, operation: &Operation<'_>) -> bool {
         let transaction = match operation.post {
-            Some(ledger_core::command::PostDetail::Transaction(transaction)) => Some(transaction),
+            Some(PostDetail::Transaction(transaction)) => Some(transaction.as_ref()),
+            Some(PostDetail::Clearing(clearing)) => Some(&clearing.transaction),
             Some(_) | None => None,
         };
         let of_kind = self
@@ -245,7 +246,7 @@ impl SearchCriteria {
 
 impl Ledger {
     /// A page of the operations that meet all criteria, the latest posted first. Of `issuers`, the ones the
-    /// caller may see; an issuer that does not exist has no operations.
+    /// caller may see; an issuer that does not exist has no operations. `scope` says what is shown with them.
     ///
     /// # Errors
     /// [`ApiError::Search`] when the criteria make no search, or when the log cannot be read.
@@ -256,6 +257,7 @@ impl Ledger {
         page: usize,
         page_size: usize,
         as_of: Option<Seq>,
+        scope: Scope,
     ) -> Result<SearchPage, ApiError> {
         criteria.check()?;
         let size = page_size.clamp(1, PAGE_OPERATIONS_MAX);
@@ -285,9 +287,7 @@ impl Ledger {
             }
             passed += 1;
             if passed > skipped {
-                found
-                    .operations
-                    .extend(self.shown(&record, Scope::default())?);
+                found.operations.extend(self.shown(&record, scope)?);
             }
         }
         Ok(found)

@@ -106,6 +106,7 @@ fn case_id(text: &str) -> BusinessCaseId {
 }
 
 const ALL: AuthorizationFilter = AuthorizationFilter {
+    as_of: None,
     start: None,
     end: None,
     page: 0,

@@ -107,7 +107,7 @@ impl Desk {
         let issuers = [IssuerId::new("1234").expect("an id")];
         let page = self
             .ledger
-            .search_operations(&issuers, criteria, 0, 10, None);
+            .search_operations(&issuers, criteria, 0, 10, None, Scope::default());
         let page = page.expect("the criteria are right");
         assert!(page.complete && !page.more);
         references(&page.operations)
@@ -432,7 +432,7 @@ fn flaws_of_annotations_are_named() {
         ),
         (
             buy("pan", json!("4546172396081630")),
-            "INVALID_REQUEST",
+            "PAN_NOT_ALLOWED",
             "pan",
         ),
         (
@@ -944,13 +944,13 @@ fn a_search_finds_what_meets_all_criteria() {
     for criteria in [&all, &by_id] {
         let page = desk
             .ledger
-            .search_operations(&others, criteria, 0, 10, None);
+            .search_operations(&others, criteria, 0, 10, None, Scope::default());
         assert!(page.expect("a page").operations.is_empty());
     }
     let issuers = [IssuerId::new("1234").expect("an id")];
     let page = desk
         .ledger
-        .search_operations(&issuers, &all, 1, 3, None)
+        .search_operations(&issuers, &all, 1, 3, None, Scope::default())
         .expect("a page");
     assert_eq!(
         (references(&page.operations), page.more),

@@ -10,5 +10,6 @@ mod feed;
 mod killed;
 mod positions;
 mod process;
+mod source;
 mod stopping;
 mod vectors;

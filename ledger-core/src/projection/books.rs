@@ -12,6 +12,7 @@ use crate::projection::general_ledger::{GeneralLedger, Total};
 use crate::projection::gist::entry_of;
 use crate::projection::history::History;
 use crate::projection::restoration::RestoredHistories;
+use crate::projection::timeline::Timeline;
 use crate::time::{BusinessDate, Timestamp};
 
 /// Records whose accounts are touched before any of them is applied.
@@ -28,6 +29,7 @@ pub struct Books {
     refused: HashMap<AccountIndex, Vec<Seq>>,
     general_ledger: GeneralLedger,
     case_files: CaseFiles,
+    timeline: Timeline,
     last_seq: Option<Seq>,
 }
 
@@ -49,6 +51,7 @@ impl Books {
             general_ledger.book(portfolio, &movement);
         });
         self.last_seq = Some(record.seq);
+        self.timeline.add(record);
         match &record.event.body {
             EventBody::AccountOpened {
                 account, parent, ..
@@ -91,6 +94,7 @@ impl Books {
     pub fn restored(
         portfolio: Portfolio,
         case_files: CaseFiles,
+        timeline: Timeline,
         histories: RestoredHistories,
         totals: Vec<Total>,
         last_seq: Seq,
@@ -110,6 +114,7 @@ impl Books {
             refused,
             general_ledger: GeneralLedger::restored(totals),
             case_files,
+            timeline,
             last_seq: Some(last_seq),
         }
     }
@@ -151,6 +156,12 @@ impl Books {
         &self.case_files
     }
 
+    /// Business dates by position, and what statements leave out.
+    #[must_use]
+    pub fn timeline(&self) -> &Timeline {
+        &self.timeline
+    }
+
     /// Operations of an account that this book has.
     #[must_use]
     pub fn history(&self, account: AccountIndex) -> &History {
@@ -188,6 +199,24 @@ impl Books {
         let issuer = self.portfolio.account(account).issuer;
         let valued = valued.unwrap_or(self.portfolio.issuer(issuer).business_date);
         self.history(account).balance(Some(valued), known)
+    }
+
+    /// Balance of an account in minor units as the log up to the record at `position` has it: operations with
+    /// a value date of at most `valued` (absent: the business date then), posted at or before `known` (absent:
+    /// all). Looks through all operations of the account.
+    #[must_use]
+    pub fn balance_minor_at(
+        &self,
+        account: AccountIndex,
+        position: Seq,
+        valued: Option<BusinessDate>,
+        known: Option<Timestamp>,
+    ) -> i128 {
+        let issuer = self.portfolio.account(account).issuer;
+        let then = || self.timeline.business_date(issuer, position);
+        // Before its issuer there was no account either, and no operation.
+        let valued = valued.or_else(then);
+        self.history(account).balance_at(position, valued, known)
     }
 
     /// Memory held for the histories of all accounts, in bytes.

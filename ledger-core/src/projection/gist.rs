@@ -3,13 +3,14 @@
 //!
 //! Nearly every record posts money that counts at once. Of such a *plain* posting the portfolio keeps
 //! nothing but a sum, and sums may be taken in any order; so its gist is enough, and only the few other
-//! records are applied whole. Checkpoints keep gists.
+//! records are applied whole (among them postings that statements leave out, for the timeline). Checkpoints keep gists.
 
 use crate::command::OperationKind;
 use crate::event::{EventBody, Record};
 use crate::ids::{AccountIndex, Seq};
 use crate::money::Unit;
 use crate::projection::history::Entry;
+use crate::projection::timeline::is_unprinted;
 
 /// What the folds keep of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +50,7 @@ impl Gist {
             EventBody::OperationPosted { decided, operation } => {
                 let entry = entry_of(record);
                 let account = decided.account;
-                if decided.pending || decided.quantity.unit != Unit::Money {
+                if decided.pending || decided.quantity.unit != Unit::Money || is_unprinted(record) {
                     return Self::Operation { account, entry };
                 }
                 let payment = operation.detail.kind() == OperationKind::Payment;

@@ -117,6 +117,24 @@ impl History {
             .fold(sum, |sum, entry| sum + i128::from(entry.minor))
     }
 
+    /// As [`Self::balance`], of the operations up to the record at `position` alone. Operations stand in posting
+    /// order, which need not be the log's, so all of them are looked through.
+    #[must_use]
+    pub fn balance_at(
+        &self,
+        position: Seq,
+        valued: Option<BusinessDate>,
+        known: Option<Timestamp>,
+    ) -> i128 {
+        let all = self.in_order(0..self.count_in_order());
+        all.chain(self.late())
+            .filter(|entry| entry.seq() <= position)
+            .filter(|entry| valued.is_none_or(|day| entry.value_date <= day))
+            .filter(|entry| known.is_none_or(|at| entry.posted_at() <= at))
+            .map(|entry| i128::from(entry.minor))
+            .sum()
+    }
+
     /// Amount of the last entry in order, for touching it.
     pub(crate) fn last_minor(&self) -> i64 {
         self.last_in_order().map_or(0, |entry| entry.minor)
@@ -436,6 +454,16 @@ mod tests {
                             .map(|e| i128::from(e.minor))
                             .sum();
                         assert_eq!(history.balance(valued, known), expected, "{n} {valued:?}");
+                        let last = Seq(n + 1);
+                        assert_eq!(history.balance_at(last, valued, known), expected, "{n}");
+                        let position = Seq(number(n) % (n + 1));
+                        let until = plain.iter().filter(|e| e.seq <= position);
+                        let until: i128 = until
+                            .filter(|e| valued.is_none_or(|day| e.value_date <= day))
+                            .filter(|e| known.is_none_or(|at| e.posted_at <= at))
+                            .map(|e| i128::from(e.minor))
+                            .sum();
+                        assert_eq!(history.balance_at(position, valued, known), until, "{n}");
                     }
                 }
             }

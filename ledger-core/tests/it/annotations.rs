@@ -50,6 +50,11 @@ fn they_belong_to_the_commands_that_have_them() {
         interest A1 1.00 DEBIT from=1850-01-01 -> INVALID_REQUEST interestStartDate malformed
         interest A1 1.00 DEBIT to=2250-01-01  -> INVALID_REQUEST interestEndDate malformed
         purchase A1 1.00 operated=1850-01-01  -> INVALID_REQUEST operationDate malformed
+        purchase A1 1.00 rated=1850-01-01     -> INVALID_REQUEST exchangeRateDate malformed
+        purchase A1 1.00 cash=10000000000000.01 -> AMOUNT_OUT_OF_RANGE cashAmount malformed
+        fee      A1 1.00 MANUAL_FEE pan=P     -> INVALID_REQUEST panReference malformed
+        limit    A1 5.00 pan=P                -> INVALID_REQUEST panReference malformed
+        pay      A1 -1.00 why=R               -> INVALID_REQUEST reimbursementReason malformed
         purchase A1 1.00 reconciled=10000000000000.01 -> AMOUNT_OUT_OF_RANGE reconciliationAmount malformed
         events                                -> 5
         limit    A1 5.00 username=ann         -> done
@@ -117,6 +122,10 @@ fn every_other_annotation_is_compared() {
         purchase A1 1.00 key=t ref=T1 rate=0.5 brand=V -> IDEMPOTENCY_PAYLOAD_MISMATCH brand
         purchase A1 1.00 key=t ref=T1 rate=0.5 reconciled=1.00 -> IDEMPOTENCY_PAYLOAD_MISMATCH reconciliationAmount
         purchase A1 1.00 key=t ref=T1 rate=0.5 operated=2023-01-01 -> IDEMPOTENCY_PAYLOAD_MISMATCH operationDate
+        purchase A1 1.00 key=t ref=T1 rate=0.5 cash=1.00 -> IDEMPOTENCY_PAYLOAD_MISMATCH cashAmount
+        purchase A1 1.00 key=t ref=T1 rate=0.5 terminal=T -> IDEMPOTENCY_PAYLOAD_MISMATCH terminalId
+        purchase A1 1.00 key=t ref=T1 rate=0.5 pan=P -> IDEMPOTENCY_PAYLOAD_MISMATCH panReference
+        reimburse A1 1.00 MAX key=r ref=R1 iban=DE89370400440532013000 why=R -> IDEMPOTENCY_PAYLOAD_MISMATCH reimbursementReason
     ",
     );
 }

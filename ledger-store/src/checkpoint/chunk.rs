@@ -5,7 +5,7 @@
 //! | offset | type | what |
 //! |---|---|---|
 //! | 0 | 4 bytes | magic `LGCP` |
-//! | 4 | u16 | version, 2 |
+//! | 4 | u16 | version, 3 |
 //! | 6 | u16 | zero |
 //! | 8 | u64 | sequence number of the first record |
 //! | 16 | u32 | number of records |
@@ -37,7 +37,7 @@ use crate::event_log::LogHead;
 
 const MAGIC: [u8; 4] = *b"LGCP";
 /// A checkpoint of another version is made again from the log.
-const VERSION: u16 = 2;
+const VERSION: u16 = 3;
 const LINKED_BYTES: usize = 72;
 pub(super) const HEADER_BYTES: usize = LINKED_BYTES + 32;
 

@@ -11,6 +11,7 @@ use ledger_core::portfolio::Portfolio;
 use ledger_core::projection::books::Books;
 use ledger_core::projection::case_files::CaseFiles;
 use ledger_core::projection::restoration::{PlainSums, RestoredHistories};
+use ledger_core::projection::timeline::Timeline;
 use ledger_core::state::LedgerState;
 
 use super::chunk::{HEADER_BYTES, Header, Link, Sealed};
@@ -81,7 +82,8 @@ fn restore(dir: &DataDir) -> Option<Parts> {
         let histories = scope.spawn(move || guard::catch(|| restore_histories(&shared)));
         let correlations = FingerprintIndex::of(chunks.iter().flat_map(|c| c.correlations()));
         let triplets = FingerprintIndex::of(chunks.iter().flat_map(|c| c.triplets()));
-        let (portfolio, copy, case_files) = portfolio.join().and_then(|caught| caught).ok()?;
+        let told = portfolio.join().and_then(|caught| caught).ok()?;
+        let (portfolio, copy, case_files, timeline) = told;
         let histories = histories.join().and_then(|caught| caught).ok()?;
         let last_seq = Seq(last.head.last_seq);
         Some(Parts {
@@ -90,6 +92,7 @@ fn restore(dir: &DataDir) -> Option<Parts> {
             books: Books::restored(
                 portfolio,
                 case_files,
+                timeline,
                 histories,
                 last.totals.clone(),
                 last_seq,
@@ -101,17 +104,19 @@ fn restore(dir: &DataDir) -> Option<Parts> {
 }
 
 /// The portfolio, twice: the two folds share no memory. With it what is told by the records kept whole alone.
-fn restore_portfolio(chunks: Receiver<Arc<Sealed>>) -> (Portfolio, Portfolio, CaseFiles) {
+fn restore_portfolio(chunks: Receiver<Arc<Sealed>>) -> (Portfolio, Portfolio, CaseFiles, Timeline) {
     let mut portfolio = Portfolio::default();
     let mut case_files = CaseFiles::default();
+    let mut timeline = Timeline::default();
     let mut sums = PlainSums::default();
     for chunk in chunks {
         portfolio.restore(chunk.whole.iter());
         case_files.restore(&portfolio, chunk.whole.iter());
+        timeline.restore(chunk.whole.iter());
         sums.add(chunk.gists());
     }
     portfolio.restore_sums(&sums);
-    (portfolio.clone(), portfolio, case_files)
+    (portfolio.clone(), portfolio, case_files, timeline)
 }
 
 fn restore_histories(chunks: &[Arc<Sealed>]) -> RestoredHistories {

@@ -147,6 +147,50 @@ fn each() -> Vec<Annotations> {
             operation_date: Some(Timestamp(2)),
             ..notes()
         }),
+        Annotations {
+            pan_reference: label("P"),
+            ..none()
+        },
+        Annotations {
+            reimbursement_reason: label("R"),
+            ..none()
+        },
+        of_transaction(TransactionNotes {
+            issuer_card_external_reference: label("E"),
+            ..notes()
+        }),
+        of_transaction(TransactionNotes {
+            cash_amount: Some(eur(1)),
+            ..notes()
+        }),
+        of_transaction(TransactionNotes {
+            poi_amount: Some(eur(2)),
+            ..notes()
+        }),
+        of_transaction(TransactionNotes {
+            gratuity_amount: Some(eur(3)),
+            ..notes()
+        }),
+        of_transaction(TransactionNotes {
+            surcharge_amount: Some(eur(4)),
+            ..notes()
+        }),
+        of_transaction(TransactionNotes {
+            exchange_rate_date: Some(Timestamp(5)),
+            ..notes()
+        }),
+        of_transaction(TransactionNotes {
+            exchange_rate_source: label("X"),
+            ..notes()
+        }),
+        of_transaction(TransactionNotes {
+            terminal_id: label("T"),
+            ..notes()
+        }),
+        of_transaction(TransactionNotes {
+            scheme_transaction_identifier: label("I"),
+            ..notes()
+        }),
     ]
 }
 
@@ -200,6 +244,17 @@ fn the_bytes_of_every_annotation_are_what_they_were() {
         19: 130120
         20: 1400
         21: 1504
+        22: 160150
+        23: 170152
+        24: 180145
+        25: 1902fbd203
+        26: 1a04fbd203
+        27: 1b06fbd203
+        28: 1c08fbd203
+        29: 1d0a
+        30: 1e0158
+        31: 1f0154
+        32: 200149
     "#]]
     .assert_eq(&text);
 
@@ -258,7 +313,7 @@ fn there_is_one_way_to_write_annotations() {
         ("a field twice", &[2, 2, 1, b'a', 0, 1, b'a', 0]),
         ("a tag alone", &[3]),
         ("no truth value", &[3, 2]),
-        ("a later one", &[22, 1]),
+        ("a later one", &[33, 1]),
         ("a long tag", &[251, 1, 0, 1, b'U']),
     ] {
         let bytes = [&plain, behind].concat();
@@ -311,7 +366,18 @@ fn longest_annotations() -> Annotations {
             point_of_sale_environment: long(),
             mail_phone_ecommerce_and_payment_indicator: long(),
             operation_date: Some(Timestamp(i64::MIN)),
+            issuer_card_external_reference: long(),
+            cash_amount: Some(eur(i64::MAX)),
+            poi_amount: Some(eur(i64::MAX)),
+            gratuity_amount: Some(eur(i64::MAX)),
+            surcharge_amount: Some(eur(i64::MAX)),
+            exchange_rate_date: Some(Timestamp(i64::MIN)),
+            exchange_rate_source: long(),
+            terminal_id: long(),
+            scheme_transaction_identifier: long(),
         },
+        pan_reference: long(),
+        reimbursement_reason: long(),
     }
 }
 

@@ -43,10 +43,12 @@ proptest! {
         same_balances(&steps, &questions)?;
     }
 
-    /// The live balance is the balance at the business date, everything known.
+    /// The live balance is the balance at the business date, everything known; and the balance as of a position
+    /// is the live balance that there was then, whatever came since.
     #[test]
     fn the_live_balance_is_the_balance_at_the_business_date(steps in strategy::history(1..60)) {
         let mut engine = Engine::default();
+        let mut seen = Vec::new();
         for step in steps {
             engine.submit_one(step.request, step.now);
             let books = engine.books();
@@ -55,7 +57,13 @@ proptest! {
                 let today = books.portfolio().issuer(account.issuer).business_date;
                 let asked = books.balance_minor(index, Some(today), Some(Timestamp(i64::MAX)));
                 prop_assert_eq!(asked, account.balance_minor);
+                seen.extend(books.last_seq().map(|at| (at, index, account.balance_minor)));
             }
+        }
+        let books = engine.books();
+        for (at, index, balance) in seen {
+            let then = books.balance_minor_at(index, at, None, None);
+            prop_assert_eq!(then, balance, "account {:?} at {:?}", index, at);
         }
     }
 

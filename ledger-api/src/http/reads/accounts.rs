@@ -1,6 +1,9 @@
 //! Accounts and what they owe.
 
-use super::{MIN_POSITION, OFFSET, PAGE, PAGE_SIZE, Page, page_reply};
+use super::{
+    AS_OF_POSITION, MIN_POSITION, OFFSET, PAGE, PAGE_SIZE, POSITION_MAX, Page, as_of, instant,
+    page_reply,
+};
 use crate::http::call::Call;
 use crate::http::endpoint::{Kind, Parameter};
 use crate::http::fault::Fault;
@@ -22,6 +25,11 @@ pub(crate) const BALANCE: &[Parameter] = &[
         "knownAt",
         Kind::Instant,
         "Show also the balance of operations posted at or before this instant.",
+    ),
+    Parameter::optional(
+        AS_OF_POSITION.name,
+        Kind::Number(0, POSITION_MAX),
+        "Show also the balance exactly as the log up to this position has it.",
     ),
     MIN_POSITION,
 ];
@@ -49,12 +57,15 @@ pub(crate) fn list(service: &Service, call: &Call) -> Result<Reply, Fault> {
 
 pub(crate) fn balance(service: &Service, call: &Call) -> Result<Reply, Fault> {
     let valued = call.query.day("valueDateAsOf")?;
-    let known = call.query.instant("knownAt")?;
+    let known = instant(service, call, "knownAt")?;
+    let at = as_of(service, call)?;
     call.query.finish()?;
     let position = service.position();
     let (issuer, account) = (call.issuer()?, call.account()?);
-    let view = service
-        .ledger
-        .balance(Some(&issuer), &account, valued, known)?;
+    let ledger = &service.ledger;
+    let view = match at {
+        Some(at) => ledger.balance_at(Some(&issuer), &account, at, valued, known)?,
+        None => ledger.balance(Some(&issuer), &account, valued, known)?,
+    };
     Reply::of(&view, position)
 }

@@ -1,12 +1,12 @@
 //! Operations: in lists, one by one, and by criteria.
 
 use ledger_core::command::{AccountSelector, OperationKind};
-use ledger_core::ids::OperationId;
+use ledger_core::ids::{OperationId, Seq};
 use ledger_core::text::IssuerId;
 
 use super::{
     AS_OF_POSITION, END_TIME, MIN_POSITION, OFFSET, PAGE, PAGE_SIZE, Page, SORT, START_TIME, as_of,
-    page_reply, page_reply_now, period, with_body,
+    instant, page_reply, period, with_body,
 };
 use crate::fields::Fields;
 use crate::http::call::Call;
@@ -28,7 +28,7 @@ const HIERARCHY: Parameter = Parameter::optional(
 const EMBED: Parameter = Parameter::optional(
     "embed",
     Kind::Some(EMBEDDABLE),
-    "What is to be shown with an operation. The ledger has the parent operation; it keeps nothing of the others.",
+    "What is to be shown with an operation. The ledger has the parent operation (of a reversal its original, of a bonus what it rewards) and the date of the authorization that a clearing follows; it keeps nothing of the others.",
 );
 const EMBEDDABLE: &[&str] = &[
     "parentOperation",
@@ -48,7 +48,12 @@ pub(crate) const LIST: &[Parameter] = &[
     Parameter::optional(
         "printOnStatement",
         Kind::Flag,
-        "If false, failed and rejected operations are listed too.",
+        "If false, failed and rejected operations are listed too, and those not printed on statements.",
+    ),
+    Parameter::optional(
+        "panReference",
+        Kind::Text,
+        "Only operations of the card with this reference, or whose number has it.",
     ),
     Parameter::optional(
         "excludeOperationKinds",
@@ -77,6 +82,7 @@ pub(crate) const ENTRIES: &[Parameter] = &[
     PAGE,
     OFFSET,
     SORT,
+    AS_OF_POSITION,
     MIN_POSITION,
 ];
 
@@ -90,7 +96,7 @@ pub(crate) const SEARCH: &[Parameter] = &[PAGE, OFFSET, EMBED, AS_OF_POSITION, M
 const SEARCH_PAGE_SIZE: u64 = 10;
 
 pub(crate) fn list(service: &Service, call: &Call) -> Result<Reply, Fault> {
-    let (start, end) = period(call)?;
+    let (start, end) = period(service, call)?;
     let page = Page::of(call, PAGE_SIZE)?;
     let scope = scope(call)?;
     let newest_first = call
@@ -106,6 +112,8 @@ pub(crate) fn list(service: &Service, call: &Call) -> Result<Reply, Fault> {
         start: Some(start),
         end: Some(end),
         include_refused: printed == Some(false),
+        include_unprinted: printed == Some(false),
+        pan_reference: call.query.text("panReference"),
         excluded_kinds: Vec::new(),
         newest_first: newest_first.unwrap_or(false),
         page: page.number(),
@@ -117,20 +125,22 @@ pub(crate) fn list(service: &Service, call: &Call) -> Result<Reply, Fault> {
     let found = service
         .ledger
         .list_operations(Some(&issuer), &account, &filter)?;
-    page_reply(call, page, &found.operations, found.more, found.position.0)
+    let mut reply = page_reply(call, page, &found.operations, found.more, found.position.0)?;
+    reply.is_complete = found.complete;
+    Ok(reply)
 }
 
 /// In brief, as the command line shows them.
 pub(crate) fn entries(service: &Service, call: &Call) -> Result<Reply, Fault> {
-    let (start, end) = (
-        call.query.instant("startTime")?,
-        call.query.instant("endTime")?,
-    );
+    let start = instant(service, call, START_TIME.name)?;
+    let end = instant(service, call, END_TIME.name)?;
     let page = Page::of(call, PAGE_SIZE)?;
     let newest_first = call
         .query
         .choice(SORT.name, &[("asc", false), ("desc", true)])?;
+    let as_of = as_of(service, call)?.unwrap_or(Seq(service.position()));
     let filter = OperationFilter {
+        as_of: Some(as_of),
         start,
         end,
         include_refused: call.query.flag("includeRefused")?.unwrap_or(false),
@@ -139,10 +149,9 @@ pub(crate) fn entries(service: &Service, call: &Call) -> Result<Reply, Fault> {
         newest_first: newest_first.unwrap_or(false),
     };
     call.query.finish()?;
-    let position = service.position();
     let (issuer, account) = (call.issuer()?, call.account()?);
     let (found, more) = service.ledger.operations(Some(&issuer), &account, filter)?;
-    page_reply_now(call, page, &found, more, position)
+    page_reply(call, page, &found, more, as_of.0)
 }
 
 pub(crate) fn one(service: &Service, call: &Call) -> Result<Reply, Fault> {
@@ -188,15 +197,19 @@ pub(crate) fn inquire(service: &Service, call: &Call) -> Result<Reply, Fault> {
 /// By criteria, among all issuers that the caller may see.
 pub(crate) fn search(service: &Service, call: &Call) -> Result<Reply, Fault> {
     let page = Page::of(call, SEARCH_PAGE_SIZE)?;
-    embed(call)?;
+    let scope = embed(call)?;
     let as_of = as_of(service, call)?;
     call.query.finish()?;
     let (issuer, criteria) = with_body(call, criteria)?;
     let issuers = service.visible(&call.client, issuer.as_ref());
-    let found =
-        service
-            .ledger
-            .search_operations(&issuers, &criteria, page.number(), page.size(), as_of)?;
+    let found = service.ledger.search_operations(
+        &issuers,
+        &criteria,
+        page.number(),
+        page.size(),
+        as_of,
+        scope,
+    )?;
     let mut reply = page_reply(call, page, &found.operations, found.more, found.position.0)?;
     reply.is_complete = found.complete;
     Ok(reply)
@@ -269,24 +282,25 @@ fn kinds(body: &Fields<'_>) -> Result<Option<Vec<OperationKind>>, Fault> {
 fn scope(call: &Call) -> Result<Scope, Fault> {
     Ok(Scope {
         hierarchy: call.query.flag(HIERARCHY.name)?.unwrap_or(false),
-        parent_operation: embed(call)?,
+        ..embed(call)?
     })
 }
 
-/// Whether the parent operation is to be shown.
-fn embed(call: &Call) -> Result<bool, Fault> {
+/// What is to be shown with an operation.
+fn embed(call: &Call) -> Result<Scope, Fault> {
+    let mut scope = Scope::default();
     let Some(names) = call.query.text(EMBED.name) else {
-        return Ok(false);
+        return Ok(scope);
     };
-    let mut parent = false;
     for name in names.split(',') {
         if !EMBEDDABLE.contains(&name) {
             let problem = format!("must be some of {}", EMBEDDABLE.join(","));
             return Err(Fault::invalid(EMBED.name, problem));
         }
-        parent |= name == EMBEDDABLE[0];
+        scope.parent_operation |= name == EMBEDDABLE[0];
+        scope.authorization |= name == EMBEDDABLE[1];
     }
-    Ok(parent)
+    Ok(scope)
 }
 
 fn absent(field: &str) -> Fault {

@@ -87,8 +87,15 @@ fn annotations(line: &mut Line<'_>) -> Annotations {
                 .option("reconciled")
                 .map(|text| amount(text, currency("EUR"))),
             operation_date: line.option("operated").map(instant),
+            cash_amount: line
+                .option("cash")
+                .map(|text| amount(text, currency("EUR"))),
+            exchange_rate_date: line.option("rated").map(instant),
+            terminal_id: line.option("terminal").map(label),
             ..TransactionNotes::default()
         },
+        pan_reference: line.option("pan").map(label),
+        reimbursement_reason: line.option("why").map(label),
     }
 }
 

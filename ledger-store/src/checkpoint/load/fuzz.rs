@@ -260,7 +260,7 @@ fn restored(mut file: &[u8]) -> Option<Found> {
         sender.send(Arc::clone(chunk)).ok()?;
     }
     drop(sender);
-    let (portfolio, _, case_files) = guard::catch(|| restore_portfolio(receiver)).ok()?;
+    let (portfolio, _, case_files, timeline) = guard::catch(|| restore_portfolio(receiver)).ok()?;
     let histories = guard::catch(|| restore_histories(&chunks)).ok()?;
     let _ = FingerprintIndex::of(chunks.iter().flat_map(|c| c.correlations()));
     let _ = FingerprintIndex::of(chunks.iter().flat_map(|c| c.triplets()));
@@ -271,6 +271,7 @@ fn restored(mut file: &[u8]) -> Option<Found> {
         books: Books::restored(
             portfolio,
             case_files,
+            timeline,
             histories,
             last.totals.clone(),
             Seq(last.head.last_seq),
