@@ -10,7 +10,7 @@ use ledger_store::event_log::EventLog;
 use ledger_store::reader::Reader;
 use ledger_store::recovery;
 use ledger_store::verify::{self, Verified};
-use ledger_store::writer::{SUBMISSION_REQUESTS_MAX, Ticket, Writer};
+use ledger_store::writer::{Appended, SUBMISSION_REQUESTS_MAX, Ticket, Writer};
 use ledger_store::{LogOptions, MemLog, StoreError, StoreKind};
 
 use crate::clock;
@@ -253,6 +253,12 @@ impl Ledger {
         };
         let own_store = self.store.unwrap_or_default();
         backup::back_up(&self.reader, own_store, to.as_ref(), options, progress)
+    }
+
+    /// What became durable since it was opened, how often that took a sync and how long.
+    #[must_use]
+    pub fn appended(&self) -> Appended {
+        self.writer.appended()
     }
 
     /// How many requests wait to be decided. Where it nears its bound, `QUEUE_REQUESTS_MAX`, submissions are

@@ -18,6 +18,7 @@
 //! After a failed append what is on disk is unknown. Everyone waiting is told so, and nothing is
 //! accepted any more until the log is opened again.
 
+mod appended;
 mod gate;
 #[cfg(all(test, feature = "schedules"))]
 mod schedules;
@@ -33,6 +34,7 @@ use ledger_core::state::{LedgerState, RetainedKeys};
 use ledger_core::time::Timestamp;
 use thiserror::Error;
 
+pub use self::appended::Appended;
 use self::gate::Gate;
 use self::steps::{Appender, Decided, Decider, Job, Publisher};
 use crate::checkpoint::Checkpointer;
@@ -104,6 +106,7 @@ pub struct Writer {
     gate: Arc<Gate>,
     failure: Arc<Failure>,
     retained: Arc<Mutex<RetainedKeys>>,
+    appended: Arc<Mutex<Appended>>,
     threads: Option<Threads>,
 }
 
@@ -150,6 +153,7 @@ impl Writer {
         let retained = Arc::new(Mutex::new(state.retained_bytes()));
         let decider = Decider::new(state, log.as_ref(), reader.clone(), Arc::clone(&failure));
         let appender = Appender::new(log, Arc::clone(&failure));
+        let appended = appender.appended();
         let publisher = Publisher::new(reader, checkpointer);
         let deciding = DeciderThread {
             decider,
@@ -176,6 +180,7 @@ impl Writer {
             gate,
             failure,
             retained,
+            appended,
             threads: Some(threads),
         }
     }
@@ -225,6 +230,12 @@ impl Writer {
     #[must_use]
     pub fn retained(&self) -> RetainedKeys {
         *self.retained.lock()
+    }
+
+    /// What became durable since it was opened.
+    #[must_use]
+    pub fn appended(&self) -> Appended {
+        *self.appended.lock()
     }
 
     /// How many requests wait to be decided, [`QUEUE_REQUESTS_MAX`] at most.

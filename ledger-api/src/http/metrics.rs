@@ -217,13 +217,37 @@ impl Collector for State {
             let metric = encoder.encode_descriptor(name, help, None, gauge.metric_type())?;
             gauge.encode(metric)?;
         }
-        let refused = ConstCounter::new(self.door.refused());
+        let appended = self.ledger.appended();
+        let counters = [
+            (
+                "http_connections_refused",
+                "Connections that were closed at once, there being too many",
+                self.door.refused(),
+            ),
+            (
+                "log_appends",
+                "Appends to the log, each with a sync",
+                appended.appends,
+            ),
+            (
+                "log_appended_records",
+                "Records of all appends; for each append, the size of a batch",
+                appended.records,
+            ),
+            ("log_appended_bytes", "Bytes of all appends", appended.bytes),
+        ];
+        for (name, help, value) in counters {
+            let counter = ConstCounter::new(value);
+            let metric = encoder.encode_descriptor(name, help, None, counter.metric_type())?;
+            counter.encode(metric)?;
+        }
+        let seconds = ConstCounter::new(appended.took.as_secs_f64());
         let metric = encoder.encode_descriptor(
-            "http_connections_refused",
-            "Connections that were closed at once, there being too many",
+            "log_append_seconds",
+            "Time that all appends took, with their syncs",
             None,
-            refused.metric_type(),
+            seconds.metric_type(),
         )?;
-        refused.encode(metric)
+        seconds.encode(metric)
     }
 }

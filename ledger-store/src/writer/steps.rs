@@ -4,6 +4,7 @@
 //! through each of them in order.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use ledger_core::command::Request;
 use ledger_core::decide::{Answer, Batch};
@@ -11,14 +12,14 @@ use ledger_core::event::Record;
 use ledger_core::state::{LedgerState, RecordKeys, RetainedKeys};
 use ledger_core::time::Timestamp;
 
-use super::{Failure, SubmitError, Ticket};
+use super::{Appended, Failure, SubmitError, Ticket};
 use crate::checkpoint::Checkpointer;
 use crate::deciding::Deciding;
 use crate::error::StoreError;
 use crate::event_log::{EventLog, LogHead};
 use crate::framing::Framer;
 use crate::reader::Reader;
-use crate::sync::oneshot;
+use crate::sync::{Mutex, oneshot};
 
 /// Records shown to readers at a time: readers wait no longer than this takes.
 const PUBLISH_RECORDS_MAX: usize = 1_024;
@@ -132,6 +133,7 @@ pub(super) struct Appender {
     log: Box<dyn EventLog>,
     framer: Framer,
     failure: Arc<Failure>,
+    appended: Arc<Mutex<Appended>>,
 }
 
 impl Appender {
@@ -140,7 +142,13 @@ impl Appender {
             framer: Framer::continuing(log.head().chain),
             log,
             failure,
+            appended: Arc::default(),
         }
+    }
+
+    /// Where it is counted what is appended.
+    pub(super) fn appended(&self) -> Arc<Mutex<Appended>> {
+        Arc::clone(&self.appended)
     }
 
     pub(super) fn failure(&self) -> &Failure {
@@ -179,7 +187,10 @@ impl Appender {
         if blocks.is_empty() {
             return Ok(());
         }
-        self.log.append(&blocks)
+        let begun = Instant::now();
+        self.log.append(&blocks)?;
+        self.appended.lock().count(&blocks, begun.elapsed());
+        Ok(())
     }
 
     /// Makes durable what the log put off.

@@ -219,6 +219,9 @@ fn calls_are_counted_by_endpoint_status_and_code_and_never_by_path() {
         "ledger_http_calls_under_way 0",
         "ledger_retained_history_bytes ",
         "ledger_http_connections_refused_total 0",
+        "ledger_log_appends_total 4",
+        "ledger_log_appended_records_total 4",
+        "ledger_log_append_seconds_total ",
         "ledger_tokens_issued_total 0",
     ] {
         assert!(told.contains(line), "{line}\n{told}");
