@@ -24,9 +24,10 @@ fn the_example_posts_reverses_and_ends_at_zero() {
 }
 
 #[test]
-fn every_line_of_the_readmes_replay_format_is_applied() {
-    let from = README.find("```json\n").expect("the block") + "```json\n".len();
-    let block = &README[from..];
+fn every_line_that_shows_the_replay_format_is_applied() {
+    let page = include_str!("../../../docs/replay-format.md");
+    let from = page.find("```json\n").expect("the block") + "```json\n".len();
+    let block = &page[from..];
     let lines = block[..block.find("```").expect("its end")].lines();
     let ledger = ledger_api::Ledger::in_memory(ledger_api::clock::now);
     let text: String = lines.map(|line| format!("{line}\n")).collect();
@@ -38,4 +39,11 @@ fn every_line_of_the_readmes_replay_format_is_applied() {
         (summary.expectations_checked, summary.expectations_failed),
         (1, 0)
     );
+    // The README shows some of them.
+    let shown = README.split("```json\n").nth(1).expect("a block");
+    let shown = shown.split("```").next().expect("its end");
+    assert!(shown.lines().count() >= 2);
+    for line in shown.lines() {
+        assert!(page.contains(line), "{line}");
+    }
 }

@@ -121,6 +121,8 @@ fn element(name: &str) -> &'static str {
         "operationId" => "1000000000000011",
         "transactionId" => "T2",
         "businessCaseId" => "BC-1",
+        "businessRefType" => "ACCOUNT",
+        "businessRefValue" => "G1",
         other => panic!("{other} has no example"),
     }
 }
@@ -168,14 +170,17 @@ fn lines() -> BTreeMap<String, Value> {
     lines
 }
 
-/// A body that is understood, by the last part of a path.
+/// A body that is understood, by the last part of a path that says of what.
 fn example(name: &str, lines: &BTreeMap<String, Value>) -> Value {
     match name {
         "search-operations" => json!({
             "issuerId": "every", "postingDateFrom": "2024-01-01T00:00:00Z",
             "postingDateTo": "2025-01-01T00:00:00Z",
         }),
-        "inquire-business-cases" => json!({"issuerAccountExternalReference": "G1"}),
+        "inquire-business-cases" | "authorization-business-cases" => {
+            json!({"issuerAccountExternalReference": "G1"})
+        }
+        "event-stores" => json!([{"businessRefType": "ACCOUNT", "businessRefValues": ["G1"]}]),
         "inquire-operation" => json!({
             "externalOperationDate": "2024-03-01T10:00:00.125Z", "externalOperationReference": "f1",
             "externalOperationServicePoster": "ISSUER",
@@ -198,6 +203,11 @@ pub(super) fn all(description: &Value) -> Vec<Place> {
     places
 }
 
+fn found<'d>(description: &'d Value, reference: &str) -> &'d Value {
+    let found = description.pointer(reference.trim_start_matches('#'));
+    found.expect("it is described")
+}
+
 fn of_call(
     description: &Value,
     path: &str,
@@ -207,13 +217,15 @@ fn of_call(
     places: &mut Vec<Place>,
 ) {
     let parameters = operation["parameters"].as_array().expect("a list").iter();
+    let parameters = parameters.map(|one| match one["$ref"].as_str() {
+        Some(shared) => found(description, shared),
+        None => one,
+    });
     let parameters: Vec<_> = parameters.filter(|one| one["in"] == "query").collect();
     let schema = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].as_str();
-    let schema = schema.map(|pointer| {
-        let found = description.pointer(pointer.trim_start_matches('#'));
-        found.expect("it is described")
-    });
-    let name = path.rsplit('/').next().expect("a last part");
+    let schema = schema.map(|pointer| found(description, pointer));
+    let name = path.rsplit('/').find(|part| *part != "search");
+    let name = name.expect("a last part");
     let place = Place {
         method,
         template: path.to_owned(),
@@ -222,7 +234,8 @@ fn of_call(
             .filter(|parameter| parameter["required"] == json!(true))
             .map(|parameter| {
                 let name = parameter["name"].as_str().expect("a name");
-                let day = if name == "endTime" { "2199" } else { "1999" };
+                let is_end = matches!(name, "endTime" | "toDate");
+                let day = if is_end { "2199" } else { "1999" };
                 (name.to_owned(), format!("{day}-01-01T00:00:00Z"))
             })
             .collect(),
