@@ -16,8 +16,6 @@ use super::query::Query;
 
 /// The parameter.
 pub(crate) const NAME: &str = "filter";
-/// What one of its names looks like.
-pub(crate) const PATTERN: &str = "^[A-Za-z0-9_]+([.][A-Za-z0-9_]+)*$";
 /// Most bytes of all names.
 pub(crate) const BYTES_MAX: usize = 4 * 1024;
 

@@ -1,5 +1,6 @@
 //! The published description of the service, in OpenAPI 3.1, made of the list of endpoints.
 
+use ledger_core::text::Label;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 use utoipa::openapi::{RefOr, Schema};
@@ -10,7 +11,6 @@ use super::commands;
 use super::endpoint::{Endpoint, Kind, Parameter, Scope, Shape, Work};
 use super::endpoints;
 use super::feed;
-use super::field_filter;
 use super::reads::event_stores::EventStoreView;
 use super::schema;
 use crate::head_file::HeadFile;
@@ -41,12 +41,12 @@ pub fn description() -> Value {
         "info": {
             "title": "Ledger",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Operations of card accounts, posted and reversed as immutable events. Amounts are in minor units, debit positive, credit negative; open-to-buy alone is an availability.",
+            "description": "Operations of card accounts, posted and reversed as immutable events. Amounts are in minor units, debit positive, credit negative; open-to-buy alone is an availability. Every answer in the envelope can be narrowed by the query parameter `filter`, which names the fields of its data that are to be shown; it is not among the parameters here, since what is answered then has less than its schema requires.",
             "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
         },
         "paths": paths,
         "components": {
-            "parameters": {"Filter": filter(), "CorrelationId": {
+            "parameters": {"CorrelationId": {
                 "name": "WL-Correlation-ID",
                 "in": "header",
                 "description": "Names a command so that it is carried out only once; every answer repeats it.",
@@ -64,18 +64,6 @@ pub fn description() -> Value {
     })
 }
 
-fn filter() -> Value {
-    json!({
-        "name": field_filter::NAME,
-        "in": "query",
-        "required": false,
-        "description": "Fields of the data, or of each of its entries, that are to be shown; with dots, fields of fields. Absent: all.",
-        "style": "form",
-        "explode": true,
-        "schema": {"type": "array", "minItems": 1, "maxItems": 50, "items": {"type": "string", "pattern": field_filter::PATTERN, "maxLength": 64}},
-    })
-}
-
 fn path_parameters(path: &str) -> Vec<Value> {
     let names = path
         .split('{')
@@ -85,7 +73,7 @@ fn path_parameters(path: &str) -> Vec<Value> {
         let pattern = match name {
             "accountReference" => "^[0-9]{20}$",
             "operationId" => "^1[0-9]{15}$",
-            "businessRefType" | "businessRefValue" => "^[A-Za-z0-9][ -.0-~]{0,63}$",
+            "businessRefType" | "businessRefValue" => "^[ -~]{1,64}$",
             _ => "^[A-Za-z0-9][ -.0-~]{0,17}$",
         };
         json!({"name": name, "in": "path", "required": true, "schema": {"type": "string", "pattern": pattern}})
@@ -95,9 +83,6 @@ fn path_parameters(path: &str) -> Vec<Value> {
 
 fn operation(endpoint: &Endpoint) -> Value {
     let mut parameters: Vec<Value> = endpoint.parameters.iter().map(parameter).collect();
-    if !matches!(endpoint.work, Work::Whole(_)) {
-        parameters.push(json!({"$ref": "#/components/parameters/Filter"}));
-    }
     parameters.push(json!({"$ref": "#/components/parameters/CorrelationId"}));
     let mut responses = Map::new();
     responses.insert("200".to_owned(), success(endpoint));
@@ -143,7 +128,9 @@ fn parameter(parameter: &Parameter) -> Value {
         Kind::Number(least, most) => {
             json!({"type": "integer", "format": "int64", "minimum": least, "maximum": most})
         }
-        Kind::Text => schema::label(),
+        Kind::Text => {
+            json!({"type": "string", "maxLength": Label::BYTES_MAX, "pattern": "^[ -~]*$"})
+        }
         Kind::Choice(codes) => json!({"type": "string", "enum": codes}),
         Kind::Some(codes) => json!({
             "type": "array",

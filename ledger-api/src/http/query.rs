@@ -5,7 +5,7 @@ use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use ledger_core::text::holds_card_number;
+use ledger_core::text::{Label, holds_card_number};
 use ledger_core::time::{BusinessDate, TimeZone, Timestamp};
 
 use super::fault::Fault;
@@ -54,6 +54,19 @@ impl Query {
 
     pub(crate) fn text(&self, name: &str) -> Option<String> {
         self.left.lock().remove(name)
+    }
+
+    /// A text of printable ASCII, [`Label::BYTES_MAX`] at most.
+    pub(crate) fn plain(&self, name: &str) -> Result<Option<String>, Fault> {
+        let Some(text) = self.text(name) else {
+            return Ok(None);
+        };
+        if text.len() <= Label::BYTES_MAX && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            return Ok(Some(text));
+        }
+        let most = Label::BYTES_MAX;
+        let problem = format!("must be at most {most} printable ASCII characters");
+        Err(Fault::invalid(name, problem))
     }
 
     pub(crate) fn flag(&self, name: &str) -> Result<Option<bool>, Fault> {

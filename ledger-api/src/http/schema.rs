@@ -13,6 +13,7 @@ use ledger_core::money::Amount;
 use ledger_core::text;
 use serde_json::{Map, Value, json};
 
+use super::reads::event_stores::BUSINESS_REF_BYTES_MAX;
 use crate::line::OPERATION_NAMES;
 
 /// The schema of the body of a command, or of a question, by its name.
@@ -86,8 +87,8 @@ pub(crate) fn body(name: &str) -> Value {
         "search-event-stores" => list(object(
             &["businessRefType"],
             vec![
-                ("businessRefType", label()),
-                ("businessRefValues", list(label())),
+                ("businessRefType", plain(BUSINESS_REF_BYTES_MAX)),
+                ("businessRefValues", list(plain(BUSINESS_REF_BYTES_MAX))),
             ],
         )),
         _ => operation(name),

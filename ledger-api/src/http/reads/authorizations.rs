@@ -195,8 +195,8 @@ pub(crate) fn inquire_cases(service: &Service, call: &Call) -> Result<Reply, Fau
     let page = Page::of(call, PAGE_SIZE)?;
     let as_of = as_of(service, call)?.unwrap_or(Seq(service.position()));
     // The source lets callers say for whom they ask.
-    call.query.text(REQUESTOR.name);
-    call.query.text(USER.name);
+    call.query.plain(REQUESTOR.name)?;
+    call.query.plain(USER.name)?;
     call.query.finish()?;
     let asked = with_body(call, inquiry)?;
     let filter = BusinessCaseFilter {

@@ -73,6 +73,9 @@ pub(crate) struct EventStoreView {
     payload: String,
 }
 
+/// Longest type or value of a business reference, in bytes.
+pub(crate) const BUSINESS_REF_BYTES_MAX: usize = 64;
+
 /// What events are to be about, in the caller's words.
 struct BusinessRef {
     kind: String,
@@ -137,6 +140,7 @@ fn business_refs(
         let entry = Fields::of("", entry)?;
         let kind: Option<Label> = entry.text("businessRefType")?;
         let kind = entry.required("businessRefType", kind)?;
+        plain("businessRefType", kind.as_str())?;
         let values: Vec<Label> = entry.texts("businessRefValues")?;
         entry.finish()?;
         for value in values {
@@ -161,12 +165,8 @@ fn business_ref(
     kind: &str,
     value: &str,
 ) -> Result<BusinessRef, Fault> {
-    for (field, text) in [("businessRefType", kind), ("businessRefValue", value)] {
-        if holds_card_number(text) {
-            let message = format!("{field} must not hold a full card number");
-            return Err(Fault::at(field, "PAN_NOT_ALLOWED", message));
-        }
-    }
+    plain("businessRefType", kind)?;
+    plain("businessRefValue", value)?;
     let subject = match kind {
         "ACCOUNT" => account(portfolio, issuer, value).map(Subject::Account),
         "OPERATION" => {
@@ -185,6 +185,19 @@ fn business_ref(
         value: value.to_owned(),
         subject: subject.unwrap_or(Subject::Nothing),
     })
+}
+
+fn plain(field: &str, text: &str) -> Result<(), Fault> {
+    if holds_card_number(text) {
+        let message = format!("{field} must not hold a full card number");
+        return Err(Fault::at(field, "PAN_NOT_ALLOWED", message));
+    }
+    let is_plain = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    if is_plain && (1..=BUSINESS_REF_BYTES_MAX).contains(&text.len()) {
+        return Ok(());
+    }
+    let problem = format!("must be 1 to {BUSINESS_REF_BYTES_MAX} printable ASCII characters");
+    Err(Fault::invalid(field, problem))
 }
 
 /// The account that is meant, in either way to name it.
@@ -214,7 +227,7 @@ fn found(
         return Err(Fault::at("toDate", "PERIOD_INVALID", message));
     }
     let page = Page::of(call, PAGE_SIZE)?;
-    let (event_type, origin) = (call.query.text("eventType"), call.query.text("origin"));
+    let (event_type, origin) = (call.query.plain("eventType")?, call.query.plain("origin")?);
     call.query.finish()?;
     let is_wanted = |view: &feed::EventView| {
         event_type.as_ref().is_none_or(|of| *of == view.event_type)

@@ -113,7 +113,7 @@ pub(crate) fn list(service: &Service, call: &Call) -> Result<Reply, Fault> {
         end: Some(end),
         include_refused: printed == Some(false),
         include_unprinted: printed == Some(false),
-        pan_reference: call.query.text("panReference"),
+        pan_reference: call.query.plain("panReference")?,
         excluded_kinds: Vec::new(),
         newest_first: newest_first.unwrap_or(false),
         page: page.number(),

@@ -264,6 +264,8 @@ fn of_call(
         let name = parameter["name"].as_str().expect("a name").to_owned();
         add(Spot::Query(name), Some(usize::MAX), false);
     }
+    // Taken everywhere, and not described.
+    add(Spot::Query("filter".to_owned()), Some(usize::MAX), false);
     add(Spot::QueryName, Some(usize::MAX), false);
     for name in HEADERS {
         add(Spot::Header(name), Some(usize::MAX), false);
