@@ -56,7 +56,12 @@ impl Call {
     }
 
     pub(crate) fn issuer(&self) -> Result<IssuerId, Fault> {
-        IssuerId::new(self.element("issuerId")).map_err(|error| element_fault("issuerId", error))
+        let id = self.element("issuerId");
+        // Who passes calls on may take dots for steps of the path.
+        if id.starts_with('.') {
+            return Err(Fault::invalid("issuerId", "must not begin with a dot"));
+        }
+        IssuerId::new(id).map_err(|error| element_fault("issuerId", error))
     }
 
     /// The account that the path names, in either way.

@@ -1,6 +1,6 @@
 //! The published description of the service, in OpenAPI 3.1, made of the list of endpoints.
 
-use ledger_core::text::Label;
+use ledger_core::text::{IssuerId, Label};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 use utoipa::openapi::{RefOr, Schema};
@@ -69,11 +69,15 @@ fn path_parameters(path: &str) -> Vec<Value> {
         .split('{')
         .skip(1)
         .filter_map(|rest| rest.split('}').next());
+    let control = r"\u0000-\u001f\u007f-\u009f";
+    let others = IssuerId::BYTES_MAX - 1;
+    let issuer_id = format!("^[^{control}.][^{control}]{{0,{others}}}$");
     let parameter = |name: &str| {
         let pattern = match name {
             "accountReference" => "^[0-9]{20}$",
             "operationId" => "^1[0-9]{15}$",
             "businessRefType" | "businessRefValue" => "^[ -~]{1,64}$",
+            "issuerId" => &issuer_id,
             _ => "^[A-Za-z0-9][ -.0-~]{0,17}$",
         };
         json!({"name": name, "in": "path", "required": true, "schema": {"type": "string", "pattern": pattern}})
