@@ -406,6 +406,27 @@ fn report(error: &CliError, json: bool) {
     }
 }
 
+/// Shows a page of a list: one object a line, or a table and where the next page is.
+fn write_page<T: serde::Serialize, W: Write>(
+    out: &mut W,
+    json: bool,
+    (entries, more): (&[T], bool),
+    page: usize,
+    table: impl FnOnce(&[T], &mut W) -> Result<(), CliError>,
+) -> Result<(), CliError> {
+    if json {
+        entries
+            .iter()
+            .try_for_each(|entry| write_json(out, entry))?;
+        return Ok(());
+    }
+    table(entries, out)?;
+    if more {
+        writeln!(out, "more on --page {}", page + 1)?;
+    }
+    Ok(())
+}
+
 fn write_json(out: &mut impl Write, value: &impl serde::Serialize) -> io::Result<()> {
     serde_json::to_writer(&mut *out, value)?;
     out.write_all(b"\n")

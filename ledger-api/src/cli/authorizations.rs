@@ -13,7 +13,7 @@ use super::books::Books;
 use super::place::PlaceArgs;
 use super::show::{AccountArgs, parse_instant};
 use super::table::{self, Columns};
-use super::{CliError, Ended, write_json};
+use super::{CliError, Ended, write_page};
 
 /// Arguments of `authorizations`.
 #[derive(Debug, Args)]
@@ -92,16 +92,13 @@ pub(super) fn authorizations(
             books.authorizations(issuer.as_ref(), &account, filter)?
         }
     };
-    if json {
-        messages
-            .iter()
-            .try_for_each(|message| write_json(out, message))?;
-    } else {
-        authorizations_table(&messages, out)?;
-        if more {
-            writeln!(out, "more on --page {}", args.page + 1)?;
-        }
-    }
+    write_page(
+        out,
+        json,
+        (&messages, more),
+        args.page,
+        authorizations_table,
+    )?;
     Ok(Ended::Well)
 }
 
@@ -171,14 +168,7 @@ pub(super) fn business_cases(
         return Err(CliError::Usage(problem.to_owned()));
     }
     let (cases, more) = books.business_cases(issuer.as_ref(), &filter)?;
-    if json {
-        cases.iter().try_for_each(|case| write_json(out, case))?;
-    } else {
-        business_cases_table(&cases, out)?;
-        if more {
-            writeln!(out, "more on --page {}", args.page + 1)?;
-        }
-    }
+    write_page(out, json, (&cases, more), args.page, business_cases_table)?;
     Ok(Ended::Well)
 }
 

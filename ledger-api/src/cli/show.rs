@@ -13,7 +13,7 @@ use ledger_core::time::{BusinessDate, Timestamp};
 use super::books::Books;
 use super::place::PlaceArgs;
 use super::table::{self, Columns};
-use super::{CliError, Ended, write_json};
+use super::{CliError, Ended, write_json, write_page};
 
 /// Which account.
 #[derive(Debug, Args)]
@@ -282,16 +282,7 @@ pub(super) fn operations(
         newest_first: args.latest,
     };
     let (operations, more) = books.operations(issuer.as_ref(), &account, filter)?;
-    if json {
-        operations
-            .iter()
-            .try_for_each(|operation| write_json(out, operation))?;
-    } else {
-        operations_table(&operations, out)?;
-        if more {
-            writeln!(out, "more on --page {}", args.page + 1)?;
-        }
-    }
+    write_page(out, json, (&operations, more), args.page, operations_table)?;
     Ok(Ended::Well)
 }
 

@@ -31,7 +31,7 @@ pub(crate) struct ResultLine<'a> {
     /// As in the results of a replayed history.
     pub(crate) outcome: Outcome,
     /// Whether it was answered before, under the same correlation id.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) replayed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) operation_id: Option<String>,
@@ -52,14 +52,6 @@ pub(crate) struct ResultLine<'a> {
     pub(crate) expectations_checked: u64,
     #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
     pub(crate) expectations_failed: Cow<'a, [FailedExpectation]>,
-}
-
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde asks for a reference"
-)]
-fn is_false(flag: &bool) -> bool {
-    !*flag
 }
 
 #[expect(

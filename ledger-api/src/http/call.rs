@@ -118,8 +118,12 @@ pub(crate) fn repeatable_correlation(headers: &HeaderMap) -> Option<&str> {
 
 /// Whether a header may be a correlation id: printable ASCII, as headers have it everywhere.
 fn is_correlation(given: &str) -> bool {
-    (1..=CORRELATION_ID_CHARS_MAX).contains(&given.len())
-        && given.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+    (1..=CORRELATION_ID_CHARS_MAX).contains(&given.len()) && is_plain(given)
+}
+
+/// Whether a text is of printable ASCII.
+pub(crate) fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 /// Refuses card numbers in what the service reads of the headers, and what is no correlation id, whether this call

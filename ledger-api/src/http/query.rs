@@ -8,6 +8,7 @@ use std::collections::btree_map::Entry;
 use ledger_core::text::{Label, holds_card_number};
 use ledger_core::time::{BusinessDate, TimeZone, Timestamp};
 
+use super::call::is_plain;
 use super::fault::Fault;
 use crate::dates::{to_day, to_instant, to_local};
 
@@ -61,7 +62,7 @@ impl Query {
         let Some(text) = self.text(name) else {
             return Ok(None);
         };
-        if text.len() <= Label::BYTES_MAX && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        if text.len() <= Label::BYTES_MAX && is_plain(&text) {
             return Ok(Some(text));
         }
         let most = Label::BYTES_MAX;

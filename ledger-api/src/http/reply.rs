@@ -64,6 +64,8 @@ pub(crate) struct Stamp {
     pub(crate) zone: Option<TimeZone>,
     /// Which statuses refusals have.
     pub(crate) profile: ErrorProfile,
+    /// Whether they are written as RFC 9457 has it, as the caller asked.
+    pub(crate) prefers_problem: bool,
 }
 
 /// When an answer was given.
@@ -180,7 +182,7 @@ impl Stamp {
     }
 
     /// The answer of a call that was not, in the shape that the caller prefers.
-    pub(crate) fn failure(&self, fault: &Fault, asked: &HeaderMap) -> Response<Body> {
+    pub(crate) fn failure(&self, fault: &Fault) -> Response<Body> {
         let status = match (self.profile, fault.status()) {
             (ErrorProfile::Worldline, 409 | 422) => 400,
             (ErrorProfile::Ledger | ErrorProfile::Worldline, status) => status,
@@ -200,7 +202,7 @@ impl Stamp {
             .ok()
             .and_then(|status| status.canonical_reason())
             .unwrap_or("Error");
-        let mut response = if prefers_problem(asked) {
+        let mut response = if self.prefers_problem {
             let document = ProblemDocument {
                 r#type: format!("urn:ledger:error:{}", fault.code),
                 title,
@@ -267,7 +269,8 @@ impl Stamp {
 const JSON: &str = "application/json";
 const PROBLEM_JSON: &str = "application/problem+json";
 
-fn prefers_problem(asked: &HeaderMap) -> bool {
+/// Whether a caller would rather have a refusal as RFC 9457 writes it.
+pub(crate) fn prefers_problem(asked: &HeaderMap) -> bool {
     let accepted = asked.get_all(header::ACCEPT).iter();
     accepted
         .filter_map(|value| value.to_str().ok())

@@ -27,7 +27,7 @@ use super::field_filter::FieldFilter;
 use super::guard::{self, Notes};
 use super::query::Query;
 use super::reads::POSITION_MAX;
-use super::reply::{Reply, Stamp, Time};
+use super::reply::{Reply, Stamp, Time, prefers_problem};
 use super::service::Service;
 use super::{probes, token};
 use crate::clock;
@@ -84,7 +84,7 @@ pub(crate) fn router(service: &Arc<Service>) -> Router {
 
 /// Answers a call that no endpoint takes.
 pub(crate) fn apology(headers: &HeaderMap, fault: &Fault) -> Response<Body> {
-    let mut response = stamp(headers).failure(fault, headers);
+    let mut response = stamp(headers).failure(fault);
     let notes = Notes::refused(fault.code);
     response.extensions_mut().insert(notes);
     response
@@ -101,6 +101,7 @@ fn stamp(asked: &HeaderMap) -> Stamp {
         time: Time::Now(clock::now(), received),
         zone: None,
         profile: ErrorProfile::default(),
+        prefers_problem: prefers_problem(asked),
     }
 }
 
@@ -109,14 +110,13 @@ async fn answer(
     endpoint: Arc<Endpoint>,
     request: Request,
 ) -> Response<Body> {
-    let headers = request.headers().clone();
-    let mut stamp = stamp(&headers);
+    let mut stamp = stamp(request.headers());
     stamp.profile = service.error_profile;
     let mut notes = Notes::of(&endpoint);
     let answered = admitted(&service, &endpoint, request, &mut stamp, &mut notes).await;
     let mut response = answered.unwrap_or_else(|fault| {
         notes.code = Some(fault.code);
-        stamp.failure(&fault, &headers)
+        stamp.failure(&fault)
     });
     notes.correlation = stamp.correlation;
     response.extensions_mut().insert(notes);

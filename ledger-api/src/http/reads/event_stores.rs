@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 use super::{MIN_POSITION, OFFSET, PAGE, PAGE_SIZE, Page, instant, page_reply_now, with_node};
 use crate::error::ApiError;
 use crate::fields::Fields;
-use crate::http::call::Call;
+use crate::http::call::{Call, is_plain};
 use crate::http::endpoint::{Kind, Parameter};
 use crate::http::fault::Fault;
 use crate::http::feed;
@@ -192,8 +192,7 @@ fn plain(field: &str, text: &str) -> Result<(), Fault> {
         let message = format!("{field} must not hold a full card number");
         return Err(Fault::at(field, "PAN_NOT_ALLOWED", message));
     }
-    let is_plain = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
-    if is_plain && (1..=BUSINESS_REF_BYTES_MAX).contains(&text.len()) {
+    if is_plain(text) && (1..=BUSINESS_REF_BYTES_MAX).contains(&text.len()) {
         return Ok(());
     }
     let problem = format!("must be 1 to {BUSINESS_REF_BYTES_MAX} printable ASCII characters");
