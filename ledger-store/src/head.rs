@@ -44,7 +44,7 @@ pub(crate) struct HeadFile {
 }
 
 impl HeadFile {
-    /// Creates the file for an empty log; the caller syncs the directory.
+    /// Creates the file for an empty log; the caller makes its name durable.
     pub(crate) fn create(dir: &DataDir) -> Result<Self, StoreError> {
         let mut head = Self {
             dir: dir.clone(),

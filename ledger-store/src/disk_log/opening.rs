@@ -29,7 +29,7 @@ pub struct Opening {
     epochs: Arc<Epochs>,
     active: Arc<dyn Epoch>,
     constant: Vec<FileSum>,
-    /// With what it says; nothing when the log is new.
+    /// With where the log at least ends; nothing when the log is new.
     head_file: Option<(HeadFile, LogHead)>,
     // Last, so that it is released after everything else.
     lock: DirLock,
@@ -111,10 +111,18 @@ fn open_existing(
         State::Closed => LastExit::Closed,
         State::Open | State::Creating => LastExit::Crashed,
     };
-    if last_exit == LastExit::Crashed {
-        forget_unwritten(&dir, &manifest)?;
-    }
-    let head_file = HeadFile::load(&dir, last_exit)?;
+    let shown = match last_exit {
+        LastExit::Closed => None,
+        LastExit::Crashed => {
+            let shown = HeadFile::load(&dir, last_exit);
+            forget_unwritten(&dir, &manifest)?;
+            shown.ok().map(|(_, head)| head)
+        }
+    };
+    let (head_file, on_disk) = HeadFile::load(&dir, last_exit)?;
+    // Whatever `HEAD` showed was true when it was written, also where a failed sync kept it off the disk.
+    let later = shown.filter(|shown| shown.last_seq > on_disk.last_seq);
+    let promised = later.unwrap_or(on_disk);
     let epochs = Epochs::new(&dir, store, &manifest.epochs, options.background);
     let constant = constant_sums(&dir, store, &manifest)?;
     if manifest.state == State::Closed {
@@ -134,7 +142,7 @@ fn open_existing(
         epochs: Arc::new(epochs),
         active,
         constant,
-        head_file: Some(head_file),
+        head_file: Some((head_file, promised)),
         lock,
     })
 }
@@ -309,7 +317,12 @@ impl Opening {
                 head_file.renew(head)?;
                 head_file
             }
-            None => HeadFile::create(&self.dir)?,
+            None => {
+                let head_file = HeadFile::create(&self.dir)?;
+                // Before the manifest says that the log is there, and so its `HEAD`.
+                self.dir.sync()?;
+                head_file
+            }
         };
         // Only now is it certain that the manifest speaks of this log.
         remove_unlisted(&self.dir, self.store, &self.epochs.entries())?;

@@ -6,6 +6,7 @@
 mod answers;
 mod batches;
 mod books;
+mod head;
 mod log;
 mod nth_call;
 mod reversals;

@@ -1,0 +1,105 @@
+//! `HEAD` on a disk at its worst: while it is created, and where the only thing that remembers an append is
+//! what the kernel shows of it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ledger_core::command::AdvanceBusinessDate;
+use ledger_core::event::{Event, EventBody, Record};
+use ledger_core::ids::{CorrelationId, IssuerIndex, Seq};
+use ledger_core::time::{BusinessDate, Timestamp};
+use ledger_store::block::{Block, ChainHash};
+use ledger_store::disk_log::{DiskLog, LogOptions};
+use ledger_store::framing::Framer;
+use ledger_store::{DataDir, EventLog, StoreError, StoreKind};
+use proptests::sim::disk::{Call, Fault, Lasting, Rates, SimDisk};
+
+const DIR: &str = "/ledger";
+const EPOCH: &str = "/ledger/log/e00000001.redb";
+/// Ways in which names that were not synced can be there or not, each with every call that the power can go at.
+const DRAWS: u64 = 40;
+
+fn open(disk: &SimDisk) -> Result<DiskLog, StoreError> {
+    let dir = DataDir::on(Arc::new(disk.clone()), DIR);
+    let options = LogOptions {
+        store: Some(StoreKind::Redb),
+        background: false,
+        ..LogOptions::default()
+    };
+    DiskLog::open(&dir, options)
+}
+
+fn losing(lost_ppm: u32) -> Rates {
+    Rates {
+        lost_ppm,
+        ..Rates::default()
+    }
+}
+
+/// A block with the one record `seq`.
+fn block(seq: u64, before: ChainHash) -> Block {
+    let record = Record {
+        seq: Seq(seq),
+        recorded_at: Timestamp(0),
+        event: Event {
+            issuer: IssuerIndex(0),
+            correlation: CorrelationId([0; 16]),
+            body: EventBody::BusinessDateAdvanced(AdvanceBusinessDate {
+                business_date: BusinessDate(0),
+            }),
+            annotations: None,
+        },
+    };
+    let mut blocks = Vec::new();
+    let mut framer = Framer::continuing(before);
+    framer.frame(&[record], &mut blocks).expect("it is small");
+    blocks.remove(0)
+}
+
+#[test]
+fn wherever_the_power_goes_in_creating_a_log_it_can_be_opened() {
+    let calls = {
+        let disk = SimDisk::new(0);
+        open(&disk).expect("a good disk");
+        disk.calls(None)
+    };
+    for nth in 1..=calls {
+        for seed in 0..DRAWS {
+            let disk = SimDisk::new(seed);
+            disk.set_rates(losing(500_000));
+            disk.fail_at(nth, None, Lasting::Once, Fault::Power);
+            drop(open(&disk));
+            disk.fail_no_more();
+            disk.lose_power();
+            if let Err(error) = open(&disk) {
+                panic!("without power at call {nth} of {calls}, draw {seed}: {error}");
+            }
+        }
+    }
+}
+
+/// A sync of `HEAD` that fails may leave on the disk what it said before. Until the machine stops, the kernel
+/// shows what was written, and that was true: the log was synced before.
+#[test]
+fn a_log_that_lost_what_an_unsynced_head_has_is_refused() {
+    let disk = SimDisk::new(1);
+    disk.set_rates(losing(1_000_000));
+    let mut log = open(&disk).expect("a good disk");
+    let first = block(1, ChainHash::EMPTY);
+    let second = block(2, first.chain());
+    log.append(&[first]).expect("a good disk");
+    log.settle().expect("a good disk");
+    let older = disk.files().remove(&PathBuf::from(EPOCH));
+    log.append(&[second]).expect("a good disk");
+    disk.pass(Duration::from_millis(1));
+    disk.fail_at(1, Some(Call::Sync), Lasting::Once, Fault::Error);
+    assert!(matches!(log.settle(), Err(StoreError::Io { .. })));
+    disk.kill();
+    drop(log);
+    disk.take_back(EPOCH.as_ref(), older.expect("the epoch is there"));
+    match open(&disk) {
+        Err(StoreError::Damaged { what, .. }) => assert!(what.contains("record 2"), "{what}"),
+        other => panic!("record 2 was acknowledged, and is lost: {other:?}"),
+    }
+}
