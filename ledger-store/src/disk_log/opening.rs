@@ -111,18 +111,12 @@ fn open_existing(
         State::Closed => LastExit::Closed,
         State::Open | State::Creating => LastExit::Crashed,
     };
-    let shown = match last_exit {
-        LastExit::Closed => None,
-        LastExit::Crashed => {
-            let shown = HeadFile::load(&dir, last_exit);
-            forget_unwritten(&dir, &manifest)?;
-            shown.ok().map(|(_, head)| head)
-        }
-    };
-    let (head_file, on_disk) = HeadFile::load(&dir, last_exit)?;
-    // Whatever `HEAD` showed was true when it was written, also where a failed sync kept it off the disk.
-    let later = shown.filter(|shown| shown.last_seq > on_disk.last_seq);
-    let promised = later.unwrap_or(on_disk);
+    let (mut head_file, promised) = HeadFile::load(&dir, last_exit)?;
+    if last_exit == LastExit::Crashed {
+        // Whatever it shows was true when it was written, even where a sync that failed kept it off the disk.
+        head_file.renew(promised)?;
+        forget_unwritten(&dir, &manifest)?;
+    }
     let epochs = Epochs::new(&dir, store, &manifest.epochs, options.background);
     let constant = constant_sums(&dir, store, &manifest)?;
     if manifest.state == State::Closed {
@@ -154,10 +148,10 @@ fn open_existing(
 /// It may also have ended after the manifest was put in its place and before that was durable; nothing may
 /// be written on the strength of it until it is.
 fn forget_unwritten(dir: &DataDir, manifest: &Manifest) -> Result<(), StoreError> {
-    let mut names = vec![HEAD.to_owned()];
-    if let Some(entry) = manifest.epochs.last() {
-        names.extend(EpochFiles::new(dir, manifest.store, &entry.name).changing_files()?);
-    }
+    let names = match manifest.epochs.last() {
+        Some(entry) => files_of(dir, manifest.store, entry).changing_files()?,
+        None => Vec::new(),
+    };
     for name in names {
         if let Some(file) = dir.open_present(&name, Access::Write)? {
             let path = dir.join(&name);

@@ -3,7 +3,6 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use ledger_core::command::AdvanceBusinessDate;
 use ledger_core::event::{Event, EventBody, Record};
@@ -19,6 +18,8 @@ const DIR: &str = "/ledger";
 const EPOCH: &str = "/ledger/log/e00000001.redb";
 /// Ways in which names that were not synced can be there or not, each with every call that the power can go at.
 const DRAWS: u64 = 40;
+/// Calls of an opening that fail in turn; the damage is found within so many.
+const FAILED_CALLS: u64 = 60;
 
 fn open(disk: &SimDisk) -> Result<DiskLog, StoreError> {
     let dir = DataDir::on(Arc::new(disk.clone()), DIR);
@@ -79,27 +80,34 @@ fn wherever_the_power_goes_in_creating_a_log_it_can_be_opened() {
     }
 }
 
-/// A sync of `HEAD` that fails may leave on the disk what it said before. Until the machine stops, the kernel
-/// shows what was written, and that was true: the log was synced before.
+/// A sync of `HEAD` that fails may leave on the disk what it said before. The kernel shows what was written
+/// until the machine stops, and that was true: the log was synced before. It is not forgotten either when
+/// the first attempt to open the log fails.
 #[test]
 fn a_log_that_lost_what_an_unsynced_head_has_is_refused() {
-    let disk = SimDisk::new(1);
-    disk.set_rates(losing(1_000_000));
-    let mut log = open(&disk).expect("a good disk");
-    let first = block(1, ChainHash::EMPTY);
-    let second = block(2, first.chain());
-    log.append(&[first]).expect("a good disk");
-    log.settle().expect("a good disk");
-    let older = disk.files().remove(&PathBuf::from(EPOCH));
-    log.append(&[second]).expect("a good disk");
-    disk.pass(Duration::from_millis(1));
-    disk.fail_at(1, Some(Call::Sync), Lasting::Once, Fault::Error);
-    assert!(matches!(log.settle(), Err(StoreError::Io { .. })));
-    disk.kill();
-    drop(log);
-    disk.take_back(EPOCH.as_ref(), older.expect("the epoch is there"));
-    match open(&disk) {
-        Err(StoreError::Damaged { what, .. }) => assert!(what.contains("record 2"), "{what}"),
-        other => panic!("record 2 was acknowledged, and is lost: {other:?}"),
+    for nth in 0..FAILED_CALLS {
+        let disk = SimDisk::new(1);
+        disk.set_rates(losing(1_000_000));
+        let mut log = open(&disk).expect("a good disk");
+        let first = block(1, ChainHash::EMPTY);
+        let second = block(2, first.chain());
+        log.append(&[first]).expect("a good disk");
+        log.settle().expect("a good disk");
+        let older = disk.files().remove(&PathBuf::from(EPOCH));
+        log.append(&[second]).expect("a good disk");
+        disk.fail_at(1, Some(Call::Sync), Lasting::Once, Fault::Error);
+        assert!(matches!(log.settle(), Err(StoreError::Io { .. })));
+        disk.kill();
+        drop(log);
+        disk.take_back(EPOCH.as_ref(), older.expect("the epoch is there"));
+        if nth > 0 {
+            disk.fail_at(nth, None, Lasting::Once, Fault::Error);
+            assert!(open(&disk).is_err());
+            disk.fail_no_more();
+        }
+        match open(&disk) {
+            Err(StoreError::Damaged { what, .. }) => assert!(what.contains("record 2"), "{what}"),
+            other => panic!("call {nth}: record 2 was acknowledged, and is lost: {other:?}"),
+        }
     }
 }
