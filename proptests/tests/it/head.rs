@@ -3,13 +3,15 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ledger_core::command::AdvanceBusinessDate;
 use ledger_core::event::{Event, EventBody, Record};
 use ledger_core::ids::{CorrelationId, IssuerIndex, Seq};
 use ledger_core::time::{BusinessDate, Timestamp};
 use ledger_store::block::{Block, ChainHash};
-use ledger_store::disk_log::{DiskLog, LogOptions};
+use ledger_store::disk_log::{DiskLog, LogOptions, Opening};
+use ledger_store::event_log::LogHead;
 use ledger_store::framing::Framer;
 use ledger_store::{DataDir, EventLog, StoreError, StoreKind};
 use proptests::sim::disk::{Call, Fault, Lasting, Rates, SimDisk};
@@ -18,17 +20,22 @@ const DIR: &str = "/ledger";
 const EPOCH: &str = "/ledger/log/e00000001.redb";
 /// Ways in which names that were not synced can be there or not, each with every call that the power can go at.
 const DRAWS: u64 = 40;
+const SECOND: Duration = Duration::from_secs(1);
 /// Calls of an opening that fail in turn; the damage is found within so many.
 const FAILED_CALLS: u64 = 60;
 
-fn open(disk: &SimDisk) -> Result<DiskLog, StoreError> {
+fn begin(disk: &SimDisk) -> Result<Opening, StoreError> {
     let dir = DataDir::on(Arc::new(disk.clone()), DIR);
     let options = LogOptions {
         store: Some(StoreKind::Redb),
         background: false,
         ..LogOptions::default()
     };
-    DiskLog::open(&dir, options)
+    DiskLog::begin(&dir, options)
+}
+
+fn open(disk: &SimDisk) -> Result<DiskLog, StoreError> {
+    begin(disk)?.finish(LogHead::EMPTY, &mut |_| Ok(()))
 }
 
 fn losing(lost_ppm: u32) -> Rates {
@@ -110,4 +117,29 @@ fn a_log_that_lost_what_an_unsynced_head_has_is_refused() {
             other => panic!("call {nth}: record 2 was acknowledged, and is lost: {other:?}"),
         }
     }
+}
+
+/// A power cut sets `HEAD` back by a second, and not by more: the first append after that syncs it, and those
+/// in between do not.
+#[test]
+fn head_is_synced_once_a_second() {
+    let disk = SimDisk::new(1);
+    disk.set_rates(losing(1_000_000));
+    let mut log = open(&disk).expect("a good disk");
+    let mut append = |seq| {
+        let before = disk.calls(Some(Call::Sync));
+        let next = block(seq, log.head().chain);
+        log.append(&[next]).expect("a good disk");
+        disk.calls(Some(Call::Sync)) - before
+    };
+    let [first, second] = [1, 2].map(&mut append);
+    disk.pass(SECOND);
+    let [later, last] = [3, 4].map(append);
+    assert_eq!([second, later, last], [first, first + 1, first]);
+    disk.lose_power();
+    drop(log);
+    let opening = begin(&disk).expect("a good disk");
+    assert_eq!(opening.promised().last_seq, 3);
+    let end = opening.end().expect("a good disk");
+    assert_eq!(end.last_seq, 4);
 }
