@@ -284,6 +284,15 @@ impl EventLog for DiskLog {
         outcome
     }
 
+    fn settle_when_due(&mut self) -> Result<(), StoreError> {
+        if self.poisoned {
+            return Err(StoreError::Poisoned);
+        }
+        let outcome = self.head_file.sync_when_due();
+        self.poisoned = outcome.is_err();
+        outcome
+    }
+
     fn head(&self) -> LogHead {
         self.head
     }

@@ -75,6 +75,16 @@ pub trait EventLog: Send {
         Ok(())
     }
 
+    /// As [`Self::settle`], where it was put off for long. Called when batches come that have nothing to
+    /// append.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::settle`].
+    fn settle_when_due(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Where the durable log ends.
     fn head(&self) -> LogHead;
 

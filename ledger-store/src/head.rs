@@ -39,6 +39,7 @@ pub(crate) struct HeadFile {
     dir: DataDir,
     file: Box<dyn DiskFile>,
     generation: u64,
+    synced_generation: u64,
     /// In the time of the disk.
     synced_at: Duration,
 }
@@ -50,6 +51,7 @@ impl HeadFile {
             dir: dir.clone(),
             file: dir.open(HEAD, Access::Replace)?,
             generation: 0,
+            synced_generation: 0,
             synced_at: dir.disk().elapsed(),
         };
         head.renew(LogHead::EMPTY)?;
@@ -84,6 +86,7 @@ impl HeadFile {
                 dir: dir.clone(),
                 file,
                 generation,
+                synced_generation: generation,
                 synced_at: dir.disk().elapsed(),
             },
             newest.head,
@@ -102,8 +105,13 @@ impl HeadFile {
             .write_all_at(&encode(Slot { generation, head }), at)
             .map_err(StoreError::io(&self.dir.join(HEAD)))?;
         self.generation = generation;
+        self.sync_when_due()
+    }
+
+    /// Syncs what was stored, unless that was done a moment ago.
+    pub(crate) fn sync_when_due(&mut self) -> Result<(), StoreError> {
         let unsynced_for = self.dir.disk().elapsed().saturating_sub(self.synced_at);
-        if unsynced_for >= SYNC_EVERY {
+        if unsynced_for >= SYNC_EVERY && self.synced_generation != self.generation {
             self.sync()
         } else {
             Ok(())
@@ -122,6 +130,7 @@ impl HeadFile {
         self.file
             .sync()
             .map_err(StoreError::io(&self.dir.join(HEAD)))?;
+        self.synced_generation = self.generation;
         self.synced_at = self.dir.disk().elapsed();
         Ok(())
     }

@@ -36,6 +36,8 @@ const LAST_REQUESTS: usize = 20;
 const DAY_MS: i64 = 86_400_000;
 /// Half-way through one of the last second's milliseconds of a day.
 const LAST_MILLISECOND: i64 = DAY_MS - 1;
+/// When the writer's thread, to which no batch came, lets the log settle.
+const IDLE: Duration = Duration::from_secs(1);
 
 /// Which run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,6 +97,8 @@ struct Machine {
     head_may_lag: bool,
     /// On a disk that lies, how many records were shown when, since the log was opened.
     shown_at: Vec<(Duration, usize)>,
+    /// When the appender last had a batch, or let the log settle.
+    busy_at: Duration,
     summary: Summary,
 }
 
@@ -145,6 +149,7 @@ impl Machine {
             has_other_checkpoint: false,
             head_may_lag: false,
             shown_at: Vec::new(),
+            busy_at: Duration::ZERO,
             summary: Summary {
                 seeds: 1,
                 ..Summary::default()
@@ -168,6 +173,7 @@ impl Machine {
             } else {
                 self.weather();
                 self.remember_epoch();
+                self.settle_if_idle();
                 self.step()?;
             }
         }
@@ -181,6 +187,9 @@ impl Machine {
             40..60 => self.decide()?,
             60..77 => {
                 let batches = 1 + self.luck.place(3);
+                if self.stepper().waiting().1 > 0 {
+                    self.busy_at = self.disk.elapsed();
+                }
                 self.stepper().append(batches);
             }
             77..95 => {
@@ -191,6 +200,14 @@ impl Machine {
             _ => self.stepper().settle(),
         }
         self.collect()
+    }
+
+    fn settle_if_idle(&mut self) {
+        let now = self.disk.elapsed();
+        if now.saturating_sub(self.busy_at) >= IDLE {
+            self.stepper().settle();
+            self.busy_at = now;
+        }
     }
 
     fn stepper(&mut self) -> &mut Stepper {

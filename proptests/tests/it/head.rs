@@ -143,3 +143,22 @@ fn head_is_synced_once_a_second() {
     let end = opening.end().expect("a good disk");
     assert_eq!(end.last_seq, 4);
 }
+
+/// Where only repeated commands come, nothing is appended, and the log is never idle.
+#[test]
+fn head_is_synced_when_only_repeated_commands_come() {
+    let disk = SimDisk::new(1);
+    let mut log = open(&disk).expect("a good disk");
+    log.append(&[block(1, ChainHash::EMPTY)])
+        .expect("a good disk");
+    let mut settle = || {
+        let before = disk.calls(Some(Call::Sync));
+        log.settle_when_due().expect("a good disk");
+        disk.calls(Some(Call::Sync)) - before
+    };
+    let soon = settle();
+    disk.pass(SECOND);
+    let [due, again] = [settle(), settle()];
+    disk.pass(SECOND);
+    assert_eq!([soon, due, again, settle()], [0, 1, 0, 0]);
+}

@@ -88,6 +88,8 @@ impl Machine {
             self.has_other_checkpoint = true;
         }
         self.disk.restore(&files);
+        // What was remembered is of the log that is gone.
+        self.older = None;
         let records = self.promise.first(records);
         self.promise.go_on_from(records);
         self.damage_before = self.damage();
