@@ -6,9 +6,9 @@
 mod answers;
 mod batches;
 mod books;
-mod head;
 mod log;
 mod nth_call;
+mod opening;
 mod reversals;
 mod shares;
 mod sim_disk;

@@ -1,5 +1,5 @@
-//! `HEAD` on a disk at its worst: while it is created, and where the only thing that remembers an append is
-//! what the kernel shows of it.
+//! Opening a log on a disk at its worst, and its `HEAD` above all: while it is created, and where the only thing
+//! that remembers an append is what the kernel shows of it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -161,4 +161,26 @@ fn head_is_synced_when_only_repeated_commands_come() {
     let [due, again] = [settle(), settle()];
     disk.pass(SECOND);
     assert_eq!([soon, due, again, settle()], [0, 1, 0, 0]);
+}
+
+#[test]
+fn what_is_covered_is_not_read_again() {
+    let disk = SimDisk::new(1);
+    let mut log = open(&disk).expect("a good disk");
+    let first = block(1, ChainHash::EMPTY);
+    log.append(std::slice::from_ref(&first))
+        .expect("a good disk");
+    let covered = log.head();
+    log.append(&[block(2, first.chain())]).expect("a good disk");
+    drop(log);
+    disk.kill();
+    let mut read = Vec::new();
+    let opened = begin(&disk)
+        .expect("a good disk")
+        .finish(covered, &mut |block| {
+            read.push(block.first_seq());
+            Ok(())
+        });
+    assert_eq!(opened.expect("it is sound").head().last_seq, 2);
+    assert_eq!(read, [2]);
 }
