@@ -279,4 +279,15 @@ mod tests {
         assert!(choose(&older, &slot(5, 50), LastExit::Crashed).is_err());
         assert!(choose(&newer, &newer, LastExit::Crashed).is_err());
     }
+
+    /// Whether a later program wrote a slot is only known of one that is whole.
+    #[test]
+    fn a_flipped_bit_of_the_version_is_damage_and_no_later_version() {
+        let mut later = slot(4, 40);
+        later[4] = 2;
+        assert_eq!(newer_version(&later), None);
+        let checksum = crc32c::crc32c(&later[..FIELDS_BYTES]);
+        later[56..60].copy_from_slice(&checksum.to_le_bytes());
+        assert_eq!(newer_version(&later), Some(2));
+    }
 }

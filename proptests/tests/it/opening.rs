@@ -10,6 +10,7 @@ use ledger_core::event::{Event, EventBody, Record};
 use ledger_core::ids::{CorrelationId, IssuerIndex, Seq};
 use ledger_core::time::{BusinessDate, Timestamp};
 use ledger_store::block::{Block, ChainHash};
+use ledger_store::disk::{Access, Disk};
 use ledger_store::disk_log::{DiskLog, LogOptions, Opening};
 use ledger_store::event_log::LogHead;
 use ledger_store::framing::Framer;
@@ -88,8 +89,8 @@ fn wherever_the_power_goes_in_creating_a_log_it_can_be_opened() {
 }
 
 /// A sync of `HEAD` that fails may leave on the disk what it said before. The kernel shows what was written
-/// until the machine stops, and that was true: the log was synced before. It is not forgotten either when
-/// the first attempt to open the log fails.
+/// until the machine stops, and that was true: the log was synced before. It is not forgotten when an attempt to
+/// open the log fails, and once one has looked at it, it is on the disk.
 #[test]
 fn a_log_that_lost_what_an_unsynced_head_has_is_refused() {
     for nth in 0..FAILED_CALLS {
@@ -112,9 +113,16 @@ fn a_log_that_lost_what_an_unsynced_head_has_is_refused() {
             assert!(open(&disk).is_err());
             disk.fail_no_more();
         }
-        match open(&disk) {
-            Err(StoreError::Damaged { what, .. }) => assert!(what.contains("record 2"), "{what}"),
-            other => panic!("call {nth}: record 2 was acknowledged, and is lost: {other:?}"),
+        for power_cut in [false, true] {
+            if power_cut {
+                disk.lose_power();
+            }
+            match open(&disk) {
+                Err(StoreError::Damaged { what, .. }) => {
+                    assert!(what.contains("record 2"), "{what}");
+                }
+                other => panic!("call {nth}: record 2 was acknowledged, and is lost: {other:?}"),
+            }
         }
     }
 }
@@ -183,4 +191,37 @@ fn what_is_covered_is_not_read_again() {
         });
     assert_eq!(opened.expect("it is sound").head().last_seq, 2);
     assert_eq!(read, [2]);
+}
+
+/// The process before may have been stopped right after a sync that failed. What the kernel shows since is not on
+/// the disk, and would be gone with the power, after others had built on it.
+#[test]
+fn what_the_kernel_only_believes_to_have_written_is_not_taken_for_durable() {
+    let first = block(1, ChainHash::EMPTY);
+    let second = block(2, first.chain());
+    let disk_with = |blocks: &[Block]| {
+        let disk = SimDisk::new(1);
+        disk.set_rates(losing(1_000_000));
+        let mut log = open(&disk).expect("a good disk");
+        for block in blocks {
+            log.append(std::slice::from_ref(block))
+                .expect("a good disk");
+        }
+        drop(log);
+        disk.kill();
+        disk
+    };
+    let written = disk_with(&[first.clone(), second]).files();
+
+    let disk = disk_with(&[first]);
+    let file = disk.open(EPOCH.as_ref(), Access::Write).expect("it exists");
+    file.write_all_at(&written[&PathBuf::from(EPOCH)], 0)
+        .expect("a good disk");
+    disk.fail_at(1, Some(Call::Sync), Lasting::Once, Fault::Error);
+    file.sync().expect_err("the sync fails");
+    disk.kill();
+
+    let believed = open(&disk).expect("it is sound").head();
+    disk.lose_power();
+    assert_eq!(open(&disk).expect("it is sound").head(), believed);
 }
