@@ -58,6 +58,7 @@ fn differing_annotations(a: &Request, b: &Request) -> Vec<&'static str> {
         vec![
             ("annotations", String::new()),
             ("specificFields", text(&notes.specific_fields)),
+            ("printOnStatement", text(&notes.print_on_statement)),
             ("destinationIban", text(&notes.destination_iban)),
         ]
     };

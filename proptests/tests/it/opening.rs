@@ -5,16 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ledger_core::command::AdvanceBusinessDate;
-use ledger_core::event::{Event, EventBody, Record};
-use ledger_core::ids::{CorrelationId, IssuerIndex, Seq};
-use ledger_core::time::{BusinessDate, Timestamp};
-use ledger_store::block::{Block, ChainHash};
-use ledger_store::disk::{Access, Disk};
-use ledger_store::disk_log::{DiskLog, LogOptions, Opening};
+use ledger_store::disk_log::{DiskLog, Opening};
 use ledger_store::event_log::LogHead;
-use ledger_store::framing::Framer;
-use ledger_store::{DataDir, EventLog, StoreError, StoreKind};
+use ledger_store::{
+    Block, BlockBuilder, ChainHash, DataDir, EventLog, LogOptions, StoreError, StoreKind,
+};
 use proptests::sim::disk::{Call, Fault, Lasting, Rates, SimDisk};
 
 const DIR: &str = "/ledger";
@@ -48,22 +43,9 @@ fn losing(lost_ppm: u32) -> Rates {
 
 /// A block with the one record `seq`.
 fn block(seq: u64, before: ChainHash) -> Block {
-    let record = Record {
-        seq: Seq(seq),
-        recorded_at: Timestamp(0),
-        event: Event {
-            issuer: IssuerIndex(0),
-            correlation: CorrelationId([0; 16]),
-            body: EventBody::BusinessDateAdvanced(AdvanceBusinessDate {
-                business_date: BusinessDate(0),
-            }),
-            annotations: None,
-        },
-    };
-    let mut blocks = Vec::new();
-    let mut framer = Framer::continuing(before);
-    framer.frame(&[record], &mut blocks).expect("it is small");
-    blocks.remove(0)
+    let mut block = BlockBuilder::new(seq, 0);
+    block.push(b"a record").expect("it is small");
+    block.seal(before)
 }
 
 #[test]
@@ -193,35 +175,45 @@ fn what_is_covered_is_not_read_again() {
     assert_eq!(read, [2]);
 }
 
-/// The process before may have been stopped right after a sync that failed. What the kernel shows since is not on
-/// the disk, and would be gone with the power, after others had built on it.
+/// The process dies when a manifest has its new name and the directory is not synced yet. The next process
+/// believes the manifest, goes on, and then the power goes.
 #[test]
-fn what_the_kernel_only_believes_to_have_written_is_not_taken_for_durable() {
-    let first = block(1, ChainHash::EMPTY);
-    let second = block(2, first.chain());
-    let disk_with = |blocks: &[Block]| {
-        let disk = SimDisk::new(1);
-        disk.set_rates(losing(1_000_000));
-        let mut log = open(&disk).expect("a good disk");
-        for block in blocks {
-            log.append(std::slice::from_ref(block))
-                .expect("a good disk");
-        }
-        drop(log);
-        disk.kill();
-        disk
-    };
-    let written = disk_with(&[first.clone(), second]).files();
+fn a_manifest_is_durable_before_the_log_goes_on_upon_it() {
+    let disk = SimDisk::new(1);
+    disk.set_rates(losing(1_000_000));
+    let log = open(&disk).expect("a good disk");
+    Box::new(log).close().expect("a good disk");
+    disk.fail_at(1, Some(Call::SyncDir), Lasting::Once, Fault::Error);
+    open(&disk).expect_err("the new manifest is not durable");
+    disk.kill();
+    let mut log = open(&disk).expect("it is sound");
+    log.append(&[block(1, ChainHash::EMPTY)])
+        .expect("a good disk");
+    disk.lose_power();
+    drop(log);
+    assert_eq!(open(&disk).expect("it is sound").head().last_seq, 1);
+}
 
-    let disk = disk_with(&[first]);
-    let file = disk.open(EPOCH.as_ref(), Access::Write).expect("it exists");
-    file.write_all_at(&written[&PathBuf::from(EPOCH)], 0)
+/// A sync fails and loses what it was to write, the process starts again and finds it in the kernel's
+/// memory, and then the power goes. What the second process found must still be there.
+#[test]
+fn what_a_failed_sync_lost_is_not_believed_by_the_next_process() {
+    let disk = SimDisk::new(1);
+    disk.set_rates(losing(1_000_000));
+    let mut log = open(&disk).expect("a good disk");
+    let first = block(1, ChainHash::EMPTY);
+    log.append(std::slice::from_ref(&first))
         .expect("a good disk");
     disk.fail_at(1, Some(Call::Sync), Lasting::Once, Fault::Error);
-    file.sync().expect_err("the sync fails");
+    let appended = log.append(&[block(2, first.chain())]);
+    appended.expect_err("the sync fails");
     disk.kill();
+    drop(log);
 
-    let believed = open(&disk).expect("it is sound").head();
+    let log = open(&disk).expect("it is sound");
+    let believed = log.head();
+    drop(log);
     disk.lose_power();
     assert_eq!(open(&disk).expect("it is sound").head(), believed);
+    assert_eq!(believed.last_seq, 1);
 }
