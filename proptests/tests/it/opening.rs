@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ledger_store::disk::{Access, Disk};
 use ledger_store::disk_log::{DiskLog, Opening};
 use ledger_store::event_log::LogHead;
 use ledger_store::{
@@ -173,6 +174,35 @@ fn what_is_covered_is_not_read_again() {
         });
     assert_eq!(opened.expect("it is sound").head().last_seq, 2);
     assert_eq!(read, [2]);
+}
+
+/// The process before may have been stopped right after a sync that failed. What the kernel shows since is not on
+/// the disk, and would be gone with the power, after others had built on it.
+#[test]
+fn what_the_kernel_only_believes_to_have_written_is_not_taken_for_durable() {
+    let disk = SimDisk::new(1);
+    disk.set_rates(losing(1_000_000));
+    let mut log = open(&disk).expect("a good disk");
+    let first = block(1, ChainHash::EMPTY);
+    log.append(std::slice::from_ref(&first))
+        .expect("a good disk");
+    let durable = disk.files();
+    log.append(&[block(2, first.chain())]).expect("a good disk");
+    let written = disk.files().remove(&PathBuf::from(EPOCH));
+    disk.kill();
+    drop(log);
+
+    disk.restore(&durable);
+    let file = disk.open(EPOCH.as_ref(), Access::Write).expect("it exists");
+    file.write_all_at(&written.expect("it exists"), 0)
+        .expect("a good disk");
+    disk.fail_at(1, Some(Call::Sync), Lasting::Once, Fault::Error);
+    file.sync().expect_err("the sync fails");
+    disk.kill();
+
+    let believed = open(&disk).expect("it is sound").head();
+    disk.lose_power();
+    assert_eq!(open(&disk).expect("it is sound").head(), believed);
 }
 
 /// The process dies when a manifest has its new name and the directory is not synced yet. The next process
