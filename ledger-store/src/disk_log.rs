@@ -175,6 +175,19 @@ impl DiskLog {
         self.store
     }
 
+    /// Does what changes the log, unless something before it failed; after a failure nothing does any more.
+    fn or_poison(
+        &mut self,
+        change: impl FnOnce(&mut Self) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        if self.poisoned {
+            return Err(StoreError::Poisoned);
+        }
+        let outcome = change(self);
+        self.poisoned = outcome.is_err();
+        outcome
+    }
+
     fn append_or_fail(&mut self, blocks: &[Block]) -> Result<(), StoreError> {
         let head = self.head.followed_by(blocks)?;
         let in_epoch = self.head.last_seq + 1 - self.active_first_seq;
@@ -266,31 +279,16 @@ impl DiskLog {
 
 impl EventLog for DiskLog {
     fn append(&mut self, blocks: &[Block]) -> Result<(), StoreError> {
-        if self.poisoned {
-            return Err(StoreError::Poisoned);
-        }
-        let outcome = self.append_or_fail(blocks);
-        self.poisoned = outcome.is_err();
-        outcome
+        self.or_poison(|log| log.append_or_fail(blocks))
     }
 
     /// `HEAD` is synced only now and then while records come in.
     fn settle(&mut self) -> Result<(), StoreError> {
-        if self.poisoned {
-            return Err(StoreError::Poisoned);
-        }
-        let outcome = self.head_file.sync();
-        self.poisoned = outcome.is_err();
-        outcome
+        self.or_poison(|log| log.head_file.sync())
     }
 
     fn settle_when_due(&mut self) -> Result<(), StoreError> {
-        if self.poisoned {
-            return Err(StoreError::Poisoned);
-        }
-        let outcome = self.head_file.sync_when_due();
-        self.poisoned = outcome.is_err();
-        outcome
+        self.or_poison(|log| log.head_file.sync_when_due())
     }
 
     fn head(&self) -> LogHead {

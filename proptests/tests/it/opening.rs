@@ -49,6 +49,14 @@ fn block(seq: u64, before: ChainHash) -> Block {
     block.seal(before)
 }
 
+/// A new log with its first record.
+fn with_a_record(disk: &SimDisk) -> DiskLog {
+    let mut log = open(disk).expect("a good disk");
+    log.append(&[block(1, ChainHash::EMPTY)])
+        .expect("a good disk");
+    log
+}
+
 #[test]
 fn wherever_the_power_goes_in_creating_a_log_it_can_be_opened() {
     let calls = {
@@ -139,9 +147,7 @@ fn head_is_synced_once_a_second() {
 #[test]
 fn head_is_synced_when_only_repeated_commands_come() {
     let disk = SimDisk::new(1);
-    let mut log = open(&disk).expect("a good disk");
-    log.append(&[block(1, ChainHash::EMPTY)])
-        .expect("a good disk");
+    let mut log = with_a_record(&disk);
     let mut settle = || {
         let before = disk.calls(Some(Call::Sync));
         log.settle_when_due().expect("a good disk");
@@ -157,12 +163,9 @@ fn head_is_synced_when_only_repeated_commands_come() {
 #[test]
 fn what_is_covered_is_not_read_again() {
     let disk = SimDisk::new(1);
-    let mut log = open(&disk).expect("a good disk");
-    let first = block(1, ChainHash::EMPTY);
-    log.append(std::slice::from_ref(&first))
-        .expect("a good disk");
+    let mut log = with_a_record(&disk);
     let covered = log.head();
-    log.append(&[block(2, first.chain())]).expect("a good disk");
+    log.append(&[block(2, covered.chain)]).expect("a good disk");
     drop(log);
     disk.kill();
     let mut read = Vec::new();
@@ -182,12 +185,10 @@ fn what_is_covered_is_not_read_again() {
 fn what_the_kernel_only_believes_to_have_written_is_not_taken_for_durable() {
     let disk = SimDisk::new(1);
     disk.set_rates(losing(1_000_000));
-    let mut log = open(&disk).expect("a good disk");
-    let first = block(1, ChainHash::EMPTY);
-    log.append(std::slice::from_ref(&first))
-        .expect("a good disk");
+    let mut log = with_a_record(&disk);
     let durable = disk.files();
-    log.append(&[block(2, first.chain())]).expect("a good disk");
+    let second = block(2, log.head().chain);
+    log.append(&[second]).expect("a good disk");
     let written = disk.files().remove(&PathBuf::from(EPOCH));
     disk.kill();
     drop(log);
@@ -230,12 +231,10 @@ fn a_manifest_is_durable_before_the_log_goes_on_upon_it() {
 fn what_a_failed_sync_lost_is_not_believed_by_the_next_process() {
     let disk = SimDisk::new(1);
     disk.set_rates(losing(1_000_000));
-    let mut log = open(&disk).expect("a good disk");
-    let first = block(1, ChainHash::EMPTY);
-    log.append(std::slice::from_ref(&first))
-        .expect("a good disk");
+    let mut log = with_a_record(&disk);
     disk.fail_at(1, Some(Call::Sync), Lasting::Once, Fault::Error);
-    let appended = log.append(&[block(2, first.chain())]);
+    let second = block(2, log.head().chain);
+    let appended = log.append(&[second]);
     appended.expect_err("the sync fails");
     disk.kill();
     drop(log);
