@@ -19,10 +19,10 @@ fn encoding(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("encode");
     for (name, record) in one_of_each(&records) {
         let mut buffer = Vec::new();
-        codec::encode(&record.event, &mut buffer);
-        group.throughput(Throughput::Bytes(buffer.len() as u64));
+        let length = codec::encode(&record.event, &mut buffer).len();
+        group.throughput(Throughput::Bytes(length as u64));
         group.bench_function(name, |bencher| {
-            bencher.iter(|| codec::encode(black_box(&record.event), &mut buffer));
+            bencher.iter(|| codec::encode(black_box(&record.event), &mut buffer).len());
         });
     }
     group.finish();

@@ -89,8 +89,7 @@ pub fn decided(state: &mut LedgerState, requests: Vec<Request>) -> Batch {
         // Nothing is named again, so what is looked at is looked at in vain.
         let seen = prepared.recall_list().iter();
         let recalled = Recalled::new(seen.map(|seq| Arc::new(unrelated(*seq))));
-        let requests = requests.by_ref().take(go);
-        decide_prepared(state, requests, &prepared, NOW, &recalled, &mut batch);
+        decide_prepared(state, &mut requests, &prepared, NOW, &recalled, &mut batch);
     }
     batch
 }

@@ -158,7 +158,7 @@ pub struct DefineProduct {
 }
 
 /// When the holder of an account pays. Variant order is the disk format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, BorrowDecode)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, BorrowDecode)]
 pub enum WorkingMode {
     /// Credit: purchases now, payment at the due date.
     PayLater,

@@ -108,11 +108,13 @@ pub fn decide(
     let mut batch = Batch::default();
     let mut prepared = Prepared::default();
     state.prepare(&requests, &mut prepared);
-    decide_prepared(state, requests, &prepared, now, recalled, &mut batch);
+    let mut requests = requests.into_iter();
+    decide_prepared(state, &mut requests, &prepared, now, recalled, &mut batch);
     batch
 }
 
-/// Decides the requests that `prepared` is about, and adds their records and answers to a batch.
+/// Decides the requests that `prepared` is about, the next of `requests`, and adds their records and answers
+/// to a batch.
 ///
 /// A batch may be decided in several goes, each prepared after the one before was decided: so a go can
 /// be short enough for the processor's cache, and the batch long enough for the disk.
@@ -121,26 +123,29 @@ pub fn decide(
 /// When `recalled` lacks a record of the recall list, or `prepared` is about other requests.
 pub fn decide_prepared(
     state: &mut LedgerState,
-    requests: impl IntoIterator<Item = Request>,
+    requests: &mut std::vec::IntoIter<Request>,
     prepared: &Prepared,
     now: Timestamp,
     recalled: &Recalled,
     batch: &mut Batch,
 ) {
     let now = now.max(state.last_recorded_at);
-    let mut requests = requests.into_iter();
     for keys in &prepared.keys {
-        // Not zipped, which would move each request once more.
-        let Some(request) = requests.next() else {
+        // Judged where it lies, and then moved once, into its record.
+        let Some(request) = requests.as_slice().first() else {
             break;
         };
-        let keys = keys.or_known_now(state, &request);
+        let keys = keys.or_known_now(state, request);
         let lookup = Lookup {
             keys,
             recalled,
             batch: &batch.records,
         };
-        match judge(state, &request, now, &prepared.days, &lookup) {
+        let verdict = judge(state, request, now, &prepared.days, &lookup);
+        let Some(request) = requests.next() else {
+            break;
+        };
+        match verdict {
             Verdict::Record(issuer, ruling) => {
                 batch.records.push(Record {
                     seq: state.last_seq.next(),
@@ -270,96 +275,114 @@ fn judge(
 }
 
 impl Ruling {
-    /// The event of what happened to the command, or of its refusal. In line, so that the command is not
-    /// copied on the way.
+    /// The event of what happened to the command, or of its refusal. In line, and a posting taken out of its
+    /// command by one pattern, so that it is not copied on the way.
     #[inline(always)]
     fn into_body(self, command: Command) -> EventBody {
-        let (account, outcome) = match self {
-            Self::Reference(body) => return *body,
-            Self::OnAccount(account, outcome) => (account, outcome),
-        };
-        let Command::OnAccount(OnAccount {
-            posting_date,
-            action,
-            ..
-        }) = command
-        else {
-            unreachable!("a ruling is about the command it was made for");
-        };
-        let favour = match outcome {
-            Ok(favour) => favour,
-            Err(rejection) => {
-                return EventBody::OperationRejected {
-                    account,
-                    posting_date,
-                    action: Box::new(action),
-                    rejection,
+        match self {
+            Self::OnAccount(_, Ok(Favour::Post(decided))) => {
+                let Command::OnAccount(OnAccount {
+                    action: AccountAction::Post(operation),
+                    ..
+                }) = command
+                else {
+                    another_command()
                 };
-            }
-        };
-        match (favour, action) {
-            (Favour::SetCreditLimit, AccountAction::SetCreditLimit(change)) => {
-                EventBody::CreditLimitSet {
-                    account,
-                    posting_date,
-                    change,
-                }
-            }
-            (Favour::Close, AccountAction::Close) => EventBody::AccountClosed {
-                account,
-                posting_date,
-            },
-            (Favour::Post(decided), AccountAction::Post(operation)) => {
                 EventBody::OperationPosted { decided, operation }
             }
-            (Favour::Reverse(decided), AccountAction::Reverse(reversal)) => {
-                decided.into_body(reversal)
+            Self::OnAccount(account, outcome) => {
+                let Command::OnAccount(on) = command else {
+                    another_command()
+                };
+                body_of(account, outcome, on)
             }
-            (Favour::Clear(decided, released_minor), AccountAction::Post(operation)) => {
-                EventBody::OperationCleared {
-                    decided,
-                    released_minor,
-                    operation: Box::new(operation),
-                }
-            }
-            (Favour::Authorize(decided), AccountAction::RecordAuthorization(message)) => {
-                EventBody::AuthorizationRecorded { decided, message }
-            }
-            (Favour::Reserve, AccountAction::CreateOfflineReservation(reservation)) => {
-                EventBody::OfflineReservationCreated {
-                    account,
-                    posting_date,
-                    reservation,
-                }
-            }
-            (
-                Favour::CancelReservation(released_minor),
-                AccountAction::CancelOfflineReservation(cancellation),
-            ) => EventBody::OfflineReservationCancelled {
-                account,
-                posting_date,
-                cancellation,
-                released_minor,
-            },
-            (
-                Favour::SetCreditLimit
-                | Favour::Close
-                | Favour::Post(_)
-                | Favour::Clear(..)
-                | Favour::Reverse(_)
-                | Favour::Authorize(_)
-                | Favour::Reserve
-                | Favour::CancelReservation(_),
-                AccountAction::SetCreditLimit(_)
-                | AccountAction::Close
-                | AccountAction::Post(_)
-                | AccountAction::Reverse(_)
-                | AccountAction::RecordAuthorization(_)
-                | AccountAction::CreateOfflineReservation(_)
-                | AccountAction::CancelOfflineReservation(_),
-            ) => unreachable!("a ruling is about the command it was made for"),
+            Self::Reference(body) => *body,
         }
     }
+}
+
+#[inline(never)]
+fn body_of(account: AccountIndex, outcome: Result<Favour, Rejection>, on: OnAccount) -> EventBody {
+    let OnAccount {
+        posting_date,
+        action,
+        ..
+    } = on;
+    let favour = match outcome {
+        Ok(favour) => favour,
+        Err(rejection) => {
+            return EventBody::OperationRejected {
+                account,
+                posting_date,
+                action: Box::new(action),
+                rejection,
+            };
+        }
+    };
+    match (favour, action) {
+        (Favour::SetCreditLimit, AccountAction::SetCreditLimit(change)) => {
+            EventBody::CreditLimitSet {
+                account,
+                posting_date,
+                change,
+            }
+        }
+        (Favour::Close, AccountAction::Close) => EventBody::AccountClosed {
+            account,
+            posting_date,
+        },
+        (Favour::Post(decided), AccountAction::Post(operation)) => {
+            EventBody::OperationPosted { decided, operation }
+        }
+        (Favour::Reverse(decided), AccountAction::Reverse(reversal)) => decided.into_body(reversal),
+        (Favour::Clear(decided, released_minor), AccountAction::Post(operation)) => {
+            EventBody::OperationCleared {
+                decided,
+                released_minor,
+                operation: Box::new(operation),
+            }
+        }
+        (Favour::Authorize(decided), AccountAction::RecordAuthorization(message)) => {
+            EventBody::AuthorizationRecorded { decided, message }
+        }
+        (Favour::Reserve, AccountAction::CreateOfflineReservation(reservation)) => {
+            EventBody::OfflineReservationCreated {
+                account,
+                posting_date,
+                reservation,
+            }
+        }
+        (
+            Favour::CancelReservation(released_minor),
+            AccountAction::CancelOfflineReservation(cancellation),
+        ) => EventBody::OfflineReservationCancelled {
+            account,
+            posting_date,
+            cancellation,
+            released_minor,
+        },
+        (
+            Favour::SetCreditLimit
+            | Favour::Close
+            | Favour::Post(_)
+            | Favour::Clear(..)
+            | Favour::Reverse(_)
+            | Favour::Authorize(_)
+            | Favour::Reserve
+            | Favour::CancelReservation(_),
+            AccountAction::SetCreditLimit(_)
+            | AccountAction::Close
+            | AccountAction::Post(_)
+            | AccountAction::Reverse(_)
+            | AccountAction::RecordAuthorization(_)
+            | AccountAction::CreateOfflineReservation(_)
+            | AccountAction::CancelOfflineReservation(_),
+        ) => another_command(),
+    }
+}
+
+fn another_command() -> ! {
+    unreachable!("a ruling is about the command it was made for")
 }
 
 /// What deciding on an account looks at.

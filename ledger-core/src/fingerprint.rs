@@ -267,22 +267,22 @@ impl Shard {
         if u64::from(self.len) * 8 >= u64::from(self.homes) * 7 {
             self.grow();
         }
-        let mut place = self.home(word);
-        while self.words[place] != 0 && self.words[place] < word {
-            place += 1;
-            if place == self.words.len() {
-                self.spill();
+        let home = self.home(word);
+        let lower = self.words[home..].iter();
+        let place = home + lower.take_while(|taken| (1..word).contains(taken)).count();
+        // What is there, and behind it up to the next gap, moves on by one.
+        let mut carried = word;
+        for word in &mut self.words[place..] {
+            carried = std::mem::replace(word, carried);
+            if carried == 0 {
+                break;
             }
         }
-        if self.words[place] != 0 {
-            let gap = self.words[place..].iter().position(|word| *word == 0);
-            let gap = gap.map_or(self.words.len(), |distance| place + distance);
-            if gap == self.words.len() {
-                self.spill();
-            }
-            self.words.copy_within(place..gap, place + 1);
+        if carried != 0 {
+            let end = self.words.len();
+            self.spill();
+            self.words[end] = carried;
         }
-        self.words[place] = word;
         self.len += 1;
     }
 
@@ -295,13 +295,14 @@ impl Shard {
     fn grow(&mut self) {
         let mut grown = Self::with_room(usize_of(self.len + 1).max(Self::HOMES_MIN));
         let mut next = 0;
-        for word in self.words.iter().filter(|word| **word != 0) {
+        for word in &self.words {
+            // A gap writes a gap, where the next word then goes: there is no outcome to guess wrong.
             let place = grown.home(*word).max(next);
             if place == grown.words.len() {
                 grown.spill();
             }
             grown.words[place] = *word;
-            next = place + 1;
+            next = place + usize::from(*word != 0);
         }
         grown.len = self.len;
         *self = grown;

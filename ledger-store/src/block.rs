@@ -147,8 +147,7 @@ impl BlockBuilder {
     #[must_use]
     pub fn new(first_seq: u64, recorded_at_ms: i64) -> Self {
         assert!(first_seq > 0, "sequence numbers start at 1");
-        let mut bytes = Vec::with_capacity(4096);
-        bytes.resize(HEADER_BYTES, 0);
+        let bytes = vec![0; HEADER_BYTES];
         Self {
             first_seq,
             recorded_at_ms,
@@ -156,6 +155,17 @@ impl BlockBuilder {
             bytes,
             offsets: Vec::new(),
         }
+    }
+
+    /// With memory for so many records more, of this length on average; no more than a block can take.
+    #[must_use]
+    pub fn with_room(mut self, records: usize, record_bytes: usize) -> Self {
+        let records = records.min(self.records_max);
+        let bytes = records * (RECORD_HEADER_BYTES + record_bytes) + TRAILER_BYTES;
+        let room = BLOCK_BYTES_MAX - self.bytes.len();
+        self.bytes.reserve_exact(bytes.min(room));
+        self.offsets.reserve_exact(records + 1);
+        self
     }
 
     /// As [`Self::new`], for making a block again that may be of an earlier version, and longer.
@@ -195,12 +205,15 @@ impl BlockBuilder {
         //   +8       payload
         // The sequence number is not stored, only checked: a record moved to another place fails.
         let seq = self.next_seq();
-        self.offsets.push(small(self.bytes.len()));
-        self.bytes
-            .extend_from_slice(&small(record.len()).to_le_bytes());
-        self.bytes
-            .extend_from_slice(&record_checksum(seq, record).to_le_bytes());
+        let at = self.bytes.len();
+        self.offsets.push(small(at));
+        // The number lies where length and checksum will, so that what is checked lies together.
+        self.bytes.extend_from_slice(&seq.to_le_bytes());
         self.bytes.extend_from_slice(record);
+        let checksum = crc32c::crc32c(&self.bytes[at..]);
+        let header = &mut self.bytes[at..at + RECORD_HEADER_BYTES];
+        header[..4].copy_from_slice(&small(record.len()).to_le_bytes());
+        header[4..].copy_from_slice(&checksum.to_le_bytes());
         Ok(())
     }
 

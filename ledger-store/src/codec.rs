@@ -6,6 +6,7 @@
 
 use bincode::enc::EncoderImpl;
 use bincode::enc::write::SizeWriter;
+use bincode::error::EncodeError;
 use bincode::{BorrowDecode, Encode};
 use ledger_core::event::{Event, Record};
 use ledger_core::ids::Seq;
@@ -15,12 +16,22 @@ use ledger_core::time::Timestamp;
 use crate::block::Block;
 use crate::error::StoreError;
 
-/// Writes an event into `buffer`, which is emptied first and keeps its memory for the next.
-pub fn encode(event: &Event, buffer: &mut Vec<u8>) {
-    buffer.clear();
-    bincode::encode_into_std_write(event, buffer, bincode::config::standard())
-        .expect("writing to memory does not fail and every type of an event is encodable");
+/// Writes an event into `buffer`, and gives the part of it that was written to. Keep the buffer for the next
+/// event: it only grows, when one is longer than all before.
+pub fn encode<'a>(event: &Event, buffer: &'a mut Vec<u8>) -> &'a [u8] {
+    // Into a slice that is there: a vector would look at each number whether it has to grow.
+    let length = loop {
+        match bincode::encode_into_slice(event, buffer, bincode::config::standard()) {
+            Ok(length) => break length,
+            Err(EncodeError::UnexpectedEnd) => buffer.resize(buffer.len() + BUFFER_BYTES, 0),
+            Err(error) => unreachable!("every type of an event is encodable: {error}"),
+        }
+    };
+    &buffer[..length]
 }
+
+/// Longer than nearly every event.
+const BUFFER_BYTES: usize = 4_096;
 
 /// Reads the record `seq` of a block.
 ///

@@ -1,6 +1,7 @@
 //! The deciding half of the writer: the state, and the records deciding may have to look back at.
 
 use std::collections::VecDeque;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use ledger_core::command::Request;
@@ -22,15 +23,18 @@ pub const GO_REQUESTS_MAX: usize = 256;
 /// of which follow soon after what they are about.
 const RECENT_RECORDS: usize = 16_384;
 
+/// Blocks kept as they were read back. At 96 KiB a block at most, six megabytes; usually two.
+const BLOCKS_KEPT: usize = 64;
+
 /// Decides batches on a state, reading records back where a command looks at earlier ones.
 ///
 /// In steady state nothing is allocated for a single request: what a batch needs is used again for a
 /// later one.
 pub struct Deciding {
     state: LedgerState,
-    log: Arc<dyn LogReader>,
     prepared: Prepared,
     recent: Recent,
+    earlier: Earlier,
 }
 
 impl Deciding {
@@ -39,9 +43,9 @@ impl Deciding {
     pub fn new(state: LedgerState, log: Arc<dyn LogReader>) -> Self {
         Self {
             state,
-            log,
             prepared: Prepared::default(),
             recent: Recent::default(),
+            earlier: Earlier::of(log),
         }
     }
 
@@ -76,7 +80,10 @@ impl Deciding {
         now: Timestamp,
         batch: &mut Batch,
     ) -> Result<(), StoreError> {
+        // At once: memory that grows is memory taken from the system, and cleared by it, again and again.
         batch.answers.reserve_exact(requests.len());
+        batch.keys.reserve(requests.len());
+        batch.records.reserve(requests.len());
         let mut requests = requests.into_iter();
         while requests.len() > 0 {
             let go = requests.len().min(GO_REQUESTS_MAX);
@@ -85,7 +92,7 @@ impl Deciding {
             let recalled = self.recall(&batch.records)?;
             decide_prepared(
                 &mut self.state,
-                requests.by_ref().take(go),
+                &mut requests,
                 &self.prepared,
                 now,
                 &recalled,
@@ -101,32 +108,59 @@ impl Deciding {
     }
 
     /// Reads back what the prepared requests may need of the records before this batch.
-    fn recall(&self, batch: &[Record]) -> Result<Recalled, StoreError> {
-        let list = self.prepared.recall_list();
+    fn recall(&mut self, batch: &[Record]) -> Result<Recalled, StoreError> {
+        let Self {
+            prepared,
+            recent,
+            earlier,
+            ..
+        } = self;
+        let list = prepared.recall_list();
         let before = batch.first().map_or(list.len(), |first| {
             list.partition_point(|seq| *seq < first.seq)
         });
-        let mut block = None;
         let records = list[..before].iter().map(|seq| {
-            let recent = self.recent.record(*seq).cloned();
+            let recent = recent.record(*seq).cloned();
             recent
-                .map_or_else(|| self.read(*seq, &mut block), Ok)
+                .map_or_else(|| earlier.record(*seq), Ok)
                 .map(Arc::new)
         });
         Ok(Recalled::new(records.collect::<Result<Vec<_>, _>>()?))
     }
+}
 
-    /// Reads a record from the log. Records are asked for in order, so the last block may do again.
-    fn read(&self, seq: Seq, last: &mut Option<Block>) -> Result<Record, StoreError> {
+/// The log, and the blocks read from it last: what is sent again or reversed, all is of about the same time.
+struct Earlier {
+    log: Arc<dyn LogReader>,
+    /// With the places of the first record and the last, in the order they were read.
+    blocks: VecDeque<(RangeInclusive<u64>, Block)>,
+}
+
+impl Earlier {
+    fn of(log: Arc<dyn LogReader>) -> Self {
+        Self {
+            log,
+            blocks: VecDeque::with_capacity(BLOCKS_KEPT),
+        }
+    }
+
+    fn record(&mut self, seq: Seq) -> Result<Record, StoreError> {
         let missing = || StoreError::Damaged {
             place: format!("record {}", seq.0),
             what: "is not in the log any more".to_owned(),
         };
-        let block = match last.take() {
-            Some(block) if block.record(seq.0).is_some() => block,
-            Some(_) | None => self.log.block_with(seq.0)?.ok_or_else(missing)?,
-        };
-        codec::decode(last.insert(block), seq.0)?.ok_or_else(missing)
+        let kept = self.blocks.iter().find(|(seqs, _)| seqs.contains(&seq.0));
+        if let Some((_, block)) = kept {
+            return codec::decode(block, seq.0)?.ok_or_else(missing);
+        }
+        let block = self.log.block_with(seq.0)?.ok_or_else(missing)?;
+        let record = codec::decode(&block, seq.0)?.ok_or_else(missing)?;
+        if self.blocks.len() == BLOCKS_KEPT {
+            self.blocks.pop_front();
+        }
+        self.blocks
+            .push_back((block.first_seq()..=block.last_seq(), block));
+        Ok(record)
     }
 }
 
@@ -177,12 +211,16 @@ impl Recent {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use ledger_core::command::AdvanceBusinessDate;
     use ledger_core::event::{Event, EventBody};
     use ledger_core::ids::{CorrelationId, IssuerIndex};
     use ledger_core::time::BusinessDate;
 
     use super::*;
+    use crate::block::{BLOCK_RECORDS_MAX, ChainHash};
+    use crate::framing::Framer;
 
     fn batch(first: u64, count: u64) -> Vec<Record> {
         let record = |seq| Record {
@@ -225,5 +263,47 @@ mod tests {
         let oldest = Seq(next - RECENT_RECORDS as u64);
         assert_eq!(recent.record(oldest).map(|record| record.seq), Some(oldest));
         assert_eq!(recent.record(Seq(next)), None);
+    }
+
+    /// A log that counts how often it is asked.
+    struct Counted {
+        blocks: Vec<Block>,
+        asked: AtomicUsize,
+    }
+
+    impl LogReader for Counted {
+        fn block_with(&self, seq: u64) -> Result<Option<Block>, StoreError> {
+            self.asked.fetch_add(1, Ordering::Relaxed);
+            let mut blocks = self.blocks.iter();
+            Ok(blocks.find(|block| block.record(seq).is_some()).cloned())
+        }
+    }
+
+    #[test]
+    fn a_block_is_read_once_while_it_is_kept_and_few_are_kept() {
+        const BLOCKS: usize = 3 * BLOCKS_KEPT;
+        let mut blocks = Vec::new();
+        let records = (BLOCKS * BLOCK_RECORDS_MAX) as u64;
+        let mut framer = Framer::continuing(ChainHash::EMPTY);
+        framer.frame(&batch(1, records), &mut blocks).unwrap();
+        assert_eq!(blocks.len(), BLOCKS);
+        let asked = AtomicUsize::new(0);
+        let log = Arc::new(Counted { blocks, asked });
+        let mut earlier = Earlier::of(Arc::clone(&log) as Arc<dyn LogReader>);
+        let of_block = |block: usize| (1 + block * BLOCK_RECORDS_MAX) as u64;
+
+        // From the last block to the first, in each the last record and then the first.
+        for block in (0..BLOCKS).rev() {
+            for seq in [of_block(block + 1) - 1, of_block(block)] {
+                assert_eq!(earlier.record(Seq(seq)).unwrap().seq, Seq(seq));
+            }
+            assert!(earlier.blocks.len() <= BLOCKS_KEPT);
+        }
+        assert_eq!(log.asked.load(Ordering::Relaxed), BLOCKS);
+        // The last block was let go of, and is read again.
+        earlier.record(Seq(records)).unwrap();
+        assert_eq!(log.asked.load(Ordering::Relaxed), BLOCKS + 1);
+        let missing = earlier.record(Seq(records + 1));
+        assert_eq!(missing.unwrap_err().code(), "STORE_DAMAGED");
     }
 }

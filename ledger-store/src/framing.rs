@@ -11,6 +11,8 @@ use crate::error::StoreError;
 pub struct Framer {
     chain: ChainHash,
     buffer: Vec<u8>,
+    /// Length of the records of the last batch, on average, and a little more.
+    record_bytes: usize,
 }
 
 impl Framer {
@@ -20,6 +22,7 @@ impl Framer {
         Self {
             chain,
             buffer: Vec::new(),
+            record_bytes: 0,
         }
     }
 
@@ -35,26 +38,38 @@ impl Framer {
     /// # Errors
     /// [`StoreError::RecordTooLarge`] when no block could hold one of them.
     pub fn frame(&mut self, records: &[Record], blocks: &mut Vec<Block>) -> Result<(), StoreError> {
+        let Self {
+            chain,
+            buffer,
+            record_bytes,
+        } = self;
         let mut builder: Option<BlockBuilder> = None;
-        for record in records {
-            codec::encode(&record.event, &mut self.buffer);
-            let length = self.buffer.len();
+        let mut encoded = 0;
+        for (place, record) in records.iter().enumerate() {
+            let payload = codec::encode(&record.event, buffer);
+            let length = payload.len();
             if let Some(full) = builder.take_if(|builder| !builder.fits(length)) {
-                blocks.push(self.chained(full));
+                blocks.push(chained(chain, full));
             }
-            builder
-                .get_or_insert_with(|| BlockBuilder::new(record.seq.0, record.recorded_at.0))
-                .push(&self.buffer)?;
+            let empty = || {
+                BlockBuilder::new(record.seq.0, record.recorded_at.0)
+                    .with_room(records.len() - place, *record_bytes)
+            };
+            builder.get_or_insert_with(empty).push(payload)?;
+            encoded += length;
+        }
+        if let Some(mean) = encoded.checked_div(records.len()) {
+            *record_bytes = mean + mean / 8;
         }
         if let Some(last) = builder {
-            blocks.push(self.chained(last));
+            blocks.push(chained(chain, last));
         }
         Ok(())
     }
+}
 
-    fn chained(&mut self, builder: BlockBuilder) -> Block {
-        let block = builder.seal(self.chain);
-        self.chain = block.chain();
-        block
-    }
+fn chained(chain: &mut ChainHash, builder: BlockBuilder) -> Block {
+    let block = builder.seal(*chain);
+    *chain = block.chain();
+    block
 }

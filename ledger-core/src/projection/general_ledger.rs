@@ -19,12 +19,13 @@ use crate::text::GlCode;
 #[derive(Debug, Clone, Default)]
 pub struct GeneralLedger {
     totals: Vec<Total>,
-    /// Where the total of a leg is, so that a posting neither writes nor compares account codes.
-    places: HashMap<LegKey, usize>,
+    /// Where the totals of the two legs are, the cardholder's and the contra, so that a posting neither
+    /// writes nor compares account codes.
+    places: HashMap<Booking<CompactString>, [usize; 2]>,
     by_code: BTreeMap<(IssuerIndex, LedgerUnit, GlCode), usize>,
 }
 
-/// Where a leg's total is found again is only remembered, so it need not be compared.
+/// Where the totals of legs are found again is only remembered, so it need not be compared.
 impl PartialEq for GeneralLedger {
     fn eq(&self, other: &Self) -> bool {
         self.totals == other.totals
@@ -95,73 +96,53 @@ pub enum Discrepancy {
     },
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct LegKey {
+/// What decides where a movement is booked. With a borrowed text it is looked for, and hashes as the one that
+/// is kept.
+#[derive(Debug, Clone, Copy, Hash, PartialEq, Eq)]
+struct Booking<Text> {
     issuer: IssuerIndex,
     unit: LedgerUnit,
-    side: Side<CompactString>,
+    working_mode: WorkingMode,
+    script: u32,
+    kind: OperationKind,
+    detail: Option<Text>,
 }
 
-/// A leg to look for; hashes as the key that is kept.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct LegQuery<'a> {
-    issuer: IssuerIndex,
-    unit: LedgerUnit,
-    side: Side<&'a str>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Side<Text> {
-    Control(&'static str),
-    Contra {
-        script: u32,
-        kind: OperationKind,
-        detail: Option<Text>,
-    },
-}
-
-impl LegQuery<'_> {
-    fn to_key(&self) -> LegKey {
-        LegKey {
-            issuer: self.issuer,
-            unit: self.unit,
-            side: match self.side {
-                Side::Control(code) => Side::Control(code),
-                Side::Contra {
-                    script,
-                    kind,
-                    detail,
-                } => Side::Contra {
-                    script,
-                    kind,
-                    detail: detail.map(CompactString::new),
-                },
-            },
+impl Booking<&str> {
+    fn to_key(self) -> Booking<CompactString> {
+        let Self {
+            issuer,
+            unit,
+            working_mode,
+            script,
+            kind,
+            detail,
+        } = self;
+        Booking {
+            issuer,
+            unit,
+            working_mode,
+            script,
+            kind,
+            detail: detail.map(CompactString::new),
         }
     }
 }
 
-impl Equivalent<LegKey> for LegQuery<'_> {
-    fn equivalent(&self, key: &LegKey) -> bool {
-        let sides = match (&self.side, &key.side) {
-            (Side::Control(a), Side::Control(b)) => a == b,
-            (
-                Side::Contra {
-                    script,
-                    kind,
-                    detail,
-                },
-                Side::Contra {
-                    script: s,
-                    kind: k,
-                    detail: d,
-                },
-            ) => script == s && kind == k && *detail == d.as_deref(),
-            (Side::Control(_), Side::Contra { .. }) | (Side::Contra { .. }, Side::Control(_)) => {
-                false
-            }
-        };
-        sides && self.issuer == key.issuer && self.unit == key.unit
+impl Equivalent<Booking<CompactString>> for Booking<&str> {
+    fn equivalent(&self, key: &Booking<CompactString>) -> bool {
+        let Self {
+            issuer,
+            unit,
+            working_mode,
+            script,
+            kind,
+            detail,
+        } = *self;
+        let detail = key.detail.as_deref() == detail;
+        (issuer, unit, working_mode) == (key.issuer, key.unit, key.working_mode)
+            && (script, kind) == (key.script, key.kind)
+            && detail
     }
 }
 
@@ -229,16 +210,25 @@ impl GeneralLedger {
     pub fn book(&mut self, portfolio: &Portfolio, movement: &Movement<'_>) {
         let account = portfolio.account(movement.account);
         let unit = unit_of(account, movement);
-        let issuer = account.issuer;
-        let control = Side::Control(control_of(account, unit));
-        let contra = Side::Contra {
+        let booking = Booking {
+            issuer: account.issuer,
+            unit,
+            working_mode: account.working_mode,
             script: movement.script,
             kind: movement.kind,
             detail: movement.detail,
         };
+        let places = match self.places.get(&booking) {
+            Some(places) => *places,
+            None => {
+                let codes = legs(portfolio, movement).map(|leg| leg.code);
+                let places = codes.map(|code| self.place(account.issuer, unit, code));
+                self.places.insert(booking.to_key(), places);
+                places
+            }
+        };
         let value = i128::from(movement.quantity.value);
-        for (side, value) in [(control, value), (contra, -value)] {
-            let place = self.place(portfolio, &LegQuery { issuer, unit, side }, movement);
+        for (place, value) in places.into_iter().zip([value, -value]) {
             let total = &mut self.totals[place];
             if value > 0 {
                 total.debits += value;
@@ -321,25 +311,11 @@ impl GeneralLedger {
         found
     }
 
-    fn place(
-        &mut self,
-        portfolio: &Portfolio,
-        key: &LegQuery<'_>,
-        movement: &Movement<'_>,
-    ) -> usize {
-        if let Some(place) = self.places.get(key) {
-            return *place;
-        }
-        let (issuer, unit) = (key.issuer, key.unit);
-        let code = match &key.side {
-            Side::Control(code) => gl_code(code),
-            Side::Contra { .. } => contra_of(portfolio, issuer, unit, movement),
-        };
+    /// Where the total of a code is, a new one if there is none yet.
+    fn place(&mut self, issuer: IssuerIndex, unit: LedgerUnit, code: GlCode) -> usize {
         let next = self.totals.len();
-        let place = *self
-            .by_code
-            .entry((issuer, unit, code.clone()))
-            .or_insert(next);
+        let entry = self.by_code.entry((issuer, unit, code.clone()));
+        let place = *entry.or_insert(next);
         if place == next {
             self.totals.push(Total {
                 issuer,
@@ -349,7 +325,6 @@ impl GeneralLedger {
                 credits: 0,
             });
         }
-        self.places.insert(key.to_key(), place);
         place
     }
 }

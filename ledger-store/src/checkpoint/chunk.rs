@@ -89,13 +89,13 @@ impl Chunk {
         self.recorded_at = record.recorded_at.0;
         let gist = Gist::of(record);
         if gist.needs_record() {
-            codec::encode(&record.event, &mut self.event);
+            let event = codec::encode(&record.event, &mut self.event);
             self.whole
                 .extend_from_slice(&record.recorded_at.0.to_le_bytes());
-            for number in [self.len(), self.event.len()] {
+            for number in [self.columns.flags.len(), event.len()] {
                 self.whole.extend_from_slice(&small(number).to_le_bytes());
             }
-            self.whole.extend_from_slice(&self.event);
+            self.whole.extend_from_slice(event);
         }
         self.columns.add(gist, keys);
     }

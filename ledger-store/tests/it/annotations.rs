@@ -202,9 +202,7 @@ fn with(annotations: Annotations) -> Event {
 }
 
 fn encoded(event: &Event) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    codec::encode(event, &mut bytes);
-    bytes
+    codec::encode(event, &mut Vec::new()).to_vec()
 }
 
 #[test]

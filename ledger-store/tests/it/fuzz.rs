@@ -178,7 +178,6 @@ fn records_are_whole(block: &Block) {
         );
         let Some(Ok(decoded)) = outcome else { continue };
         let Record { event, .. } = decoded.expect("the block has the record");
-        codec::encode(&event, &mut buffer);
-        assert_eq!(buffer, payload, "{event:?}");
+        assert_eq!(codec::encode(&event, &mut buffer), payload, "{event:?}");
     }
 }

@@ -537,9 +537,9 @@ fn check(events: Vec<(String, EventBody)>, pinned: Expect) {
     let mut builder = BlockBuilder::new(1, 42);
     let mut buffer = Vec::new();
     for (name, body) in &events {
-        codec::encode(&event(body.clone()), &mut buffer);
-        writeln!(text, "{name}: {}", hex(&buffer)).unwrap();
-        builder.push(&buffer).unwrap();
+        let bytes = codec::encode(&event(body.clone()), &mut buffer).to_vec();
+        writeln!(text, "{name}: {}", hex(&bytes)).unwrap();
+        builder.push(&bytes).unwrap();
     }
     pinned.assert_eq(&text);
 
@@ -572,11 +572,7 @@ pub(crate) fn payloads() -> Vec<Vec<u8>> {
                 .map(|why| rejected(AccountAction::Close, why)),
         );
     bodies
-        .map(|body| {
-            let mut bytes = Vec::new();
-            codec::encode(&event(body), &mut bytes);
-            bytes
-        })
+        .map(|body| codec::encode(&event(body), &mut Vec::new()).to_vec())
         .collect()
 }
 

@@ -82,9 +82,7 @@ fn payloads(bodies: Vec<EventBody>) -> Vec<Vec<u8>> {
             body,
             annotations: None,
         };
-        let mut payload = Vec::new();
-        codec::encode(&event, &mut payload);
-        payload
+        codec::encode(&event, &mut Vec::new()).to_vec()
     };
     (0..).zip(bodies).map(encode).collect()
 }

@@ -23,9 +23,7 @@ fn payload(seq: u64) -> Vec<u8> {
         }),
         annotations: None,
     };
-    let mut payload = Vec::new();
-    codec::encode(&event, &mut payload);
-    payload
+    codec::encode(&event, &mut Vec::new()).to_vec()
 }
 
 fn recorded_at_ms(seq: u64) -> i64 {
