@@ -8,10 +8,13 @@ use std::time::Duration;
 use ledger_store::disk::{Access, Disk};
 use ledger_store::disk_log::{DiskLog, Opening};
 use ledger_store::event_log::LogHead;
+use ledger_store::recovery::recover_with;
+use ledger_store::writer::Ticket;
 use ledger_store::{
     Block, BlockBuilder, ChainHash, DataDir, EventLog, LogOptions, StoreError, StoreKind,
 };
 use proptests::sim::disk::{Call, Fault, Lasting, Rates, SimDisk};
+use proptests::strategy;
 
 const DIR: &str = "/ledger";
 const EPOCH: &str = "/ledger/log/e00000001.redb";
@@ -21,14 +24,20 @@ const SECOND: Duration = Duration::from_secs(1);
 /// Calls of an opening that fail in turn; the damage is found within so many.
 const FAILED_CALLS: u64 = 60;
 
-fn begin(disk: &SimDisk) -> Result<Opening, StoreError> {
-    let dir = DataDir::on(Arc::new(disk.clone()), DIR);
-    let options = LogOptions {
+fn options() -> LogOptions {
+    LogOptions {
         store: Some(StoreKind::Redb),
         background: false,
         ..LogOptions::default()
-    };
-    DiskLog::begin(&dir, options)
+    }
+}
+
+fn dir_on(disk: &SimDisk) -> DataDir {
+    DataDir::on(Arc::new(disk.clone()), DIR)
+}
+
+fn begin(disk: &SimDisk) -> Result<Opening, StoreError> {
+    DiskLog::begin(&dir_on(disk), options())
 }
 
 fn open(disk: &SimDisk) -> Result<DiskLog, StoreError> {
@@ -143,21 +152,29 @@ fn head_is_synced_once_a_second() {
     assert_eq!(end.last_seq, 4);
 }
 
-/// Where only repeated commands come, nothing is appended, and the log is never idle.
+/// Where only repeated commands come, nothing is appended, and the writer is never idle.
 #[test]
 fn head_is_synced_when_only_repeated_commands_come() {
     let disk = SimDisk::new(1);
-    let mut log = with_a_record(&disk);
-    let mut settle = || {
+    let recovered = recover_with(dir_on(&disk), options()).expect("a good disk");
+    let (mut stepper, _reader) = recovered.into_steps();
+    let first = strategy::history_of(1, 1).swap_remove(0);
+    let mut send = || {
         let before = disk.calls(Some(Call::Sync));
-        log.settle_when_due().expect("a good disk");
-        disk.calls(Some(Call::Sync)) - before
+        let ticket = stepper.submit(vec![first.request.clone()]);
+        stepper.decide(1, first.now);
+        stepper.append(1);
+        stepper.publish();
+        let answers = ticket.and_then(Ticket::wait).expect("a good disk");
+        (answers[0].replayed, disk.calls(Some(Call::Sync)) - before)
     };
-    let soon = settle();
+    assert!(!send().0);
+    let soon = send();
     disk.pass(SECOND);
-    let [due, again] = [settle(), settle()];
+    let [due, again] = [send(), send()];
     disk.pass(SECOND);
-    assert_eq!([soon, due, again, settle()], [0, 1, 0, 0]);
+    let none_written = [soon, due, again, send()];
+    assert_eq!(none_written, [(true, 0), (true, 1), (true, 0), (true, 0)]);
 }
 
 #[test]
