@@ -301,6 +301,7 @@ impl Ruling {
     }
 }
 
+/// As [`Ruling::into_body`], for all that is rarer than a posting.
 #[inline(never)]
 fn body_of(account: AccountIndex, outcome: Result<Favour, Rejection>, on: OnAccount) -> EventBody {
     let OnAccount {

@@ -37,7 +37,7 @@ fn dir_on(disk: &SimDisk) -> DataDir {
 }
 
 fn begin(disk: &SimDisk) -> Result<Opening, StoreError> {
-    DiskLog::begin(&dir_on(disk), options())
+    DiskLog::begin(dir_on(disk), options())
 }
 
 fn open(disk: &SimDisk) -> Result<DiskLog, StoreError> {
