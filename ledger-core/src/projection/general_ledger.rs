@@ -131,18 +131,9 @@ impl Booking<&str> {
 
 impl Equivalent<Booking<CompactString>> for Booking<&str> {
     fn equivalent(&self, key: &Booking<CompactString>) -> bool {
-        let Self {
-            issuer,
-            unit,
-            working_mode,
-            script,
-            kind,
-            detail,
-        } = *self;
-        let detail = key.detail.as_deref() == detail;
-        (issuer, unit, working_mode) == (key.issuer, key.unit, key.working_mode)
-            && (script, kind) == (key.script, key.kind)
-            && detail
+        (self.issuer, self.unit, self.working_mode) == (key.issuer, key.unit, key.working_mode)
+            && (self.script, self.kind) == (key.script, key.kind)
+            && self.detail == key.detail.as_deref()
     }
 }
 
