@@ -332,9 +332,6 @@ fn body_of(account: AccountIndex, outcome: Result<Favour, Rejection>, on: OnAcco
             account,
             posting_date,
         },
-        (Favour::Post(decided), AccountAction::Post(operation)) => {
-            EventBody::OperationPosted { decided, operation }
-        }
         (Favour::Reverse(decided), AccountAction::Reverse(reversal)) => decided.into_body(reversal),
         (Favour::Clear(decided, released_minor), AccountAction::Post(operation)) => {
             EventBody::OperationCleared {

@@ -132,7 +132,8 @@ impl Deciding {
 /// The log, and the blocks read from it last: what is sent again or reversed, all is of about the same time.
 struct Earlier {
     log: Arc<dyn LogReader>,
-    /// With the places of the first record and the last, in the order they were read.
+    /// In the order they were read, each beside the places of its first record and its last, so that looking for
+    /// one touches none of the others.
     blocks: VecDeque<(RangeInclusive<u64>, Block)>,
 }
 
@@ -150,17 +151,23 @@ impl Earlier {
             what: "is not in the log any more".to_owned(),
         };
         let kept = self.blocks.iter().find(|(seqs, _)| seqs.contains(&seq.0));
-        if let Some((_, block)) = kept {
-            return codec::decode(block, seq.0)?.ok_or_else(missing);
+        let block = match kept {
+            Some((_, block)) => block.clone(),
+            None => self.read(seq)?.ok_or_else(missing)?,
+        };
+        codec::decode(&block, seq.0)?.ok_or_else(missing)
+    }
+
+    fn read(&mut self, seq: Seq) -> Result<Option<Block>, StoreError> {
+        let read = self.log.block_with(seq.0)?;
+        if let Some(block) = &read {
+            if self.blocks.len() == BLOCKS_KEPT {
+                self.blocks.pop_front();
+            }
+            let seqs = block.first_seq()..=block.last_seq();
+            self.blocks.push_back((seqs, block.clone()));
         }
-        let block = self.log.block_with(seq.0)?.ok_or_else(missing)?;
-        let record = codec::decode(&block, seq.0)?.ok_or_else(missing)?;
-        if self.blocks.len() == BLOCKS_KEPT {
-            self.blocks.pop_front();
-        }
-        self.blocks
-            .push_back((block.first_seq()..=block.last_seq(), block));
-        Ok(record)
+        Ok(read)
     }
 }
 
