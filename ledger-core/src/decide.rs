@@ -120,7 +120,7 @@ pub fn decide(
 /// be short enough for the processor's cache, and the batch long enough for the disk.
 ///
 /// # Panics
-/// When `recalled` lacks a record of the recall list, or `prepared` is about other requests.
+/// When `recalled` lacks a record of the recall list; it may when `prepared` is about other requests.
 pub fn decide_prepared(
     state: &mut LedgerState,
     requests: &mut std::vec::IntoIter<Request>,
@@ -142,9 +142,7 @@ pub fn decide_prepared(
             batch: &batch.records,
         };
         let verdict = judge(state, request, now, &prepared.days, &lookup);
-        let Some(request) = requests.next() else {
-            break;
-        };
+        let request = requests.next().expect("it was just judged");
         match verdict {
             Verdict::Record(issuer, ruling) => {
                 batch.records.push(Record {

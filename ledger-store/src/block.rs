@@ -159,7 +159,7 @@ impl BlockBuilder {
 
     /// With memory for so many records more, of this length on average; no more than a block can take.
     #[must_use]
-    pub fn with_room(mut self, records: usize, record_bytes: usize) -> Self {
+    pub(crate) fn with_room(mut self, records: usize, record_bytes: usize) -> Self {
         let records = records.min(self.records_max);
         let bytes = records * (RECORD_HEADER_BYTES + record_bytes) + TRAILER_BYTES;
         let room = BLOCK_BYTES_MAX - self.bytes.len();
@@ -525,6 +525,7 @@ fn check_records(bytes: &[u8], first_seq: u64, count: u32) -> Result<Vec<u32>, B
     Ok(offsets)
 }
 
+/// As [`BlockBuilder::push`] makes it where the two lie together.
 fn record_checksum(seq: u64, payload: &[u8]) -> u32 {
     crc32c::crc32c_append(crc32c::crc32c(&seq.to_le_bytes()), payload)
 }

@@ -1,7 +1,7 @@
 //! The deciding half of the writer: the state, and the records deciding may have to look back at.
 
 use std::collections::VecDeque;
-use std::ops::RangeInclusive;
+use std::mem;
 use std::sync::Arc;
 
 use ledger_core::command::Request;
@@ -23,8 +23,8 @@ pub const GO_REQUESTS_MAX: usize = 256;
 /// of which follow soon after what they are about.
 const RECENT_RECORDS: usize = 16_384;
 
-/// Blocks kept as they were read back. At 96 KiB a block at most, six megabytes; usually two.
-const BLOCKS_KEPT: usize = 64;
+/// How many times the room that its records take a kept batch may have.
+const SPARE_ROOM_MAX: usize = 4;
 
 /// Decides batches on a state, reading records back where a command looks at earlier ones.
 ///
@@ -34,7 +34,7 @@ pub struct Deciding {
     state: LedgerState,
     prepared: Prepared,
     recent: Recent,
-    earlier: Earlier,
+    log: Arc<dyn LogReader>,
 }
 
 impl Deciding {
@@ -45,7 +45,7 @@ impl Deciding {
             state,
             prepared: Prepared::default(),
             recent: Recent::default(),
-            earlier: Earlier::of(log),
+            log,
         }
     }
 
@@ -108,66 +108,32 @@ impl Deciding {
     }
 
     /// Reads back what the prepared requests may need of the records before this batch.
-    fn recall(&mut self, batch: &[Record]) -> Result<Recalled, StoreError> {
-        let Self {
-            prepared,
-            recent,
-            earlier,
-            ..
-        } = self;
-        let list = prepared.recall_list();
+    fn recall(&self, batch: &[Record]) -> Result<Recalled, StoreError> {
+        let list = self.prepared.recall_list();
         let before = batch.first().map_or(list.len(), |first| {
             list.partition_point(|seq| *seq < first.seq)
         });
+        let mut block = None;
         let records = list[..before].iter().map(|seq| {
-            let recent = recent.record(*seq).cloned();
+            let recent = self.recent.record(*seq).cloned();
             recent
-                .map_or_else(|| earlier.record(*seq), Ok)
+                .map_or_else(|| self.read(*seq, &mut block), Ok)
                 .map(Arc::new)
         });
         Ok(Recalled::new(records.collect::<Result<Vec<_>, _>>()?))
     }
-}
 
-/// The log, and the blocks read from it last: what is sent again or reversed, all is of about the same time.
-struct Earlier {
-    log: Arc<dyn LogReader>,
-    /// In the order they were read, each beside the places of its first record and its last, so that looking for
-    /// one touches none of the others.
-    blocks: VecDeque<(RangeInclusive<u64>, Block)>,
-}
-
-impl Earlier {
-    fn of(log: Arc<dyn LogReader>) -> Self {
-        Self {
-            log,
-            blocks: VecDeque::with_capacity(BLOCKS_KEPT),
-        }
-    }
-
-    fn record(&mut self, seq: Seq) -> Result<Record, StoreError> {
+    /// Reads a record from the log. Records are asked for in order, so the last block may do again.
+    fn read(&self, seq: Seq, last: &mut Option<Block>) -> Result<Record, StoreError> {
         let missing = || StoreError::Damaged {
             place: format!("record {}", seq.0),
             what: "is not in the log any more".to_owned(),
         };
-        let kept = self.blocks.iter().find(|(seqs, _)| seqs.contains(&seq.0));
-        let block = match kept {
-            Some((_, block)) => block.clone(),
-            None => self.read(seq)?.ok_or_else(missing)?,
+        let block = match last.take() {
+            Some(block) if block.record(seq.0).is_some() => block,
+            Some(_) | None => self.log.block_with(seq.0)?.ok_or_else(missing)?,
         };
-        codec::decode(&block, seq.0)?.ok_or_else(missing)
-    }
-
-    fn read(&mut self, seq: Seq) -> Result<Option<Block>, StoreError> {
-        let read = self.log.block_with(seq.0)?;
-        if let Some(block) = &read {
-            if self.blocks.len() == BLOCKS_KEPT {
-                self.blocks.pop_front();
-            }
-            let seqs = block.first_seq()..=block.last_seq();
-            self.blocks.push_back((seqs, block.clone()));
-        }
-        Ok(read)
+        codec::decode(last.insert(block), seq.0)?.ok_or_else(missing)
     }
 }
 
@@ -177,13 +143,15 @@ impl Earlier {
 struct Recent {
     batches: VecDeque<Arc<Vec<Record>>>,
     records: usize,
+    /// Empty, with the room of a batch that was too sparse to keep it.
+    room: Vec<Record>,
 }
 
 impl Recent {
     /// An empty vector. Lets go of the batches that are not needed any more, and uses the room of the
     /// largest again.
     fn spare_room(&mut self, durable: Seq) -> Vec<Record> {
-        let mut spare = Vec::new();
+        let mut spare = mem::take(&mut self.room);
         while let Some(oldest) = self.batches.front()
             && oldest.last().is_none_or(|record| record.seq <= durable)
             && self.records - oldest.len() >= RECENT_RECORDS
@@ -200,7 +168,12 @@ impl Recent {
         spare
     }
 
-    fn keep(&mut self, records: Vec<Record>) -> Arc<Vec<Record>> {
+    fn keep(&mut self, mut records: Vec<Record>) -> Arc<Vec<Record>> {
+        // Of a batch whose commands mostly come again, few records are kept, and not the room for all.
+        if records.capacity() > SPARE_ROOM_MAX * records.len() {
+            let few = records.drain(..).collect();
+            self.room = mem::replace(&mut records, few);
+        }
         let records = Arc::new(records);
         if !records.is_empty() {
             self.records += records.len();
@@ -218,16 +191,12 @@ impl Recent {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
     use ledger_core::command::AdvanceBusinessDate;
     use ledger_core::event::{Event, EventBody};
     use ledger_core::ids::{CorrelationId, IssuerIndex};
     use ledger_core::time::BusinessDate;
 
     use super::*;
-    use crate::block::{BLOCK_RECORDS_MAX, ChainHash};
-    use crate::framing::Framer;
 
     fn batch(first: u64, count: u64) -> Vec<Record> {
         let record = |seq| Record {
@@ -251,12 +220,16 @@ mod tests {
         let mut next = 1_u64;
         for (batches, records) in [(20_000, 1), (40, 4_096), (2_000, 1)] {
             for _ in 0..batches {
-                // All but the last batch are durable.
-                drop(recent.spare_room(Seq(next.saturating_sub(records + 1))));
-                drop(recent.keep(batch(next, records)));
+                // All but the last batch are durable, and each has room for many.
+                let mut room = recent.spare_room(Seq(next.saturating_sub(records + 1)));
+                room.reserve(8_192);
+                room.extend(batch(next, records));
+                drop(recent.keep(room));
                 next += records;
                 let kept: usize = recent.batches.iter().map(|batch| batch.len()).sum();
                 assert_eq!(kept, recent.records);
+                let room: usize = recent.batches.iter().map(|batch| batch.capacity()).sum();
+                assert!(room <= SPARE_ROOM_MAX * kept, "{room} for {kept} records");
                 assert!(
                     kept <= RECENT_RECORDS + 3 * 4_096,
                     "{kept} records are kept"
@@ -270,47 +243,5 @@ mod tests {
         let oldest = Seq(next - RECENT_RECORDS as u64);
         assert_eq!(recent.record(oldest).map(|record| record.seq), Some(oldest));
         assert_eq!(recent.record(Seq(next)), None);
-    }
-
-    /// A log that counts how often it is asked.
-    struct Counted {
-        blocks: Vec<Block>,
-        asked: AtomicUsize,
-    }
-
-    impl LogReader for Counted {
-        fn block_with(&self, seq: u64) -> Result<Option<Block>, StoreError> {
-            self.asked.fetch_add(1, Ordering::Relaxed);
-            let mut blocks = self.blocks.iter();
-            Ok(blocks.find(|block| block.record(seq).is_some()).cloned())
-        }
-    }
-
-    #[test]
-    fn a_block_is_read_once_while_it_is_kept_and_few_are_kept() {
-        const BLOCKS: usize = 3 * BLOCKS_KEPT;
-        let mut blocks = Vec::new();
-        let records = (BLOCKS * BLOCK_RECORDS_MAX) as u64;
-        let mut framer = Framer::continuing(ChainHash::EMPTY);
-        framer.frame(&batch(1, records), &mut blocks).unwrap();
-        assert_eq!(blocks.len(), BLOCKS);
-        let asked = AtomicUsize::new(0);
-        let log = Arc::new(Counted { blocks, asked });
-        let mut earlier = Earlier::of(Arc::clone(&log) as Arc<dyn LogReader>);
-        let of_block = |block: usize| (1 + block * BLOCK_RECORDS_MAX) as u64;
-
-        // From the last block to the first, in each the last record and then the first.
-        for block in (0..BLOCKS).rev() {
-            for seq in [of_block(block + 1) - 1, of_block(block)] {
-                assert_eq!(earlier.record(Seq(seq)).unwrap().seq, Seq(seq));
-            }
-            assert!(earlier.blocks.len() <= BLOCKS_KEPT);
-        }
-        assert_eq!(log.asked.load(Ordering::Relaxed), BLOCKS);
-        // The last block was let go of, and is read again.
-        earlier.record(Seq(records)).unwrap();
-        assert_eq!(log.asked.load(Ordering::Relaxed), BLOCKS + 1);
-        let missing = earlier.record(Seq(records + 1));
-        assert_eq!(missing.unwrap_err().code(), "STORE_DAMAGED");
     }
 }

@@ -83,11 +83,14 @@ fn a_reservation_is_named_once_and_ended_once() {
         reserve A1 R1 1.00 key=k -> done
         reserve A1 R1 1.00 key=k -> replayed done
         reserve A1 R1 2.00 key=k -> IDEMPOTENCY_PAYLOAD_MISMATCH amount unrecorded
+        reserve A1 R2 1.00 key=k -> IDEMPOTENCY_PAYLOAD_MISMATCH offlineReservationReference unrecorded
         reserve A1 R1 1.00       -> DUPLICATE_OFFLINE_RESERVATION offlineReservationReference remembered same_payload=true
         reserve D1 R1 1.00       -> DUPLICATE_OFFLINE_RESERVATION offlineReservationReference remembered same_payload=false
         free    A1 R9            -> OFFLINE_RESERVATION_NOT_FOUND offlineReservationReference remembered
         free    D1 R1            -> OFFLINE_RESERVATION_NOT_FOUND offlineReservationReference remembered
-        free    A1 R1            -> done
+        free    A1 R1 key=f      -> done
+        free    A1 R1 key=f      -> replayed done
+        free    A1 R2 key=f      -> IDEMPOTENCY_PAYLOAD_MISMATCH offlineReservationReference unrecorded
         free    A1 R1            -> OFFLINE_RESERVATION_NOT_ACTIVE offlineReservationReference remembered
         reserve A1 R1 1.00       -> DUPLICATE_OFFLINE_RESERVATION offlineReservationReference remembered
         balance A1               -> 0.00 otb=1000.00 offline=0.00

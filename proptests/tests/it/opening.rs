@@ -217,8 +217,12 @@ fn what_the_kernel_only_believes_to_have_written_is_not_taken_for_durable() {
     disk.fail_at(1, Some(Call::Sync), Lasting::Once, Fault::Error);
     file.sync().expect_err("the sync fails");
     disk.kill();
+    let as_shown = SimDisk::new(1);
+    as_shown.restore(&disk.files());
+    assert_eq!(open(&as_shown).expect("it is sound").head().last_seq, 2);
 
     let believed = open(&disk).expect("it is sound").head();
+    assert_eq!(believed.last_seq, 1);
     disk.lose_power();
     assert_eq!(open(&disk).expect("it is sound").head(), believed);
 }
