@@ -171,7 +171,8 @@ impl Recent {
     fn keep(&mut self, mut records: Vec<Record>) -> Arc<Vec<Record>> {
         // Of a batch whose commands mostly come again, few records are kept, and not the room for all.
         if records.capacity() > SPARE_ROOM_MAX * records.len() {
-            let few = records.drain(..).collect();
+            let mut few = Vec::with_capacity(records.len());
+            few.append(&mut records);
             self.room = mem::replace(&mut records, few);
         }
         let records = Arc::new(records);
