@@ -247,6 +247,8 @@ fn a_reserve_expires_with_the_business_date() {
         purchase A1 5.00 case=C2 part
         advance 2023-01-03
         balance A1                      -> 5.00 otb=70.00 holds=25.00
+        auth    A1 1.00 case=C4 expires=2023-01-03 -> approved reserve=1.00
+        case    C4                      -> Active until=2023-01-03
         advance 2023-01-04
         case    C2                      -> Expired reserve=0.00 billing=20.00 until=2023-01-03
         balance A1                      -> 5.00 otb=85.00 holds=10.00
@@ -369,6 +371,7 @@ fn a_closed_account_declines_and_gives_free() {
         auth           A1 0.00 case=C3  -> declined ACCOUNT_CLOSED
         reserve-update A1 11.00 case=C1 -> declined ACCOUNT_CLOSED reserve=10.00
         confirm        A1 11.00 case=C1 -> declined ACCOUNT_CLOSED reserve=10.00
+        confirm        A1 10.00 case=C1 -> approved reserve=10.00
         reserve-update A1 9.00 case=C1  -> approved reserve=9.00
         take-back      A1 case=C1       -> approved reserve=0.00
         purchase       A1 10.00 case=C2 -> ACCOUNT_CLOSED account remembered

@@ -115,6 +115,7 @@ fn a_rewarded_operation_is_one_of_the_hierarchy() {
         bonus    CARD -1.00 CASH rewarded=1         -> posted op=3
         bonus    CARD -1.00 CASH rewardedRef=T1     -> posted op=4
         bonus    CARD none MILES points=-1:MILE rewarded=3 -> posted op=5
+        bonus    CARD -1.00 CASH rewarded=5         -> posted op=6
         bonus    CARD -1.00 CASH rewarded=2         -> REWARDED_OPERATION_NOT_FOUND
         bonus    CARD -1.00 CASH rewardedRef=T2     -> REWARDED_OPERATION_NOT_FOUND
         bonus    CARD -1.00 CASH rewardedRef=T9     -> REWARDED_OPERATION_NOT_FOUND
