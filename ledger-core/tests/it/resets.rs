@@ -45,6 +45,22 @@ fn there_is_nothing_to_reset_in_a_balance_of_zero() {
     );
 }
 
+/// A balance may be what no single operation can bring to zero.
+#[test]
+fn a_reset_is_no_larger_than_an_amount_may_be() {
+    in_scene(
+        "
+        purchase A1 10000000000000.00
+        reset    A1                   -> posted amount=-10000000000000.00
+        purchase A1 10000000000000.00
+        purchase A1 0.01
+        reset    A1                   -> AMOUNT_OUT_OF_RANGE accountBalance remembered
+        pay      A1 -0.02
+        reset    A1                   -> posted amount=-9999999999999.99
+    ",
+    );
+}
+
 #[test]
 fn the_engine_alone_finds_amount_and_day() {
     in_scene(
