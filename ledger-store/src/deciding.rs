@@ -148,8 +148,8 @@ struct Recent {
 }
 
 impl Recent {
-    /// An empty vector. Lets go of the batches that are not needed any more, and uses the room of the
-    /// largest again.
+    /// An empty vector. Lets go of the batches that are not needed any more, and uses the largest room
+    /// that is left over again.
     fn spare_room(&mut self, durable: Seq) -> Vec<Record> {
         let mut spare = mem::take(&mut self.room);
         while let Some(oldest) = self.batches.front()

@@ -131,9 +131,18 @@ impl Booking<&str> {
 
 impl Equivalent<Booking<CompactString>> for Booking<&str> {
     fn equivalent(&self, key: &Booking<CompactString>) -> bool {
-        (self.issuer, self.unit, self.working_mode) == (key.issuer, key.unit, key.working_mode)
-            && (self.script, self.kind) == (key.script, key.kind)
-            && self.detail == key.detail.as_deref()
+        // Taken apart, so that a new field cannot be forgotten here.
+        let Self {
+            issuer,
+            unit,
+            working_mode,
+            script,
+            kind,
+            detail,
+        } = *self;
+        (issuer, unit, working_mode) == (key.issuer, key.unit, key.working_mode)
+            && (script, kind) == (key.script, key.kind)
+            && detail == key.detail.as_deref()
     }
 }
 
