@@ -4,6 +4,8 @@
 //! commands in JSON, [`replay`] carries out whole files of them. This crate translates and decides
 //! nothing: rules live in `ledger-core`, durability in `ledger-store`.
 
+#![forbid(unsafe_code)]
+
 mod annotation_fields;
 pub mod bench;
 pub mod client;

@@ -203,9 +203,9 @@ impl FingerprintIndex {
     /// An index of many keys at once.
     ///
     /// Keys are first brought together by shard, so that filling a shard stays within the processor's
-    /// nearest cache.
+    /// nearest cache. That happens in `room`, which whoever makes several indexes may hand in again.
     #[must_use]
-    pub fn of(keys: impl Iterator<Item = (Fingerprint, Seq)> + Clone) -> Self {
+    pub fn of(keys: impl Iterator<Item = (Fingerprint, Seq)> + Clone, room: &mut Vec<u64>) -> Self {
         let mut ends = vec![0_usize; 1 << SHARD_BITS];
         for (key, _) in keys.clone() {
             ends[key.shard()] += 1;
@@ -214,7 +214,10 @@ impl FingerprintIndex {
         for end in &mut ends {
             total += std::mem::replace(end, total);
         }
-        let mut words = vec![0_u64; total];
+        if room.len() < total {
+            *room = vec![0; total];
+        }
+        let words = &mut room[..total];
         for (key, seq) in keys {
             let place = &mut ends[key.shard()];
             words[*place] = key.word(seq);
@@ -363,7 +366,7 @@ mod tests {
                 assert_eq!(found(&index, key(n)), [n + 1]);
             }
             let keys = (0..3_000).map(|n| (Fingerprint(key(n)), Seq(n + 1)));
-            let at_once = FingerprintIndex::of(keys);
+            let at_once = FingerprintIndex::of(keys, &mut Vec::new());
             assert_eq!(at_once.len(), 3_000);
             for n in 0..3_000 {
                 assert_eq!(found(&at_once, key(n)), [n + 1]);
@@ -385,7 +388,7 @@ mod tests {
         assert!((8..=12).contains(&each), "{each} bytes a key");
         // Those that come at once leave room for as many again by a half.
         let keys = (0..400_000).map(|n| (Fingerprint(scattered(n)), Seq(n + 1)));
-        let at_once = FingerprintIndex::of(keys);
+        let at_once = FingerprintIndex::of(keys, &mut Vec::new());
         assert!(!at_once.is_empty());
         let each = (at_once.retained_bytes() - fixed) / at_once.len();
         assert_eq!(each, 13, "bytes a key");

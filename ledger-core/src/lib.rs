@@ -10,6 +10,8 @@
 //! Nothing here reads a clock, draws a random number, or does I/O; the same requests at the same
 //! times give the same records, however they are cut into batches.
 
+#![forbid(unsafe_code)]
+
 pub mod annotations;
 pub mod apply;
 pub mod authorization;

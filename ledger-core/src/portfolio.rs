@@ -265,8 +265,22 @@ impl Portfolio {
         issuer: IssuerIndex,
         reference: &ExternalReference,
     ) -> Option<AccountIndex> {
+        self.by_hashed_external(
+            issuer,
+            reference,
+            Fingerprint::of_external(issuer, reference),
+        )
+    }
+
+    /// As [`Self::by_external`], of a reference whose fingerprint is at hand.
+    pub(crate) fn by_hashed_external(
+        &self,
+        issuer: IssuerIndex,
+        reference: &ExternalReference,
+        fingerprint: Fingerprint,
+    ) -> Option<AccountIndex> {
         self.by_external
-            .candidates(Fingerprint::of_external(issuer, reference))
+            .candidates(fingerprint)
             .filter_map(|place| u32::try_from(place.0 - 1).ok().map(AccountIndex))
             .find(|index| {
                 self.account(*index).issuer == issuer

@@ -30,6 +30,8 @@ pub struct LedgerState {
 #[derive(Debug, Default)]
 pub struct Prepared {
     pub(crate) keys: Vec<RequestKeys>,
+    /// Fingerprints of the issuers' own references of accounts.
+    externals: Vec<Option<Fingerprint>>,
     list: Vec<Seq>,
     pub(crate) days: DayMemory,
 }
@@ -167,8 +169,14 @@ impl LedgerState {
     /// Each of the loops below does one thing for all requests. They are so short that the processor
     /// runs ahead in them, and waits for many places in memory at a time instead of for one.
     pub fn prepare(&self, requests: &[Request], prepared: &mut Prepared) {
-        let Prepared { keys, list, .. } = prepared;
+        let Prepared {
+            keys,
+            externals,
+            list,
+            ..
+        } = prepared;
         keys.clear();
+        externals.clear();
         list.clear();
         let mut last: Option<(&IssuerId, Option<IssuerIndex>)> = None;
         for request in requests {
@@ -179,6 +187,12 @@ impl LedgerState {
             };
             last = Some((&request.issuer, issuer));
             keys.push(RequestKeys::of(request, issuer));
+            externals.push(match (issuer, selector_of(&request.command)) {
+                (Some(issuer), Some(AccountSelector::External(reference))) => {
+                    Some(Fingerprint::of_external(issuer, reference))
+                }
+                _ => None,
+            });
             // An operation id names a record whoever asks, even an issuer that only an earlier
             // request of this batch creates. Keys of such an issuer cannot have been used yet.
             let rewarded = action_of(&request.command).and_then(rewarded_id);
@@ -188,12 +202,15 @@ impl LedgerState {
                     .filter(|seq| *seq <= self.last_seq),
             );
         }
-        for (keys, request) in keys.iter_mut().zip(requests) {
+        let mut touched = 0;
+        for external in externals.iter().flatten() {
+            touched ^= i128::from(self.portfolio.by_external.touch(*external));
+        }
+        for ((keys, external), request) in keys.iter_mut().zip(externals).zip(requests) {
             keys.account = keys
                 .issuer
-                .and_then(|issuer| self.account_named(issuer, &request.command));
+                .and_then(|issuer| self.account_named(issuer, &request.command, *external));
         }
-        let mut touched = 0;
         for keys in keys.iter() {
             touched ^= i128::from(self.correlations.touch(keys.correlation));
         }
@@ -218,21 +235,33 @@ impl LedgerState {
         list.dedup();
     }
 
-    /// The account that a command names, if it names one that exists.
-    pub(crate) fn account_named(
+    /// The account that a command names, if it names one that exists. The fingerprint is that of the issuer's
+    /// own reference, where it is at hand.
+    fn account_named(
         &self,
         issuer: IssuerIndex,
         command: &Command,
+        external: Option<Fingerprint>,
     ) -> Option<AccountIndex> {
-        let Command::OnAccount(OnAccount { account, .. }) = command else {
-            return None;
-        };
-        match account {
+        match selector_of(command)? {
             AccountSelector::Reference(reference) => {
                 self.portfolio.by_reference(issuer, *reference)
             }
-            AccountSelector::External(reference) => self.portfolio.by_external(issuer, reference),
+            AccountSelector::External(reference) => {
+                let fingerprint =
+                    external.unwrap_or_else(|| Fingerprint::of_external(issuer, reference));
+                let portfolio = &self.portfolio;
+                portfolio.by_hashed_external(issuer, reference, fingerprint)
+            }
         }
+    }
+}
+
+/// How a command names the account that it is on.
+fn selector_of(command: &Command) -> Option<&AccountSelector> {
+    match command {
+        Command::OnAccount(OnAccount { account, .. }) => Some(account),
+        _ => None,
     }
 }
 
@@ -282,7 +311,8 @@ impl RequestKeys {
         }
         if keys.account.is_none() {
             let issuer = keys.issuer;
-            keys.account = issuer.and_then(|issuer| state.account_named(issuer, &request.command));
+            keys.account =
+                issuer.and_then(|issuer| state.account_named(issuer, &request.command, None));
         }
         keys
     }

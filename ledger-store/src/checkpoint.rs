@@ -15,6 +15,7 @@
 mod chunk;
 mod column;
 mod load;
+mod sealed;
 
 use std::io;
 

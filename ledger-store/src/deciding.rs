@@ -61,10 +61,18 @@ impl Deciding {
         self.state.retained_bytes()
     }
 
-    /// An empty batch. Records up to `durable` are in the log, so the memory of those may be used again.
-    pub fn begin(&mut self, durable: Seq) -> Batch {
+    /// An empty batch with room for what so many requests become. Records up to `durable` are in the log, so
+    /// the memory of those may be used again.
+    pub fn begin(&mut self, durable: Seq, requests: usize) -> Batch {
+        // At once: memory that grows is memory taken from the system, and cleared by it, again and again.
+        let mut records = self.recent.spare_room(durable);
+        if records.capacity() < requests {
+            // Batches differ in length, so the next can do with it too.
+            records = Vec::with_capacity(requests.next_power_of_two());
+        }
         Batch {
-            records: self.recent.spare_room(durable),
+            records,
+            keys: Vec::with_capacity(requests),
             ..Batch::default()
         }
     }
@@ -80,10 +88,7 @@ impl Deciding {
         now: Timestamp,
         batch: &mut Batch,
     ) -> Result<(), StoreError> {
-        // At once: memory that grows is memory taken from the system, and cleared by it, again and again.
         batch.answers.reserve_exact(requests.len());
-        batch.keys.reserve(requests.len());
-        batch.records.reserve(requests.len());
         let mut requests = requests.into_iter();
         while requests.len() > 0 {
             let go = requests.len().min(GO_REQUESTS_MAX);

@@ -48,7 +48,7 @@ use crate::checkpoint::CHUNK_RECORDS;
 use crate::data_dir::{DataDir, DirLock};
 use crate::epoch::{Epoch, StoreKind};
 use crate::error::StoreError;
-use crate::event_log::{EventLog, LogHead, LogReader};
+use crate::event_log::{EventLog, LogHead, LogReader, end_of};
 use crate::head::{HEAD, HeadFile};
 use crate::manifest::{FileSum, Manifest, State};
 
@@ -65,6 +65,8 @@ const PREPARE_AFTER_RECORDS: u64 = 65_536;
 const RECENT_BYTES_MAX: usize = 64 << 20;
 /// Blocks read back from the store that are kept decoded, at most.
 const READ_BLOCKS_MAX: usize = 64;
+/// Records that a block has at least whose end is kept: then that takes half a byte for a record at most.
+const END_KEPT_RECORDS_MIN: u32 = 64;
 
 /// How a log is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,12 +134,15 @@ struct Shared {
     recent: Mutex<Recent>,
     /// The blocks read back last, since what is read together often lies together.
     read: Mutex<VecDeque<Block>>,
+    /// Where blocks end that this process appended, in order: what the one behind is checked against.
+    ends: Mutex<Vec<LogHead>>,
 }
 
 /// Consecutive blocks up to the last.
 #[derive(Default)]
 struct Recent {
-    blocks: VecDeque<Block>,
+    /// Each with its first record, so that a search stays within a few cache lines.
+    blocks: VecDeque<(u64, Block)>,
     /// Their length together.
     bytes: usize,
 }
@@ -338,13 +343,15 @@ impl Shared {
     }
 
     fn remember(&self, blocks: &[Block]) {
+        let lasting = blocks.iter().filter(|b| b.count() >= END_KEPT_RECORDS_MIN);
+        self.ends.lock().extend(lasting.map(end_of));
         let mut recent = self.recent.lock();
         for block in blocks {
             recent.bytes += block.bytes().len();
-            recent.blocks.push_back(block.clone());
+            recent.blocks.push_back((block.first_seq(), block.clone()));
         }
         while recent.bytes > RECENT_BYTES_MAX
-            && let Some(oldest) = recent.blocks.pop_front()
+            && let Some((_, oldest)) = recent.blocks.pop_front()
         {
             recent.bytes -= oldest.bytes().len();
         }
@@ -365,9 +372,25 @@ impl Shared {
 
     fn recall(&self, seq: u64) -> Option<Block> {
         let blocks = &self.recent.lock().blocks;
-        let after = blocks.partition_point(|block| block.first_seq() <= seq);
-        let block = blocks.get(after.checked_sub(1)?)?;
+        let after = blocks.partition_point(|(first_seq, _)| *first_seq <= seq);
+        let (_, block) = blocks.get(after.checked_sub(1)?)?;
         block.record(seq).map(|_| block.clone())
+    }
+
+    /// Hash of the block that ends with this record.
+    fn chain_at(&self, last_seq: u64) -> Result<ChainHash, StoreError> {
+        if last_seq == 0 {
+            return Ok(ChainHash::EMPTY);
+        }
+        let ends = self.ends.lock();
+        if let Ok(place) = ends.binary_search_by_key(&last_seq, |end| end.last_seq) {
+            return Ok(ends[place].chain);
+        }
+        drop(ends);
+        Ok(match self.kept(last_seq) {
+            Some(block) => block.chain(),
+            None => self.stored(last_seq)?.chain(),
+        })
     }
 
     fn recall_read(&self, seq: u64) -> Option<Block> {
@@ -390,14 +413,7 @@ impl LogReader for Shared {
         let block = self.stored(seq)?;
         // Opening reads nothing that the checkpoint covers. So a block that is whole, but of another log,
         // shows here only: it does not follow the one before it.
-        let before = match block.first_seq() - 1 {
-            0 => ChainHash::EMPTY,
-            last_seq => match self.kept(last_seq) {
-                Some(before) => before.chain(),
-                None => self.stored(last_seq)?.chain(),
-            },
-        };
-        block.verify_chain(before)?;
+        block.verify_chain(self.chain_at(block.first_seq() - 1)?)?;
         let mut read = self.read.lock();
         read.push_back(block.clone());
         let surplus = read.len().saturating_sub(READ_BLOCKS_MAX);

@@ -7,6 +7,8 @@
 //! [`disk_log::DiskLog`] on disk, [`mem_log::MemLog`] in tests. On disk the log is a row of epochs, each
 //! a database of the [`StoreKind`] that was chosen when the log was created.
 
+#![forbid(unsafe_code)]
+
 pub mod backup;
 pub mod block;
 pub mod checkpoint;

@@ -76,10 +76,11 @@ impl Engine {
             let gists = records.iter().map(|record| Gist::of(record));
             let whole = records.iter().map(AsRef::as_ref).zip(gists.clone());
             let whole = whole.filter(|(_, gist)| gist.needs_record());
-            let whole = whole.map(|(record, _)| record);
-            portfolio.restore(whole.clone());
-            case_files.restore(&portfolio, whole.clone());
-            timeline.restore(whole);
+            for (record, _) in whole {
+                portfolio.restore(record);
+                case_files.add(&portfolio, record);
+                timeline.add(record);
+            }
             sums.add(gists.clone());
             histories.restore(gists);
             records.iter().for_each(|record| folded.apply(record));
@@ -92,12 +93,14 @@ impl Engine {
         });
         let keys = before.iter().map(|r| (RecordKeys::of(r), r.seq));
         let triplets = keys.clone();
+        let mut room = Vec::new();
         let mut state = before.last().map_or_else(LedgerState::default, |last| {
             LedgerState::restored(
                 books.portfolio().clone(),
-                FingerprintIndex::of(keys.map(|(keys, seq)| (keys.correlation, seq))),
+                FingerprintIndex::of(keys.map(|(keys, seq)| (keys.correlation, seq)), &mut room),
                 FingerprintIndex::of(
                     triplets.filter_map(|(keys, seq)| keys.triplet.map(|key| (key, seq))),
+                    &mut room,
                 ),
                 last.seq,
                 last.recorded_at,

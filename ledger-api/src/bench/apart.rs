@@ -156,7 +156,7 @@ impl Halves {
         let now = clock::now();
         let durable = Seq(self.log.head().last_seq);
         let started = Instant::now();
-        let mut batch = self.deciding.begin(durable);
+        let mut batch = self.deciding.begin(durable, requests.len());
         self.deciding.decide(requests, now, &mut batch)?;
         let records = self.deciding.end(batch.records);
         self.took.decide += started.elapsed();

@@ -337,7 +337,7 @@ impl Engine {
     fn submit(&mut self, text: &str) -> Result<(), Rejection> {
         let request = line::parse(text)?.request;
         // Nothing is durable here, so everything decided stays at hand.
-        let mut batch = self.deciding.begin(Seq(0));
+        let mut batch = self.deciding.begin(Seq(0), 1);
         self.deciding
             .decide(vec![request], NOW, &mut batch)
             .expect("nothing is read back");

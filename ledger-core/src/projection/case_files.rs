@@ -51,7 +51,7 @@ impl CaseFiles {
     ///
     /// # Panics
     /// When the portfolio does not know its business case.
-    pub(crate) fn add(&mut self, portfolio: &Portfolio, record: &Record) {
+    pub fn add(&mut self, portfolio: &Portfolio, record: &Record) {
         let issuer = record.event.issuer;
         let case_of = |id| {
             portfolio
@@ -100,16 +100,6 @@ impl CaseFiles {
             self.records.resize_with(place + 1, Vec::new);
         }
         self.records[place].push(seq);
-    }
-
-    /// Takes in the next of the records that a checkpoint keeps whole, all of which the portfolio has.
-    ///
-    /// # Panics
-    /// When it does not.
-    pub fn restore<'a>(&mut self, portfolio: &Portfolio, whole: impl Iterator<Item = &'a Record>) {
-        for record in whole {
-            self.add(portfolio, record);
-        }
     }
 
     /// Messages of an account sent from `start` on and before `end`, in the order of (time, record).

@@ -28,27 +28,32 @@ struct PlainSum {
 impl PlainSums {
     /// Takes in the gists of the next records.
     pub fn add(&mut self, gists: impl Iterator<Item = Gist>) {
-        for gist in gists {
-            let Gist::Plain {
-                account,
-                entry,
-                payment,
-            } = gist
-            else {
-                continue;
-            };
-            let place = usize_of(account.0);
-            if place >= self.0.len() {
-                self.0.resize(place + 1, PlainSum::default());
+        in_goes(gists, |gists| {
+            touch(gists, |place| {
+                self.0.get(place).map_or(0, |sum| sum.operations)
+            });
+            for gist in gists {
+                let Gist::Plain {
+                    account,
+                    entry,
+                    payment,
+                } = *gist
+                else {
+                    continue;
+                };
+                let place = usize_of(account.0);
+                if place >= self.0.len() {
+                    self.0.resize(place + 1, PlainSum::default());
+                }
+                let sum = &mut self.0[place];
+                sum.operations += 1;
+                if payment {
+                    sum.payments_minor += i128::from(entry.minor);
+                } else {
+                    sum.accepted_minor += i128::from(entry.minor);
+                }
             }
-            let sum = &mut self.0[place];
-            sum.operations += 1;
-            if payment {
-                sum.payments_minor += i128::from(entry.minor);
-            } else {
-                sum.accepted_minor += i128::from(entry.minor);
-            }
-        }
+        });
     }
 }
 
@@ -56,11 +61,9 @@ impl Portfolio {
     /// Takes in the next of the records that are needed whole.
     ///
     /// # Panics
-    /// When they contradict those before them.
-    pub fn restore<'a>(&mut self, whole: impl Iterator<Item = &'a Record>) {
-        for record in whole {
-            self.apply(record, &mut |_, _| {});
-        }
+    /// When it contradicts those before it.
+    pub fn restore(&mut self, record: &Record) {
+        self.apply(record, &mut |_, _| {});
     }
 
     /// Takes in what all other postings add up to.
@@ -105,12 +108,10 @@ impl RestoredHistories {
     /// When an operation is on an account that no room was made for.
     pub fn restore(&mut self, gists: impl Iterator<Item = Gist>) {
         in_goes(gists, |gists| {
-            let mut touched = 0;
-            for account in gists.iter().filter_map(Gist::account) {
-                let history = self.histories.get(usize_of(account.0));
-                touched ^= history.map_or(0, History::last_minor);
-            }
-            black_box(touched);
+            touch(gists, |place| {
+                let history = self.histories.get(place);
+                history.map_or(0, History::last_minor).cast_unsigned()
+            });
             for gist in gists {
                 match *gist {
                     Gist::Plain { account, entry, .. } | Gist::Operation { account, entry } => {
@@ -124,6 +125,13 @@ impl RestoredHistories {
             }
         });
     }
+}
+
+/// Reads something of each account that is about to change, so that it is in the processor's cache.
+fn touch(gists: &[Gist], read: impl Fn(usize) -> u64) {
+    let accounts = gists.iter().filter_map(Gist::account);
+    let touched = accounts.fold(0, |touched, account| touched ^ read(usize_of(account.0)));
+    black_box(touched);
 }
 
 /// Hands on some items at a time, so that what all of them change can be touched before any does.

@@ -17,7 +17,7 @@ pub struct Timeline {
 
 impl Timeline {
     /// Takes in the next record.
-    pub(crate) fn add(&mut self, record: &Record) {
+    pub fn add(&mut self, record: &Record) {
         let date = match &record.event.body {
             EventBody::IssuerConfigured { business_date, .. } => Some(*business_date),
             EventBody::BusinessDateAdvanced(advance) => Some(advance.business_date),
@@ -41,11 +41,6 @@ impl Timeline {
         if is_unprinted(record) {
             self.unprinted.insert(record.seq);
         }
-    }
-
-    /// Takes in the next of the records that a checkpoint keeps whole.
-    pub fn restore<'a>(&mut self, whole: impl Iterator<Item = &'a Record>) {
-        whole.for_each(|record| self.add(record));
     }
 
     /// The business date that an issuer had once this record was there; none before it was configured.

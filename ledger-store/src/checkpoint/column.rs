@@ -1,5 +1,7 @@
 //! A column of a chunk: many values of one kind, in as few bytes as that takes.
 
+use std::ops::Range;
+
 /// Bytes that are kept of a hash, the first ones; an index of keys uses no more.
 const HASH_BYTES: usize = 5;
 
@@ -8,15 +10,6 @@ pub(super) fn write_hashes(hashes: &[u64], bytes: &mut Vec<u8>) {
     for hash in hashes {
         bytes.extend_from_slice(&hash.to_be_bytes()[..HASH_BYTES]);
     }
-}
-
-/// Reads so many hashes, and gives what is behind them.
-pub(super) fn read_hashes(bytes: &[u8], count: usize) -> Option<(Vec<u64>, &[u8])> {
-    let (column, rest) = bytes.split_at_checked(count.checked_mul(HASH_BYTES)?)?;
-    let (hashes, _) = column.as_chunks::<HASH_BYTES>();
-    let whole =
-        |[a, b, c, d, e]: &[u8; HASH_BYTES]| u64::from_be_bytes([*a, *b, *c, *d, *e, 0, 0, 0]);
-    Some((hashes.iter().map(whole).collect(), rest))
 }
 
 /// Writes the least number, how many bytes the others take that are counted from it (0, 1, 2, 4 or 8),
@@ -37,36 +30,6 @@ pub(super) fn write_numbers(numbers: &[i64], bytes: &mut Vec<u8>) {
     }
 }
 
-/// Reads so many numbers, and gives what is behind them.
-pub(super) fn read_numbers(bytes: &[u8], count: usize) -> Option<(Vec<i64>, &[u8])> {
-    let (least, rest) = bytes.split_first_chunk()?;
-    let least = i64::from_le_bytes(*least);
-    let (width, rest) = rest.split_first()?;
-    let width = usize::from(*width);
-    let (column, rest) = rest.split_at_checked(count.checked_mul(width)?)?;
-    let number = |above: u64| least.wrapping_add(above.cast_signed());
-    let numbers = match width {
-        0 => vec![least; count],
-        1 => column.iter().map(|byte| number((*byte).into())).collect(),
-        2 => chunks(column)
-            .map(|b| number(u16::from_le_bytes(b).into()))
-            .collect(),
-        4 => chunks(column)
-            .map(|b| number(u32::from_le_bytes(b).into()))
-            .collect(),
-        8 => chunks(column)
-            .map(|b| number(u64::from_le_bytes(b)))
-            .collect(),
-        _ => return None,
-    };
-    Some((numbers, rest))
-}
-
-fn chunks<const WIDTH: usize>(column: &[u8]) -> impl Iterator<Item = [u8; WIDTH]> {
-    let (chunks, _) = column.as_chunks::<WIDTH>();
-    chunks.iter().copied()
-}
-
 fn width_of(most: u64) -> u8 {
     match most {
         0 => 0,
@@ -74,6 +37,104 @@ fn width_of(most: u64) -> u8 {
         0x100..=0xffff => 2,
         0x1_0000..=0xffff_ffff => 4,
         _ => 8,
+    }
+}
+
+/// What was not read yet of some bytes.
+#[derive(Debug, Clone)]
+pub(super) struct Rest<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Rest<'a> {
+    pub(super) fn of(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0 }
+    }
+
+    /// All that is left.
+    pub(super) fn left(&self) -> &'a [u8] {
+        &self.bytes[self.at..]
+    }
+
+    /// Passes over so many bytes, and gives where they are.
+    pub(super) fn take(&mut self, count: usize) -> Option<Range<usize>> {
+        let end = self.at.checked_add(count)?;
+        if end > self.bytes.len() {
+            return None;
+        }
+        let begin = std::mem::replace(&mut self.at, end);
+        Some(begin..end)
+    }
+
+    /// Passes over so many bytes, and gives them.
+    pub(super) fn slice(&mut self, count: usize) -> Option<&'a [u8]> {
+        Some(&self.bytes[self.take(count)?])
+    }
+
+    pub(super) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        self.slice(N)?.try_into().ok()
+    }
+}
+
+/// Where a column of hashes is.
+#[derive(Debug, Clone)]
+pub(super) struct Hashes(Range<usize>);
+
+impl Hashes {
+    /// Finds a column of so many hashes.
+    pub(super) fn find(rest: &mut Rest<'_>, count: usize) -> Option<Self> {
+        rest.take(count.checked_mul(HASH_BYTES)?).map(Self)
+    }
+
+    /// The hashes; `bytes` are those it was found in.
+    pub(super) fn iter<'a>(&self, bytes: &'a [u8]) -> impl Iterator<Item = u64> + Clone + use<'a> {
+        let (hashes, _) = bytes[self.0.clone()].as_chunks::<HASH_BYTES>();
+        let whole =
+            |[a, b, c, d, e]: &[u8; HASH_BYTES]| u64::from_be_bytes([*a, *b, *c, *d, *e, 0, 0, 0]);
+        hashes.iter().map(whole)
+    }
+}
+
+/// Where a column of numbers is, and how its items are kept.
+#[derive(Debug, Clone)]
+pub(super) struct Numbers {
+    least: i64,
+    width: u8,
+    count: usize,
+    place: Range<usize>,
+}
+
+impl Numbers {
+    /// Finds a column of so many numbers.
+    pub(super) fn find(rest: &mut Rest<'_>, count: usize) -> Option<Self> {
+        let least = i64::from_le_bytes(rest.array()?);
+        let [width] = rest.array()?;
+        if !matches!(width, 0 | 1 | 2 | 4 | 8) {
+            return None;
+        }
+        Some(Self {
+            least,
+            width,
+            count,
+            place: rest.take(count.checked_mul(width.into())?)?,
+        })
+    }
+
+    /// The numbers; `bytes` are those it was found in.
+    pub(super) fn iter<'a>(&self, bytes: &'a [u8]) -> impl Iterator<Item = i64> + Clone + use<'a> {
+        let (least, width) = (self.least, self.width);
+        let column = &bytes[self.place.clone()];
+        (0..self.count).map(move |item| {
+            let above: u64 = match width {
+                0 => 0,
+                1 => column[item].into(),
+                2 => u16::from_le_bytes(column.as_chunks().0[item]).into(),
+                4 => u32::from_le_bytes(column.as_chunks().0[item]).into(),
+                _ => u64::from_le_bytes(column.as_chunks().0[item]),
+            };
+            least.wrapping_add(above.cast_signed())
+        })
     }
 }
 
@@ -95,25 +156,28 @@ mod tests {
             write_numbers(&numbers, &mut bytes);
             assert_eq!(bytes.len(), 9 + numbers.len() * width, "{numbers:?}");
             bytes.push(42);
-            let read = read_numbers(&bytes, numbers.len()).unwrap();
-            assert_eq!(read, (numbers.clone(), &[42_u8][..]));
+            let mut rest = Rest::of(&bytes);
+            let found = Numbers::find(&mut rest, numbers.len()).unwrap();
+            assert!(found.iter(&bytes).eq(numbers.iter().copied()));
+            assert_eq!(rest.left(), [42]);
             for length in 0..bytes.len() - 1 {
-                assert_eq!(read_numbers(&bytes[..length], numbers.len()), None);
+                let mut rest = Rest::of(&bytes[..length]);
+                assert!(Numbers::find(&mut rest, numbers.len()).is_none());
             }
         }
-        assert_eq!(
-            read_numbers(&[0, 0, 0, 0, 0, 0, 0, 0, 3], 0),
-            None,
-            "a width there is not"
-        );
+        let mut no_width = Rest::of(&[0, 0, 0, 0, 0, 0, 0, 0, 3]);
+        assert!(Numbers::find(&mut no_width, 0).is_none());
     }
 
     #[test]
     fn hashes_keep_what_an_index_uses() {
         let mut bytes = vec![];
         write_hashes(&[0x0123_4567_89ab_cdef, u64::MAX], &mut bytes);
-        let hashes = vec![0x0123_4567_8900_0000, 0xffff_ffff_ff00_0000];
-        assert_eq!(read_hashes(&bytes, 2), Some((hashes, &[][..])));
-        assert_eq!(read_hashes(&bytes[..9], 2), None);
+        let hashes = [0x0123_4567_8900_0000, 0xffff_ffff_ff00_0000];
+        let mut rest = Rest::of(&bytes);
+        let found = Hashes::find(&mut rest, 2).unwrap();
+        assert!(found.iter(&bytes).eq(hashes));
+        assert!(rest.left().is_empty());
+        assert!(Hashes::find(&mut Rest::of(&bytes[..9]), 2).is_none());
     }
 }

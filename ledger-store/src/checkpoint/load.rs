@@ -14,7 +14,8 @@ use ledger_core::projection::restoration::{PlainSums, RestoredHistories};
 use ledger_core::projection::timeline::Timeline;
 use ledger_core::state::LedgerState;
 
-use super::chunk::{HEADER_BYTES, Header, Link, Sealed};
+use super::chunk::Link;
+use super::sealed::{HEADER_BYTES, Header, Sealed};
 use super::{CHECKPOINT, Checkpointer};
 use crate::data_dir::DataDir;
 use crate::disk::{ALIGNMENT, Access, DiskFile};
@@ -75,15 +76,19 @@ fn restore(dir: &DataDir) -> Option<Parts> {
     let (sender, chunks) = mpsc::channel::<Arc<Sealed>>();
     thread::scope(|scope| {
         let portfolio = scope.spawn(|| guard::catch(|| restore_portfolio(chunks)));
-        let chunks = read(dir, &sender);
+        let (chunks, counts) = read(dir, &sender);
         drop(sender);
         let last = chunks.last()?;
         let shared = chunks.clone();
-        let histories = scope.spawn(move || guard::catch(|| restore_histories(&shared)));
-        let correlations = FingerprintIndex::of(chunks.iter().flat_map(|c| c.correlations()));
-        let triplets = FingerprintIndex::of(chunks.iter().flat_map(|c| c.triplets()));
+        let histories = scope.spawn(move || guard::catch(|| restore_histories(&shared, &counts)));
+        let mut room = Vec::new();
+        let correlations = chunks.iter().flat_map(|c| c.correlations());
+        let correlations = FingerprintIndex::of(correlations, &mut room);
+        let triplets = chunks.iter().flat_map(|c| c.triplets());
+        let triplets = FingerprintIndex::of(triplets, &mut room);
+        drop(room);
         let told = portfolio.join().and_then(|caught| caught).ok()?;
-        let (portfolio, copy, case_files, timeline) = told;
+        let (portfolio, copy, case_files, timeline) = told?;
         let histories = histories.join().and_then(|caught| caught).ok()?;
         let last_seq = Seq(last.head.last_seq);
         Some(Parts {
@@ -104,38 +109,40 @@ fn restore(dir: &DataDir) -> Option<Parts> {
 }
 
 /// The portfolio, twice: the two folds share no memory. With it what is told by the records kept whole alone.
-fn restore_portfolio(chunks: Receiver<Arc<Sealed>>) -> (Portfolio, Portfolio, CaseFiles, Timeline) {
+fn restore_portfolio(
+    chunks: Receiver<Arc<Sealed>>,
+) -> Option<(Portfolio, Portfolio, CaseFiles, Timeline)> {
     let mut portfolio = Portfolio::default();
     let mut case_files = CaseFiles::default();
     let mut timeline = Timeline::default();
     let mut sums = PlainSums::default();
     for chunk in chunks {
-        portfolio.restore(chunk.whole.iter());
-        case_files.restore(&portfolio, chunk.whole.iter());
-        timeline.restore(chunk.whole.iter());
+        for record in chunk.whole() {
+            let record = record?;
+            portfolio.restore(&record);
+            case_files.add(&portfolio, &record);
+            timeline.add(&record);
+        }
         sums.add(chunk.gists());
     }
     portfolio.restore_sums(&sums);
-    (portfolio.clone(), portfolio, case_files, timeline)
+    Some((portfolio.clone(), portfolio, case_files, timeline))
 }
 
-fn restore_histories(chunks: &[Arc<Sealed>]) -> RestoredHistories {
-    let mut counts = Vec::new();
-    for chunk in chunks {
-        chunk.count(&mut counts);
-    }
-    let mut histories = RestoredHistories::with_room(&counts);
+fn restore_histories(chunks: &[Arc<Sealed>], counts: &[u32]) -> RestoredHistories {
+    let mut histories = RestoredHistories::with_room(counts);
     for chunk in chunks {
         histories.restore(chunk.gists());
     }
     histories
 }
 
-/// Reads chunks up to the end or to the first that is not sound, and hands each on.
-fn read(dir: &DataDir, to: &Sender<Arc<Sealed>>) -> Vec<Arc<Sealed>> {
-    let mut chunks = Vec::new();
+/// Reads chunks up to the end or to the first that is not sound, and hands each on. With them it gives how
+/// many operations each account has, which are counted while the disk reads on.
+fn read(dir: &DataDir, to: &Sender<Arc<Sealed>>) -> (Vec<Arc<Sealed>>, Vec<u32>) {
+    let (mut chunks, mut counts) = (Vec::new(), Vec::new());
     let Ok(file) = dir.open(CHECKPOINT, Access::Read) else {
-        return chunks;
+        return (chunks, counts);
     };
     let mut left = file.len().unwrap_or(0);
     // It was written past the cache, so it comes from the disk; only asking for all at once is fast.
@@ -150,11 +157,12 @@ fn read(dir: &DataDir, to: &Sender<Arc<Sealed>>) -> Vec<Arc<Sealed>> {
     while let Some(chunk) = next(&mut file, &mut left, link, last_seq).map(Arc::new) {
         (link, last_seq) = (chunk.link, chunk.head.last_seq);
         chunks.push(Arc::clone(&chunk));
-        if to.send(chunk).is_err() {
+        if to.send(Arc::clone(&chunk)).is_err() {
             break;
         }
+        chunk.count(&mut counts);
     }
-    chunks
+    (chunks, counts)
 }
 
 /// What was not read yet of a file.
@@ -187,12 +195,13 @@ fn next(file: &mut impl Read, left: &mut u64, link: Link, last_seq: u64) -> Opti
     let padding = length.checked_next_multiple_of(u64::try_from(ALIGNMENT).ok()?)? - length;
     // A length that is not the file's is not asked memory for.
     *left = left.checked_sub(length.checked_add(padding)?)?;
-    let mut body = Vec::with_capacity(usize::try_from(header.body_bytes).ok()?);
-    file.take(header.body_bytes).read_to_end(&mut body).ok()?;
-    let mut zeros = Vec::new();
-    file.take(padding).read_to_end(&mut zeros).ok()?;
+    let mut body = vec![0; usize::try_from(header.body_bytes).ok()?];
+    file.read_exact(&mut body).ok()?;
+    let mut zeros = [0; ALIGNMENT];
+    file.read_exact(zeros.get_mut(..usize::try_from(padding).ok()?)?)
+        .ok()?;
     // Nothing is said by the padding, so nothing is asked of it.
-    header.with(&body)
+    header.with(body)
 }
 
 #[cfg(test)]

@@ -330,6 +330,7 @@ impl Opening {
                 durable_seq: AtomicU64::new(head.last_seq),
                 recent: Mutex::default(),
                 read: Mutex::default(),
+                ends: Mutex::default(),
             }),
             active: self.active,
             constant: self.constant,

@@ -111,7 +111,8 @@ impl Decider {
         now: Timestamp,
     ) -> Result<(Batch, Vec<Vec<Answer>>), SubmitError> {
         self.failure.refuse()?;
-        let mut batch = self.deciding.begin(self.reader.durable());
+        let requests = jobs.iter().map(|job| job.requests.len()).sum();
+        let mut batch = self.deciding.begin(self.reader.durable(), requests);
         let mut answers = Vec::with_capacity(jobs.len());
         for job in jobs {
             let requests = std::mem::take(&mut job.requests);

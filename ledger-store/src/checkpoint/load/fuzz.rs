@@ -112,7 +112,7 @@ fn intact() -> Intact {
     let (mut books, mut link) = (Books::default(), Link::default());
     let (mut chunks, mut prefixes) = (Vec::new(), Vec::new());
     for requests in [setup(), mixed(0), mixed(20)] {
-        let mut batch = deciding.begin(Seq(0));
+        let mut batch = deciding.begin(Seq(0), requests.len());
         deciding
             .decide(requests, NOW, &mut batch)
             .expect("memory is read back");
@@ -260,10 +260,14 @@ fn restored(mut file: &[u8]) -> Option<Found> {
         sender.send(Arc::clone(chunk)).ok()?;
     }
     drop(sender);
-    let (portfolio, _, case_files, timeline) = guard::catch(|| restore_portfolio(receiver)).ok()?;
-    let histories = guard::catch(|| restore_histories(&chunks)).ok()?;
-    let _ = FingerprintIndex::of(chunks.iter().flat_map(|c| c.correlations()));
-    let _ = FingerprintIndex::of(chunks.iter().flat_map(|c| c.triplets()));
+    let told = guard::catch(|| restore_portfolio(receiver)).ok()??;
+    let (portfolio, _, case_files, timeline) = told;
+    let mut counts = Vec::new();
+    guard::catch(|| chunks.iter().for_each(|chunk| chunk.count(&mut counts))).ok()?;
+    let histories = guard::catch(|| restore_histories(&chunks, &counts)).ok()?;
+    let mut room = Vec::new();
+    let _ = FingerprintIndex::of(chunks.iter().flat_map(|c| c.correlations()), &mut room);
+    let _ = FingerprintIndex::of(chunks.iter().flat_map(|c| c.triplets()), &mut room);
     let copy = portfolio.clone();
     Some(Found {
         head: last.head,
