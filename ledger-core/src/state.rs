@@ -187,12 +187,14 @@ impl LedgerState {
             };
             last = Some((&request.issuer, issuer));
             keys.push(RequestKeys::of(request, issuer));
-            externals.push(match (issuer, selector_of(&request.command)) {
-                (Some(issuer), Some(AccountSelector::External(reference))) => {
-                    Some(Fingerprint::of_external(issuer, reference))
-                }
-                _ => None,
-            });
+            externals.push(
+                issuer.and_then(|issuer| match selector_of(&request.command)? {
+                    AccountSelector::External(reference) => {
+                        Some(Fingerprint::of_external(issuer, reference))
+                    }
+                    AccountSelector::Reference(_) => None,
+                }),
+            );
             // An operation id names a record whoever asks, even an issuer that only an earlier
             // request of this batch creates. Keys of such an issuer cannot have been used yet.
             let rewarded = action_of(&request.command).and_then(rewarded_id);
@@ -259,10 +261,10 @@ impl LedgerState {
 
 /// How a command names the account that it is on.
 fn selector_of(command: &Command) -> Option<&AccountSelector> {
-    match command {
-        Command::OnAccount(OnAccount { account, .. }) => Some(account),
-        _ => None,
-    }
+    let Command::OnAccount(OnAccount { account, .. }) = command else {
+        return None;
+    };
+    Some(account)
 }
 
 /// Memory held for idempotency, in bytes.

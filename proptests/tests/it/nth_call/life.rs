@@ -160,8 +160,8 @@ impl Life {
     /// Decides a batch, makes it durable, and gives the answers; in the steps of the writer.
     pub(super) fn submit(&mut self, batch: &Batch) -> Result<Vec<Answer>, StoreError> {
         let durable = Seq(self.log.head().last_seq);
-        let mut decided = self.deciding.begin(durable);
         let requests = batch.requests.clone();
+        let mut decided = self.deciding.begin(durable, requests.len());
         self.deciding.decide(requests, batch.now, &mut decided)?;
         let records = self.deciding.end(decided.records);
         if !records.is_empty() {
