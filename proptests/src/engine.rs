@@ -73,16 +73,16 @@ impl Engine {
         let mut histories = RestoredHistories::with_room(&counts);
         let mut folded = Books::default();
         for records in before.chunks(chunk) {
-            let gists = records.iter().map(|record| Gist::of(record));
-            let whole = records.iter().map(AsRef::as_ref).zip(gists.clone());
+            let gists: Vec<_> = records.iter().map(|record| Gist::of(record)).collect();
+            let whole = records.iter().map(AsRef::as_ref).zip(&gists);
             let whole = whole.filter(|(_, gist)| gist.needs_record());
             for (record, _) in whole {
                 portfolio.restore(record);
                 case_files.add(&portfolio, record);
                 timeline.add(record);
             }
-            sums.add(gists.clone());
-            histories.restore(gists);
+            sums.add(&gists);
+            histories.restore(&gists);
             records.iter().for_each(|record| folded.apply(record));
         }
         portfolio.restore_sums(&sums);

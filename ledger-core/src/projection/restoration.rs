@@ -27,8 +27,8 @@ struct PlainSum {
 
 impl PlainSums {
     /// Takes in the gists of the next records.
-    pub fn add(&mut self, gists: impl Iterator<Item = Gist>) {
-        in_goes(gists, |gists| {
+    pub fn add(&mut self, gists: &[Gist]) {
+        for gists in gists.chunks(TOUCHED_RECORDS_MAX) {
             touch(gists, |place| {
                 self.0.get(place).map_or(0, |sum| sum.operations)
             });
@@ -53,7 +53,7 @@ impl PlainSums {
                     sum.accepted_minor += i128::from(entry.minor);
                 }
             }
-        });
+        }
     }
 }
 
@@ -106,8 +106,8 @@ impl RestoredHistories {
     ///
     /// # Panics
     /// When an operation is on an account that no room was made for.
-    pub fn restore(&mut self, gists: impl Iterator<Item = Gist>) {
-        in_goes(gists, |gists| {
+    pub fn restore(&mut self, gists: &[Gist]) {
+        for gists in gists.chunks(TOUCHED_RECORDS_MAX) {
             touch(gists, |place| {
                 let history = self.histories.get(place);
                 history.map_or(0, History::last_minor).cast_unsigned()
@@ -123,7 +123,7 @@ impl RestoredHistories {
                     Gist::Other => {}
                 }
             }
-        });
+        }
     }
 }
 
@@ -132,17 +132,4 @@ fn touch(gists: &[Gist], read: impl Fn(usize) -> u64) {
     let accounts = gists.iter().filter_map(Gist::account);
     let touched = accounts.fold(0, |touched, account| touched ^ read(usize_of(account.0)));
     black_box(touched);
-}
-
-/// Hands on some items at a time, so that what all of them change can be touched before any does.
-fn in_goes<T>(mut items: impl Iterator<Item = T>, mut work: impl FnMut(&[T])) {
-    let mut go = Vec::with_capacity(TOUCHED_RECORDS_MAX);
-    loop {
-        go.clear();
-        go.extend(items.by_ref().take(TOUCHED_RECORDS_MAX));
-        if go.is_empty() {
-            return;
-        }
-        work(&go);
-    }
 }

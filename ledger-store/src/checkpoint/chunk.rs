@@ -66,7 +66,8 @@ struct Columns {
     flags: Vec<u8>,
 }
 
-// What a record's gist is, in its flags; none of these: other.
+// What a record's gist is, in its flags.
+pub(super) const OTHER: u8 = 0;
 pub(super) const PLAIN: u8 = 1;
 pub(super) const PAYMENT: u8 = 2;
 pub(super) const OPERATION: u8 = 4;
@@ -148,7 +149,7 @@ impl Columns {
             }
             Gist::Operation { account, entry } => (account, Some(entry), OPERATION),
             Gist::Refused { account, .. } => (account, None, REFUSED),
-            Gist::Other => (AccountIndex(0), None, 0),
+            Gist::Other => (AccountIndex(0), None, OTHER),
         };
         if keys.triplet.is_some() {
             flags |= TRIPLET;

@@ -136,6 +136,32 @@ impl Numbers {
             least.wrapping_add(above.cast_signed())
         })
     }
+
+    /// Fills `numbers` with those from the place `from` on, which must be as many. Many at a time cost a tenth
+    /// of what one by one do.
+    pub(super) fn read(&self, bytes: &[u8], from: usize, numbers: &mut [i64]) {
+        let column = &bytes[self.place.clone()];
+        let to = from + numbers.len();
+        match self.width {
+            0 => numbers.fill(self.least),
+            1 => self.widen(&column[from..to], numbers, |byte| (*byte).into()),
+            2 => self.widen(&column.as_chunks().0[from..to], numbers, |item| {
+                u16::from_le_bytes(*item).into()
+            }),
+            4 => self.widen(&column.as_chunks().0[from..to], numbers, |item| {
+                u32::from_le_bytes(*item).into()
+            }),
+            _ => self.widen(&column.as_chunks().0[from..to], numbers, |item| {
+                u64::from_le_bytes(*item)
+            }),
+        }
+    }
+
+    fn widen<T>(&self, items: &[T], numbers: &mut [i64], above: impl Fn(&T) -> u64) {
+        for (number, item) in numbers.iter_mut().zip(items) {
+            *number = self.least.wrapping_add(above(item).cast_signed());
+        }
+    }
 }
 
 #[cfg(test)]
@@ -159,6 +185,11 @@ mod tests {
             let mut rest = Rest::of(&bytes);
             let found = Numbers::find(&mut rest, numbers.len()).unwrap();
             assert!(found.iter(&bytes).eq(numbers.iter().copied()));
+            for from in 0..=numbers.len() {
+                let mut read = vec![42; numbers.len() - from];
+                found.read(&bytes, from, &mut read);
+                assert_eq!(read, numbers[from..]);
+            }
             assert_eq!(rest.left(), [42]);
             for length in 0..bytes.len() - 1 {
                 let mut rest = Rest::of(&bytes[..length]);

@@ -123,7 +123,7 @@ fn restore_portfolio(
             case_files.add(&portfolio, &record);
             timeline.add(&record);
         }
-        sums.add(chunk.gists());
+        chunk.each_gists(|gists| sums.add(gists));
     }
     portfolio.restore_sums(&sums);
     Some((portfolio.clone(), portfolio, case_files, timeline))
@@ -132,7 +132,7 @@ fn restore_portfolio(
 fn restore_histories(chunks: &[Arc<Sealed>], counts: &[u32]) -> RestoredHistories {
     let mut histories = RestoredHistories::with_room(counts);
     for chunk in chunks {
-        histories.restore(chunk.gists());
+        chunk.each_gists(|gists| histories.restore(gists));
     }
     histories
 }
