@@ -1,6 +1,8 @@
 //! What the benchmarks have in common: operations of `ledger bench`'s workload, and ledgers that hold
 //! some.
 
+#![forbid(unsafe_code)]
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};

@@ -12,17 +12,17 @@ use mimalloc::MiMalloc;
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
-/// `mi_option_purge_delay`, which the binding has no name for: milliseconds after which freed memory is given
-/// back to the system.
+/// `mi_option_purge_delay`, which the binding has no name for: milliseconds that go by at least from one giving
+/// back of all that is free to the next. It happens when something is freed.
 const PURGE_DELAY: mi_option_t = 15;
 /// What it is where nobody chose: in another version the number may mean another option.
 const PURGE_DELAY_DEFAULT: std::ffi::c_long = 1_000;
-/// Long enough that a steady load takes its memory from what it freed itself: the system would clear it anew
-/// each second, and a virtual machine first have it back from its host. Short enough that what was once
-/// needed is given back.
+/// So seldom that a steady load takes its memory from what it freed itself: the system would clear it anew each
+/// second, and a virtual machine first have it back from its host. So often that what was once needed is given
+/// back all the same.
 const PURGE_DELAY_MILLIS: std::ffi::c_long = 60_000;
 
-/// Keeps freed memory for longer than the allocator would by itself. `MIMALLOC_PURGE_DELAY` in the environment
+/// Gives freed memory back less often than the allocator would by itself. `MIMALLOC_PURGE_DELAY` in the environment
 /// is stronger.
 pub(crate) fn keep_freed_memory() {
     // SAFETY: the functions read and write an option of the allocator, which checks the number itself, and no

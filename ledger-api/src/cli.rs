@@ -1,5 +1,7 @@
 //! Commands of the command line, and what they exit with.
 
+#![forbid(unsafe_code)]
+
 mod aside;
 mod authorizations;
 mod backup;

@@ -8,7 +8,8 @@
 //! It is only a cache. It is written beside the writer, after the records are durable, and never synced.
 //! Each chunk has a checksum and is chained to the chunk before; the last names the place and the hash
 //! of the log where it ends, and the log must have just that there. From the first chunk that is not
-//! sound on, the file is cut off and the log is read instead. When it cannot be written, the ledger
+//! sound on, the file is cut off and the log is read instead; where a sound one has a record that this program
+//! does not understand, all of it is. When it cannot be written, the ledger
 //! goes on without. One that is sound and reaches beyond the log is not thrown away: it is what is left
 //! of records that were durable, so opening is refused until somebody decides.
 

@@ -65,8 +65,8 @@ const PREPARE_AFTER_RECORDS: u64 = 65_536;
 const RECENT_BYTES_MAX: usize = 64 << 20;
 /// Blocks read back from the store that are kept decoded, at most.
 const READ_BLOCKS_MAX: usize = 64;
-/// Records that a block has at least whose end is kept: then that takes half a byte for a record at most.
-const END_KEPT_RECORDS_MIN: u32 = 64;
+/// Ends of blocks that are kept, at most: two and a half megabytes, for seventeen million records in full blocks.
+const ENDS_MAX: usize = 65_536;
 
 /// How a log is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,8 +134,8 @@ struct Shared {
     recent: Mutex<Recent>,
     /// The blocks read back last, since what is read together often lies together.
     read: Mutex<VecDeque<Block>>,
-    /// Where blocks end that this process appended, in order: what the one behind is checked against.
-    ends: Mutex<Vec<LogHead>>,
+    /// Where the blocks end that this process appended last, in order: what the one behind is checked against.
+    ends: Mutex<VecDeque<LogHead>>,
 }
 
 /// Consecutive blocks up to the last.
@@ -339,12 +339,16 @@ impl Shared {
     fn end(&self) -> Result<(), StoreError> {
         *self.recent.lock() = Recent::default();
         self.read.lock().clear();
+        *self.ends.lock() = VecDeque::new();
         self.epochs.end()
     }
 
     fn remember(&self, blocks: &[Block]) {
-        let lasting = blocks.iter().filter(|b| b.count() >= END_KEPT_RECORDS_MIN);
-        self.ends.lock().extend(lasting.map(end_of));
+        let mut ends = self.ends.lock();
+        ends.extend(blocks.iter().map(end_of));
+        let surplus = ends.len().saturating_sub(ENDS_MAX);
+        ends.drain(..surplus);
+        drop(ends);
         let mut recent = self.recent.lock();
         for block in blocks {
             recent.bytes += block.bytes().len();

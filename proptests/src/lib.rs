@@ -4,6 +4,8 @@
 //! compares with what [`model`] finds by reading the whole list again, or with a second way to the
 //! same end (replay, other batches, other encodings).
 
+#![forbid(unsafe_code)]
+
 pub mod engine;
 pub mod model;
 pub mod sim;

@@ -14,8 +14,8 @@ use ledger_core::projection::restoration::{PlainSums, RestoredHistories};
 use ledger_core::projection::timeline::Timeline;
 use ledger_core::state::LedgerState;
 
-use super::chunk::Link;
-use super::sealed::{HEADER_BYTES, Header, Sealed};
+use super::chunk::{HEADER_BYTES, Link};
+use super::sealed::{Header, Sealed};
 use super::{CHECKPOINT, Checkpointer};
 use crate::data_dir::DataDir;
 use crate::disk::{ALIGNMENT, Access, DiskFile};

@@ -1,7 +1,7 @@
 //! A chunk of the checkpoint as it is read; `chunk.rs` describes its form.
 //!
 //! What is read of a large ledger is hundreds of megabytes, and memory that a process uses for the first time
-//! costs more than reading does. So the bytes are kept as they are, and taken apart item by item.
+//! costs more than reading does. So the bytes are kept as they are, and taken apart a few records at a time.
 
 use std::ops::Range;
 
@@ -14,7 +14,8 @@ use ledger_core::projection::history::Entry;
 use ledger_core::time::{BusinessDate, Timestamp};
 
 use super::chunk::{
-    LINKED_BYTES, Link, MAGIC, OPERATION, OTHER, PAYMENT, REFUSED, TRIPLET, VERSION, large,
+    HEADER_BYTES, LINKED_BYTES, Link, MAGIC, OPERATION, OTHER, PAYMENT, REFUSED, TRIPLET, VERSION,
+    large,
 };
 use super::column::{Hashes, Numbers, Rest};
 use crate::block::ChainHash;
@@ -22,7 +23,6 @@ use crate::codec;
 use crate::disk::ALIGNMENT;
 use crate::event_log::LogHead;
 
-pub(super) const HEADER_BYTES: usize = LINKED_BYTES + 32;
 /// Gists that are handed on at a time; the rows they are made of stay in the processor's nearest cache.
 const GISTS_MAX: usize = 256;
 
