@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ledger_store::block::ChainHash;
+use ledger_store::block::{BlockBuilder, ChainHash};
 use ledger_store::{DiskLog, EventLog, LogHead, LogOptions, MemLog, StoreError, StoreKind, scan};
 use tempfile::TempDir;
 
@@ -158,6 +158,31 @@ fn a_directory_is_opened_once_at_a_time() {
         assert!(second.to_string().contains(dir.path().to_str().unwrap()));
         Box::new(log).close().unwrap();
         DiskLog::open(dir.path(), options).unwrap();
+    }
+}
+
+#[test]
+fn what_left_the_memory_is_read_back_and_checked_against_the_block_before() {
+    /// Together more than is kept in memory.
+    const BLOCKS: u64 = 1_200;
+    let payload = |first_seq: u64| vec![first_seq.to_le_bytes()[0]; 30_000];
+    for store in StoreKind::ALL {
+        let dir = TempDir::new().unwrap();
+        let mut log = DiskLog::open(dir.path(), in_one_epoch(store)).unwrap();
+        for _ in 0..BLOCKS {
+            let LogHead { last_seq, chain } = log.head();
+            let mut builder = BlockBuilder::new(last_seq + 1, 0);
+            for _ in 0..2 {
+                builder.push(&payload(last_seq + 1)).unwrap();
+            }
+            log.append(&[builder.seal(chain)]).unwrap();
+        }
+        let reader = log.reader();
+        for first_seq in [1, 2 * 40 + 1, 2 * BLOCKS - 1] {
+            let block = reader.block_with(first_seq + 1).unwrap().unwrap();
+            assert_eq!(block.first_seq(), first_seq);
+            assert_eq!(block.record(first_seq), Some(&payload(first_seq)[..]));
+        }
     }
 }
 
