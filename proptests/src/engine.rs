@@ -68,7 +68,7 @@ impl Engine {
         for account in before.iter().filter_map(|record| record.account()) {
             let place = usize::try_from(account.0).expect("a place fits the address space");
             counts.resize(counts.len().max(place + 1), 0);
-            counts[place] += 1;
+            counts[place] = u8::saturating_add(counts[place], 1);
         }
         let mut histories = RestoredHistories::with_room(&counts);
         let mut folded = Books::default();

@@ -92,10 +92,11 @@ pub struct RestoredHistories {
 }
 
 impl RestoredHistories {
-    /// Makes room for so many operations of each account, in the order of opening.
+    /// Makes room for so many operations of each account, in the order of opening. A byte counts far enough:
+    /// room is made for the first run of a history.
     #[must_use]
-    pub fn with_room(operations: &[u32]) -> Self {
-        let room = |count: &u32| History::with_room(usize_of(*count));
+    pub fn with_room(operations: &[u8]) -> Self {
+        let room = |count: &u8| History::with_room(usize::from(*count));
         Self {
             histories: operations.iter().map(room).collect(),
             refused: HashMap::new(),

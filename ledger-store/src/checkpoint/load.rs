@@ -129,7 +129,7 @@ fn restore_portfolio(
     Some((portfolio.clone(), portfolio, case_files, timeline))
 }
 
-fn restore_histories(chunks: &[Arc<Sealed>], counts: &[u32]) -> RestoredHistories {
+fn restore_histories(chunks: &[Arc<Sealed>], counts: &[u8]) -> RestoredHistories {
     let mut histories = RestoredHistories::with_room(counts);
     for chunk in chunks {
         chunk.each_gists(|gists| histories.restore(gists));
@@ -138,8 +138,8 @@ fn restore_histories(chunks: &[Arc<Sealed>], counts: &[u32]) -> RestoredHistorie
 }
 
 /// Reads chunks up to the end or to the first that is not sound, and hands each on. With them it gives how
-/// many operations each account has, which are counted while the disk reads on.
-fn read(dir: &DataDir, to: &Sender<Arc<Sealed>>) -> (Vec<Arc<Sealed>>, Vec<u32>) {
+/// many operations each account has, up to 255, which are counted while the disk reads on.
+fn read(dir: &DataDir, to: &Sender<Arc<Sealed>>) -> (Vec<Arc<Sealed>>, Vec<u8>) {
     let (mut chunks, mut counts) = (Vec::new(), Vec::new());
     let Ok(file) = dir.open(CHECKPOINT, Access::Read) else {
         return (chunks, counts);

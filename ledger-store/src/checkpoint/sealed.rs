@@ -207,8 +207,8 @@ impl Sealed {
         })
     }
 
-    /// Counts the operations of each account.
-    pub(super) fn count(&self, counts: &mut Vec<u32>) {
+    /// Counts the operations of each account, up to 255.
+    pub(super) fn count(&self, counts: &mut Vec<u8>) {
         let accounts = self.columns.accounts.iter(&self.body);
         for (account, flags) in accounts.zip(self.flags()) {
             if matches!(flags & !TRIPLET, OTHER | REFUSED) {
@@ -218,7 +218,7 @@ impl Sealed {
             if place >= counts.len() {
                 counts.resize(place + 1, 0);
             }
-            counts[place] += 1;
+            counts[place] = counts[place].saturating_add(1);
         }
     }
 
