@@ -108,41 +108,31 @@ struct Booking<Text> {
     detail: Option<Text>,
 }
 
-impl Booking<&str> {
-    fn to_key(self) -> Booking<CompactString> {
+impl<Text> Booking<Text> {
+    /// The same with another kind of text.
+    fn with<Other>(&self, detail: Option<Other>) -> Booking<Other> {
         let Self {
             issuer,
             unit,
             working_mode,
             script,
             kind,
-            detail,
-        } = self;
+            detail: _,
+        } = *self;
         Booking {
             issuer,
             unit,
             working_mode,
             script,
             kind,
-            detail: detail.map(CompactString::new),
+            detail,
         }
     }
 }
 
 impl Equivalent<Booking<CompactString>> for Booking<&str> {
     fn equivalent(&self, key: &Booking<CompactString>) -> bool {
-        // Taken apart, so that a new field cannot be forgotten here.
-        let Self {
-            issuer,
-            unit,
-            working_mode,
-            script,
-            kind,
-            detail,
-        } = *self;
-        (issuer, unit, working_mode) == (key.issuer, key.unit, key.working_mode)
-            && (script, kind) == (key.script, key.kind)
-            && detail == key.detail.as_deref()
+        *self == key.with(key.detail.as_deref())
     }
 }
 
@@ -223,7 +213,8 @@ impl GeneralLedger {
             None => {
                 let codes = legs(portfolio, movement).map(|leg| leg.code);
                 let places = codes.map(|code| self.place(account.issuer, unit, code));
-                self.places.insert(booking.to_key(), places);
+                let key = booking.with(booking.detail.map(CompactString::new));
+                self.places.insert(key, places);
                 places
             }
         };
