@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+/// Numbers that are read at a time; so few stay in the processor's nearest cache.
+pub(super) const ROW: usize = 256;
 /// Bytes that are kept of a hash, the first ones; an index of keys uses no more.
 const HASH_BYTES: usize = 5;
 
@@ -121,19 +123,13 @@ impl Numbers {
         })
     }
 
-    /// The numbers; `bytes` are those it was found in.
-    pub(super) fn iter<'a>(&self, bytes: &'a [u8]) -> impl Iterator<Item = i64> + Clone + use<'a> {
-        let (least, width) = (self.least, self.width);
-        let column = &bytes[self.place.clone()];
-        (0..self.count).map(move |item| {
-            let above: u64 = match width {
-                0 => 0,
-                1 => column[item].into(),
-                2 => u16::from_le_bytes(column.as_chunks().0[item]).into(),
-                4 => u32::from_le_bytes(column.as_chunks().0[item]).into(),
-                _ => u64::from_le_bytes(column.as_chunks().0[item]),
-            };
-            least.wrapping_add(above.cast_signed())
+    /// Whether all numbers are as they must be; `bytes` are those it was found in.
+    pub(super) fn all(&self, bytes: &[u8], is_right: impl Fn(i64) -> bool) -> bool {
+        let mut row = [0; ROW];
+        (0..self.count).step_by(ROW).all(|from| {
+            let row = &mut row[..ROW.min(self.count - from)];
+            self.read(bytes, from, row);
+            row.iter().all(|number| is_right(*number))
         })
     }
 
@@ -175,6 +171,7 @@ mod tests {
             (vec![-7; 5], 0),
             (vec![1_672_668_000_000, 1_672_668_000_255], 1),
             (vec![-128, 128, 0], 2),
+            ((0..300).collect(), 2),
             (vec![0, 0xffff_ffff], 4),
             (vec![i64::MIN, 0, i64::MAX], 8),
         ] {
@@ -184,7 +181,12 @@ mod tests {
             bytes.push(42);
             let mut rest = Rest::of(&bytes);
             let found = Numbers::find(&mut rest, numbers.len()).unwrap();
-            assert!(found.iter(&bytes).eq(numbers.iter().copied()));
+            assert!(found.all(&bytes, |number| numbers.contains(&number)));
+            let last = numbers.last();
+            assert_eq!(
+                found.all(&bytes, |number| Some(&number) != last),
+                last.is_none()
+            );
             for from in 0..=numbers.len() {
                 let mut read = vec![42; numbers.len() - from];
                 found.read(&bytes, from, &mut read);

@@ -17,14 +17,11 @@ use super::chunk::{
     HEADER_BYTES, LINKED_BYTES, Link, MAGIC, OPERATION, OTHER, PAYMENT, REFUSED, TRIPLET, VERSION,
     large,
 };
-use super::column::{Hashes, Numbers, Rest};
+use super::column::{Hashes, Numbers, ROW, Rest};
 use crate::block::ChainHash;
 use crate::codec;
 use crate::disk::ALIGNMENT;
 use crate::event_log::LogHead;
-
-/// Gists that are handed on at a time; the rows they are made of stay in the processor's nearest cache.
-const GISTS_MAX: usize = 256;
 
 /// The header of a chunk that continues the one before.
 pub(super) struct Header {
@@ -86,13 +83,12 @@ impl Header {
         let columns = Columns::find(&mut rest, self.records)?;
         // An account has an opening of its own, so there are fewer than records: no sum or history is made
         // room for that cannot be.
-        let accounts_known = columns.accounts.iter(&body).all(|place| {
+        let accounts_known = columns.accounts.all(&body, |place| {
             u32::try_from(place).is_ok_and(|place| u64::from(place) < self.head.last_seq)
         });
         let are_days = columns
             .value_dates
-            .iter(&body)
-            .all(|day| i32::try_from(day).is_ok());
+            .all(&body, |day| i32::try_from(day).is_ok());
         if !accounts_known || !are_days {
             return None;
         }
@@ -209,26 +205,32 @@ impl Sealed {
 
     /// Counts the operations of each account, up to 255.
     pub(super) fn count(&self, counts: &mut Vec<u8>) {
-        let accounts = self.columns.accounts.iter(&self.body);
-        for (account, flags) in accounts.zip(self.flags()) {
-            if matches!(flags & !TRIPLET, OTHER | REFUSED) {
-                continue;
+        let mut accounts = [0; ROW];
+        let mut from = 0;
+        for flags in self.flags().chunks(ROW) {
+            let accounts = &mut accounts[..flags.len()];
+            self.columns.accounts.read(&self.body, from, accounts);
+            from += flags.len();
+            for (account, flags) in accounts.iter().zip(flags) {
+                if matches!(flags & !TRIPLET, OTHER | REFUSED) {
+                    continue;
+                }
+                let place = usize::try_from(*account).expect("a place in memory");
+                if place >= counts.len() {
+                    counts.resize(place + 1, 0);
+                }
+                counts[place] = counts[place].saturating_add(1);
             }
-            let place = usize::try_from(account).expect("a place in memory");
-            if place >= counts.len() {
-                counts.resize(place + 1, 0);
-            }
-            counts[place] = counts[place].saturating_add(1);
         }
     }
 
     /// Hands on the gists of its records in order, some at a time.
     pub(super) fn each_gists(&self, mut take: impl FnMut(&[Gist])) {
-        let mut rows = [[0; GISTS_MAX]; 4];
-        let mut gists = Vec::with_capacity(GISTS_MAX);
+        let mut rows = [[0; ROW]; 4];
+        let mut gists = Vec::with_capacity(ROW);
         let mut seqs = self.seqs();
         let mut from = 0;
-        for flags in self.flags().chunks(GISTS_MAX) {
+        for flags in self.flags().chunks(ROW) {
             let columns = [
                 &self.columns.minors,
                 &self.columns.posted_at,
