@@ -376,10 +376,7 @@ impl<'t> Fields<'t> {
         if text.starts_with('0') && holds_card_number(text.trim_start_matches('0')) {
             return Err(self.card_number(name));
         }
-        let number = text
-            .parse()
-            .ok()
-            .filter(|_| text.len() == ACCOUNT_REFERENCE_DIGITS);
+        let number = digits(text).filter(|_| text.len() == ACCOUNT_REFERENCE_DIGITS);
         let problem = "must be an account reference of 20 digits";
         number
             .map(|number| Some(AccountReference::from_number(number)))
@@ -390,7 +387,7 @@ impl<'t> Fields<'t> {
         let Some(text) = self.raw_text(name)? else {
             return Ok(None);
         };
-        let id = text.parse().ok().and_then(OperationId::from_number);
+        let id = digits(text).and_then(OperationId::from_number);
         id.map(Some)
             .ok_or_else(|| self.invalid(name, "must be an operation id of 16 digits"))
     }
@@ -434,6 +431,12 @@ impl<'t> Fields<'t> {
             name => prefix + name + ".",
         }
     }
+}
+
+/// The number that digits alone are. A sign before them would do for a number too, and hide a card number.
+fn digits(text: &str) -> Option<u64> {
+    let plain = text.bytes().all(|byte| byte.is_ascii_digit());
+    plain.then(|| text.parse().ok()).flatten()
 }
 
 /// Stands for the name of a field that has none, or whose name must not be repeated.

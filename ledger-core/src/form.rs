@@ -7,7 +7,7 @@ use crate::annotations::{Annotations, SPECIFIC_FIELDS_MAX};
 use crate::authorization::{RecordAuthorization, TransactionSubType, TransactionType};
 use crate::command::{
     AccountAction, Command, DefineProduct, OnAccount, OperationKind, PostDetail, PostOperation,
-    ReimbursementType, ReverseOperation, ScriptRule, Triplet, WorkingMode,
+    PostTransaction, ReimbursementType, ReverseOperation, ScriptRule, Triplet, WorkingMode,
 };
 use crate::money::Amount;
 use crate::projection::general_ledger::is_control;
@@ -376,11 +376,28 @@ fn post_operation(post: &PostOperation) -> Result<(), Rejection> {
             Ok(())
         }
         // A payment is a credit as a rule; a debit is a payment sent on, or one returned.
-        PostDetail::Payment(_)
-        | PostDetail::BalanceAdjustment { .. }
-        | PostDetail::Transaction(_)
-        | PostDetail::Clearing(_) => signed(required(post)?, None),
+        PostDetail::Payment(_) | PostDetail::BalanceAdjustment { .. } => {
+            signed(required(post)?, None)
+        }
+        PostDetail::Transaction(transaction) => {
+            signed(required(post)?, None)?;
+            at_the_acceptor(transaction)
+        }
+        PostDetail::Clearing(clearing) => {
+            signed(required(post)?, None)?;
+            at_the_acceptor(&clearing.transaction)
+        }
     }
+}
+
+/// What is kept of a transaction besides what it moves.
+fn at_the_acceptor(transaction: &PostTransaction) -> Result<(), Rejection> {
+    transaction
+        .transaction_amount
+        .map_or(Ok(()), |amount| in_range("transactionAmount", amount.minor))?;
+    transaction
+        .transaction_date
+        .map_or(Ok(()), |at| instant("transactionDate", at))
 }
 
 fn reverse_operation(reverse: &ReverseOperation) -> Result<(), Rejection> {

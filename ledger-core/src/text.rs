@@ -115,6 +115,14 @@ text_types! {
     ReservationReference, 1..=64;
 }
 
+impl GlCode {
+    /// A code that the engine itself makes up, of parts that were checked. With `4100.` before it a fee type may
+    /// look like a card number, which it is not.
+    pub(crate) fn of_the_engine(code: &str) -> Self {
+        Self(CompactString::new(code))
+    }
+}
+
 impl ServicePoster {
     /// Whether the poster is one of the platform's own services, which callers may not claim.
     ///

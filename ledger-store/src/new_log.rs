@@ -108,7 +108,8 @@ impl NewLog {
     /// # Errors
     ///
     /// What went wrong with the disk, and [`StoreError::Damaged`] when what is read back is not what was
-    /// added; then nothing is in its place.
+    /// added; then nothing is in its place. Where only the last sync fails it is there, and may not survive a
+    /// power cut.
     pub fn finish(mut self, read_back: ReadBack) -> Result<Written, StoreError> {
         let written = self.log.take().ok_or(StoreError::Closed)?.close()?;
         let head = match read_back {

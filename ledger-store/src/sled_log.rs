@@ -10,6 +10,10 @@
 //! 1. `insert` the blocks and `flush`: sled has handed every page to the kernel.
 //! 2. `fdatasync` of our own descriptor of `db`: the pages, the size and the extents are on disk.
 //!
+//! Between two syncs less than a segment of `db` is written ([`UNSYNCED_BYTES_MAX`]). sled takes for stable what it
+//! has flushed, looks for torn writes behind that alone, and lets a segment be written again once what is newer is
+//! stable; both by whole segments. So nothing that it relies on is ever without a sync.
+//!
 //! Two more rules keep step 2 sufficient. Blocks stay far below the size at which sled would put
 //! values into blob files, which it never syncs (see [`crate::block::BLOCK_BYTES_MAX`]); an unexpected
 //! blob is an error at opening and at closing. And no key is ever overwritten or deleted, so that sled
@@ -56,6 +60,9 @@ const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// How long sled may take to let go of its file once dropped; it takes milliseconds.
 const RELEASE_WAIT: Duration = Duration::from_secs(60);
+
+/// Bytes of blocks that sled is given between two syncs at most. It writes up to four times as many.
+const UNSYNCED_BYTES_MAX: usize = 3 << 20;
 
 /// How much of its file sled uses for the bytes of the blocks it was given, in percent. Measured with
 /// blocks of 90 KiB, see [`make_room`].
@@ -114,6 +121,22 @@ impl SledEpoch {
         })
     }
 
+    fn put_and_sync(&self, blocks: &[Block]) -> Result<(), StoreError> {
+        self.engine.with(|db| {
+            for block in blocks {
+                let before = db
+                    .insert(block.first_seq().to_be_bytes(), block.bytes())
+                    .map_err(|error| self.failed(error))?;
+                assert!(before.is_none(), "no key of the log is ever written twice");
+            }
+            db.flush().map_err(|error| self.failed(error))?;
+            Ok(())
+        })?;
+        self.db_file
+            .sync_data()
+            .map_err(StoreError::io(&self.dir.join(db_of(&self.name))))
+    }
+
     fn failed(&self, error: sled::Error) -> StoreError {
         from_sled(&self.dir, &self.name, error)
     }
@@ -132,19 +155,7 @@ impl SledEpoch {
 
 impl Epoch for SledEpoch {
     fn put(&self, blocks: &[Block]) -> Result<(), StoreError> {
-        self.engine.with(|db| {
-            for block in blocks {
-                let before = db
-                    .insert(block.first_seq().to_be_bytes(), block.bytes())
-                    .map_err(|error| self.failed(error))?;
-                assert!(before.is_none(), "no key of the log is ever written twice");
-            }
-            db.flush().map_err(|error| self.failed(error))?;
-            Ok(())
-        })?;
-        self.db_file
-            .sync_data()
-            .map_err(StoreError::io(&self.dir.join(db_of(&self.name))))
+        parts(blocks).try_for_each(|part| self.put_and_sync(part))
     }
 
     fn block_at(&self, seq: u64) -> Result<Option<Block>, StoreError> {
@@ -208,6 +219,8 @@ impl Epoch for SledEpoch {
         trimmed?;
         self.db_file.sync_data().map_err(StoreError::io(&path))?;
         dropping.join().unwrap_or(Ok(()))?;
+        // Of the snapshots that sled replaced: one that came back would not be what the manifest says.
+        DataDir::from(&self.dir.join(&self.name)).sync()?;
         refuse_blobs(&self.dir, &self.name)
     }
 }
@@ -218,6 +231,24 @@ impl Drop for SledEpoch {
         let _ = self.end();
     }
 }
+
+/// The blocks in order, as many together as may go without a sync.
+fn parts(blocks: &[Block]) -> impl Iterator<Item = &[Block]> {
+    let mut rest = blocks;
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let count = rest.iter().take_while(|block| {
+            bytes += block.bytes().len();
+            bytes <= UNSYNCED_BYTES_MAX
+        });
+        let (part, after) = rest.split_at(count.count());
+        rest = after;
+        (!part.is_empty()).then_some(part)
+    })
+}
+
+// So a block is never left over.
+const _: () = assert!(crate::block::BLOCK_BYTES_MAX <= UNSYNCED_BYTES_MAX);
 
 /// The file with everything in it, below the data directory.
 pub(crate) fn db_of(name: &str) -> String {
@@ -358,4 +389,32 @@ fn one_line(error: &sled::Error) -> String {
         .split_whitespace()
         .collect::<Vec<_>>()
         .join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::block::{BlockBuilder, ChainHash};
+
+    #[test]
+    fn little_is_put_between_two_syncs() {
+        let mut chain = ChainHash::EMPTY;
+        let blocks: Vec<_> = (1..=300)
+            .map(|seq| {
+                let mut builder = BlockBuilder::new(seq, 0);
+                let bytes = usize::try_from(seq).expect("small") % 7 * 5_000;
+                builder.push(&vec![0; bytes]).expect("it fits");
+                let block = builder.seal(chain);
+                chain = block.chain();
+                block
+            })
+            .collect();
+        let sizes: Vec<usize> = parts(&blocks)
+            .map(|part| part.iter().map(|block| block.bytes().len()).sum())
+            .collect();
+        assert_eq!(parts(&blocks).flatten().count(), blocks.len());
+        assert_eq!(sizes.len(), 2);
+        assert!(sizes.iter().all(|size| *size <= UNSYNCED_BYTES_MAX));
+        assert_eq!(parts(&[]).count(), 0);
+    }
 }

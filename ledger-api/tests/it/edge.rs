@@ -32,6 +32,8 @@ fn every_flaw_is_named_by_code_and_field() {
         (r#""account":{"issuerAccountExternalReference":"A1"},"#, "",           "INVALID_REQUEST",         "account"),
         (r#""issuerAccountExternalReference":"A1""#, "",                        "INVALID_REQUEST",         "account"),
         (r#""issuerAccountExternalReference":"A1""#, r#""accountReference":"1""#, "INVALID_REQUEST",       "account.accountReference"),
+        (r#""issuerAccountExternalReference":"A1""#, r#""accountReference":"+0004546172396081631""#, "INVALID_REQUEST", "account.accountReference"),
+        (r#""issuerAccountExternalReference":"A1""#, r#""accountReference":"00004546172396081630""#, "PAN_NOT_ALLOWED", "account.accountReference"),
         ("2023-01-02T14:20:34Z",          "2 January",                          "INVALID_REQUEST",         "postingDate"),
         (r#""body":{"#,                   r#""tip":1,"body":{"#,                "INVALID_REQUEST",         "tip"),
         (r#""body":{"#,                   r#""body":{"tip":1,"#,                "INVALID_REQUEST",         "tip"),

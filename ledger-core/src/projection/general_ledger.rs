@@ -160,7 +160,7 @@ pub fn legs(portfolio: &Portfolio, movement: &Movement<'_>) -> [Leg; 2] {
     let account = portfolio.account(movement.account);
     let unit = unit_of(account, movement);
     let value = movement.quantity.value;
-    let control = gl_code(control_of(account, unit));
+    let control = GlCode::of_the_engine(control_of(account, unit));
     let contra = contra_of(portfolio, account.issuer, unit, movement);
     [
         Leg {
@@ -270,12 +270,12 @@ impl GeneralLedger {
             let money = (
                 account.issuer,
                 currency,
-                gl_code(control_of(account, currency)),
+                GlCode::of_the_engine(control_of(account, currency)),
             );
             controls.entry(money).or_default().1 += account.balance_minor;
             for (commodity, points) in portfolio.points(index) {
                 let unit = LedgerUnit::Points(commodity);
-                let key = (account.issuer, unit, gl_code(CUSTOMER_POINTS));
+                let key = (account.issuer, unit, GlCode::of_the_engine(CUSTOMER_POINTS));
                 controls.entry(key).or_default().1 += points;
             }
         }
@@ -342,7 +342,7 @@ fn contra_of(
     movement: &Movement<'_>,
 ) -> GlCode {
     if matches!(unit, LedgerUnit::Points(_)) {
-        return gl_code(POINTS_ISSUED);
+        return GlCode::of_the_engine(POINTS_ISSUED);
     }
     let configurations = &portfolio.issuer(issuer).configurations;
     let rules = &configurations[usize_of(movement.script)].accounting_script;
@@ -357,22 +357,22 @@ fn contra_of(
 
 fn standard_contra(movement: &Movement<'_>) -> GlCode {
     match movement.kind {
-        OperationKind::Fee => gl_code(&format!(
+        OperationKind::Fee => GlCode::of_the_engine(&format!(
             "4100.{}",
             movement.detail.expect("a fee has a type")
         )),
-        OperationKind::Bonus => gl_code("5100"),
-        OperationKind::Interest if movement.detail == Some("DEBIT") => gl_code("4200"),
-        OperationKind::Interest => gl_code("5200"),
+        OperationKind::Bonus => GlCode::of_the_engine("5100"),
+        OperationKind::Interest if movement.detail == Some("DEBIT") => {
+            GlCode::of_the_engine("4200")
+        }
+        OperationKind::Interest => GlCode::of_the_engine("5200"),
         OperationKind::Payment
         | OperationKind::Reimbursement
         | OperationKind::Load
-        | OperationKind::Unload => gl_code("1310"),
-        OperationKind::BalanceAdjustment | OperationKind::ResetBalance => gl_code("5900"),
-        OperationKind::Transaction => gl_code("1300"),
+        | OperationKind::Unload => GlCode::of_the_engine("1310"),
+        OperationKind::BalanceAdjustment | OperationKind::ResetBalance => {
+            GlCode::of_the_engine("5900")
+        }
+        OperationKind::Transaction => GlCode::of_the_engine("1300"),
     }
-}
-
-fn gl_code(code: &str) -> GlCode {
-    GlCode::new(code).expect("a fee type with its prefix fits a ledger code")
 }

@@ -47,6 +47,24 @@ fn every_kind_has_its_standard_contra_account() {
     ");
 }
 
+/// A fee type is no card number and yet may be one together with the account's `4100.`.
+#[test]
+fn a_fee_type_is_never_too_odd_to_be_booked() {
+    for fee_type in ["2023-2024-2", "111111111007", "#1111/1111/1007", "0"] {
+        with_script(
+            "",
+            &format!(
+                "
+        product ODD EUR PAY_LATER fees={fee_type}
+        open    A2 ODD
+        fee     A2 1.00 {fee_type}  -> posted
+        ledger                      -> 1100=1.00 4100.{fee_type}=-1.00
+    "
+            ),
+        );
+    }
+}
+
 #[test]
 fn a_rule_for_one_fee_type_goes_before_a_rule_for_all() {
     with_script(

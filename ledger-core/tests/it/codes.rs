@@ -70,6 +70,9 @@ const MALFORMED: &str = "
     product  X EUR PAY_BEFORE limit=1.00    -> WORKING_MODE_MISMATCH defaultCreditLimitAmount malformed
     fee      A1 1.00 MANUAL_FEE adjustment  -> ADJUSTMENT_REASON_REQUIRED adjustmentReason malformed
     reverse-fee A1 F1 reason=TURNOVER       -> INVALID_REVERSAL_REASON reversalReason malformed
+    purchase A1 1.00 jpy=1000000000000001   -> AMOUNT_OUT_OF_RANGE transactionAmount malformed
+    purchase A1 1.00 bought=1899-12-31T23:59:59Z -> INVALID_REQUEST transactionDate malformed
+    purchase A1 1.00 case=C1 bought=2200-01-01T00:00:00Z -> INVALID_REQUEST transactionDate malformed
     reverse-pay A1 P1 reason=BY_MISTAKE     -> INVALID_REVERSAL_REASON reversalReason malformed
     reverse-bonus A1 B1 5.00                -> REVERSAL_AMOUNT_NOT_ALLOWED referenceAmount malformed
     reverse-interest A1 I1 -1.00            -> REVERSAL_AMOUNT_NOT_ALLOWED referenceAmount malformed
