@@ -48,7 +48,7 @@ use crate::sync::{
 pub use self::stepper::Stepper;
 
 /// Most requests in one submission.
-pub const SUBMISSION_REQUESTS_MAX: usize = 8_192;
+pub const SUBMISSION_REQUESTS_MAX: usize = 10_000;
 /// Most requests that wait to be decided; beyond it submissions are refused as busy, or wait.
 pub const QUEUE_REQUESTS_MAX: usize = if EXPLORED { 4 } else { 65_536 };
 /// Requests after which a batch takes no further submission.

@@ -36,7 +36,7 @@ pub(super) struct BenchArgs {
     #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..))]
     accounts: u32,
     /// Operations handed in at a time, each time waiting for the answers.
-    #[arg(long, value_name = "N", default_value_t = SUBMISSION_REQUESTS_MAX as u64, value_parser = clap::value_parser!(u64).range(1..=SUBMISSION_REQUESTS_MAX as u64))]
+    #[arg(long, value_name = "N", default_value_t = 8_192, value_parser = clap::value_parser!(u64).range(1..=SUBMISSION_REQUESTS_MAX as u64))]
     batch: u64,
     /// Threads that hand in.
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1_024))]

@@ -26,7 +26,7 @@ pub(super) struct ReplayArgs {
     /// Write the outcome of every line here, once it is durable.
     #[arg(long, value_name = "FILE")]
     results: Option<PathBuf>,
-    /// Exit with 1 when a line is refused.
+    /// Exit with 1 when a line is refused, or was when it was sent before.
     #[arg(long)]
     strict: bool,
 }
@@ -74,12 +74,18 @@ pub(super) fn run(args: &ReplayArgs, json: bool, out: &mut impl Write) -> Result
     let shown = (!json && outcome.is_ok()).then(|| recipient.accounts(SHOWN_ACCOUNTS_MAX + 1));
     let closed = recipient.close();
     // What went wrong first says more than what followed from it.
-    let summary = outcome?;
+    let (summary, refused_before) = outcome?;
     closed?;
     if json {
         write_json(out, &summary)?;
     } else {
         describe(&summary, out)?;
+        if refused_before > 0 {
+            writeln!(
+                out,
+                "{refused_before} of the skipped lines were refused before"
+            )?;
+        }
     }
     match shown {
         None => {}
@@ -96,7 +102,7 @@ pub(super) fn run(args: &ReplayArgs, json: bool, out: &mut impl Write) -> Result
     let bad = summary.malformed > 0
         || summary.conflict > 0
         || summary.expectations_failed > 0
-        || (args.strict && summary.rejected > 0);
+        || (args.strict && summary.rejected + refused_before > 0);
     Ok(if bad {
         Ended::WithFindings
     } else {
@@ -134,21 +140,23 @@ fn refuse_to_overwrite(results: &Path, args: &ReplayArgs, place: &Place) -> Resu
     Ok(())
 }
 
+/// Replays the inputs in turn; gives the totals, and how many lines were refused the first time already.
 fn replay_all(
     recipient: &Recipient,
     inputs: Vec<Input<'_>>,
     mut results: Option<Results<'_>>,
-) -> Result<Summary, CliError> {
+) -> Result<(Summary, u64), CliError> {
     let name_files = inputs.len() > 1;
     let progress = progress_bar(inputs.iter().map(|input| input.bytes).sum());
     let mut reported = 0;
     let mut before = 0;
-    let mut total = Summary::default();
+    let (mut total, mut refused_before) = (Summary::default(), 0);
     for input in inputs {
         let (path, bytes) = (input.path, input.bytes);
         let file = name_files.then_some(path);
         let summary = recipient.carry_out(input, |told, bytes_read| {
             progress.set_position(before + bytes_read);
+            refused_before += told.iter().filter(|told| told.was_refused_before()).count() as u64;
             for result in told.iter().filter(|result| is_worth_reporting(result)) {
                 reported += 1;
                 if reported <= REPORTED_LINES_MAX {
@@ -173,7 +181,7 @@ fn replay_all(
             reported - REPORTED_LINES_MAX
         ));
     }
-    Ok(total)
+    Ok((total, refused_before))
 }
 
 /// The results file. What it held before goes when the first outcomes come: a replay that cannot run must

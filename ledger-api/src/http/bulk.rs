@@ -1,4 +1,7 @@
 //! Many commands at once: lines of the replay format in, one line of result for each out.
+//!
+//! They are taken together or not at all: where the service is busy, or the token lacks the scope of one of them,
+//! nothing happens.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -13,20 +16,21 @@ use ledger_store::writer::SUBMISSION_REQUESTS_MAX;
 use serde::{Deserialize, Serialize};
 
 use super::call::Call;
-use super::endpoint::Answering;
+use super::endpoint::{Answering, Scope};
 use super::fault::Fault;
 use super::service::Service;
-use crate::line::{self, Expect, Line};
+use crate::line::{Expect, Line};
+use crate::replay::parsing::parse_line;
 use crate::replay::{self, FailedExpectation, LineResult, Outcome, ResultView};
 
-/// Most lines of one call.
-pub(crate) const BULK_LINES_MAX: usize = 10_000;
+/// Most lines of one call, blank ones aside: one submission.
+pub(crate) const BULK_LINES_MAX: usize = SUBMISSION_REQUESTS_MAX;
 
 /// What became of a line.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ResultLine<'a> {
-    /// Counted from 1.
+    /// Counted from 1, blank ones too.
     pub(crate) line: u64,
     /// As in the results of a replayed history.
     pub(crate) outcome: Outcome,
@@ -67,27 +71,27 @@ pub(crate) fn carry_out(service: Arc<Service>, call: Call) -> Answering {
         call.query.finish()?;
         let issuer = call.issuer()?;
         let body = call.body.clone();
-        if body.is_empty() {
-            return Err(Fault::invalid("", "the body has no line"));
-        }
         let parsed = tokio::task::spawn_blocking(move || parse(&body, &issuer));
         let parsed = parsed
             .await
             .map_err(|_| Fault::new("INTERNAL_ERROR", "the lines cannot be read"))??;
         let mut requests = Vec::with_capacity(parsed.len());
         let mut waiting = Vec::with_capacity(parsed.len());
-        for line in parsed {
-            waiting.push(line.map(|line| {
-                requests.push(line.request);
-                line.expect
-            }));
+        for (number, line) in parsed {
+            let line = match line {
+                Ok(line) => {
+                    call.client.must_have(Scope::of(&line.request.command))?;
+                    requests.push(line.request);
+                    Ok(line.expect)
+                }
+                Err(rejection) => Err(rejection),
+            };
+            waiting.push((number, line));
         }
-        let mut answers = Vec::with_capacity(requests.len());
-        while !requests.is_empty() {
-            let rest = requests.split_off(requests.len().min(SUBMISSION_REQUESTS_MAX));
-            answers.extend(service.ledger.submit_many_async(requests).await?);
-            requests = rest;
-        }
+        let answers = match requests.is_empty() {
+            true => Vec::new(),
+            false => service.ledger.submit_many_async(requests).await?,
+        };
         let written = tokio::task::spawn_blocking(move || write(answers, waiting));
         let bytes = written
             .await
@@ -99,16 +103,21 @@ pub(crate) fn carry_out(service: Arc<Service>, call: Call) -> Answering {
     })
 }
 
-fn parse(body: &[u8], issuer: &IssuerId) -> Result<Vec<Result<Line, Rejection>>, Fault> {
-    let text = std::str::from_utf8(body)
-        .map_err(|_| Fault::invalid("", "the body must be text in UTF-8"))?;
+/// Something about each line, with the line's number.
+type Lines<T> = Vec<(u64, Result<T, Rejection>)>;
+
+/// Reads the lines that are not blank, as a replay does.
+fn parse(body: &[u8], issuer: &IssuerId) -> Result<Lines<Line>, Fault> {
     let mut lines = Vec::new();
-    for line in text.lines() {
+    for (number, line) in (1..).zip(body.split_inclusive(|byte| *byte == b'\n')) {
+        let Some((_, line)) = parse_line(line, number == 1) else {
+            continue;
+        };
         if lines.len() == BULK_LINES_MAX {
             let message = format!("a call has at most {BULK_LINES_MAX} lines");
             return Err(Fault::new("REQUEST_TOO_LARGE", message));
         }
-        lines.push(line::parse(line).and_then(|line| {
+        let line = line.and_then(|line| {
             if line.request.issuer == *issuer {
                 Ok(line)
             } else {
@@ -117,15 +126,19 @@ fn parse(body: &[u8], issuer: &IssuerId) -> Result<Vec<Result<Line, Rejection>>,
                     "must be the issuer of the path",
                 ))
             }
-        }));
+        });
+        lines.push((number, line));
+    }
+    if lines.is_empty() {
+        return Err(Fault::invalid("", "the body has no line"));
     }
     Ok(lines)
 }
 
-fn write(answers: Vec<Answer>, waiting: Vec<Result<Expect, Rejection>>) -> Vec<u8> {
+fn write(answers: Vec<Answer>, waiting: Lines<Expect>) -> Vec<u8> {
     let mut out = Vec::with_capacity(waiting.len() * 80);
     let mut answers = answers.into_iter();
-    for (line, waiting) in (1..).zip(waiting) {
+    for (line, waiting) in waiting {
         let (result, checked, replayed) = match waiting {
             Ok(expect) => {
                 let answer = answers.next().expect("every request has an answer");

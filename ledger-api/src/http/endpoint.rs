@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::{Method, Response};
+use ledger_core::command::{AccountAction, Command};
 
 use super::call::Call;
 use super::fault::Fault;
@@ -105,6 +106,24 @@ impl Scope {
         Self::IssuersWrite,
         Self::EventsRead,
     ];
+
+    /// What whoever hands in a command must have been granted.
+    pub(crate) fn of(command: &Command) -> Self {
+        match command {
+            Command::ConfigureIssuer(_)
+            | Command::DefineProduct(_)
+            | Command::DefineBonusProgram(_)
+            | Command::AdvanceBusinessDate(_) => Self::IssuersWrite,
+            Command::OpenAccount(_) => Self::AccountsWrite,
+            Command::OnAccount(on) => match on.action {
+                AccountAction::SetCreditLimit(_) | AccountAction::Close => Self::AccountsWrite,
+                AccountAction::Post(_) | AccountAction::Reverse(_) => Self::OperationsWrite,
+                AccountAction::RecordAuthorization(_)
+                | AccountAction::CreateOfflineReservation(_)
+                | AccountAction::CancelOfflineReservation(_) => Self::AuthorizationsWrite,
+            },
+        }
+    }
 
     /// As tokens name it.
     pub(crate) fn name(self) -> &'static str {

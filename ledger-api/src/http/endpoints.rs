@@ -519,7 +519,7 @@ fn of_issuer() -> Vec<Endpoint> {
             "/issuers/{issuerId}/bulk-operations",
             "bulkOperations",
             Scope::OperationsWrite,
-            "Carry out many commands, given as lines of the replay format",
+            "Carry out many commands, given as lines of the replay format; the token must have the scope of each",
             &[],
             Shape::Other("application/x-ndjson"),
             Work::Whole(bulk::carry_out),
@@ -542,4 +542,41 @@ fn camel(name: &str) -> String {
         }
     }
     camel
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::line;
+
+    /// Lines of the replay format, of every command but some reversals.
+    const COMMANDS: &str = include_str!("../fuzz/commands.jsonl");
+
+    #[test]
+    fn a_command_needs_one_scope_by_whichever_way_it_comes() {
+        let scopes: BTreeMap<_, _> = ACCOUNT_COMMANDS
+            .iter()
+            .chain(ISSUER_COMMANDS)
+            .map(|(name, scope, _)| (*name, *scope))
+            .collect();
+        let mut seen = BTreeMap::new();
+        for text in COMMANDS.lines() {
+            let json: serde_json::Value = serde_json::from_str(text).expect("JSON");
+            let name = json["command"].as_str().expect("a name").to_owned();
+            let Ok(line) = line::parse(text) else {
+                continue;
+            };
+            let scope = Scope::of(&line.request.command);
+            assert_eq!(Some(&scope), scopes.get(name.as_str()), "{name}");
+            seen.insert(name, scope);
+        }
+        let unseen = scopes.keys().filter(|name| !seen.contains_key(**name));
+        assert!(
+            unseen.clone().all(|name| name.starts_with("reverse-")),
+            "{:?}",
+            unseen.collect::<Vec<_>>()
+        );
+    }
 }

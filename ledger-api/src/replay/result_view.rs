@@ -40,7 +40,22 @@ pub struct ResultView<'a> {
     pub expectations_failed: Cow<'a, [FailedExpectation]>,
 }
 
+/// Of lines that are skipped since the operation is there already, under another correlation id.
+const SAME_OPERATION: [&str; 3] = [
+    "DUPLICATE_EXTERNAL_TRIPLET",
+    "DUPLICATE_TRANSACTION_ID",
+    "DUPLICATE_OFFLINE_RESERVATION",
+];
+
 impl<'a> ResultView<'a> {
+    /// Whether the line is skipped since it was refused when it came before.
+    #[must_use]
+    pub fn was_refused_before(&self) -> bool {
+        let code = self.code.as_deref();
+        self.outcome == Outcome::SkippedDuplicate
+            && code.is_some_and(|code| !SAME_OPERATION.contains(&code))
+    }
+
     /// The view of a line's outcome.
     #[must_use]
     pub fn of(result: &'a LineResult) -> Self {

@@ -469,6 +469,38 @@ fn what_belongs_to_another_issuer_looks_as_if_it_did_not_exist() {
 }
 
 #[test]
+fn a_line_of_many_needs_the_scope_of_its_command() {
+    let scene = Scene::new();
+    let fee = r#"{"issuerId":"mine","correlationId":"s1","command":"post-fee-operation","account":{"issuerAccountExternalReference":"A1"},"body":{"feeType":"NO_SUCH_FEE","referenceAmount":{"value":1,"exponent":2,"isoCode":"EUR"},"externalOperationDate":"2026-01-01T00:00:00Z","externalOperationReference":"s1","externalOperationServicePoster":"CORE"}}"#;
+    let limit = r#"{"issuerId":"mine","correlationId":"s2","command":"set-credit-limit","account":{"issuerAccountExternalReference":"A1"},"body":{"creditLimitAmount":{"value":1,"exponent":2,"isoCode":"EUR"}}}"#;
+    let send = |scopes: &str, lines: &[&str]| {
+        let changed = json!({"scope": scopes, "issuers": ["mine"]});
+        let token = format!("Bearer {}", scene.keys.right(&changed));
+        let path = "/api/v2/issuers/mine/bulk-operations";
+        let told = scene
+            .service
+            .post(path, &[("authorization", &token)], &lines.join("\n"));
+        (told.status, told.text)
+    };
+    let (status, text) = send("operations:write", &[fee, limit]);
+    assert_eq!(status, 403, "{text}");
+    assert!(
+        text.contains("INSUFFICIENT_SCOPE") && text.contains("accounts:write"),
+        "{text}"
+    );
+    let (status, text) = send("accounts:write", &[limit]);
+    assert_eq!(status, 403, "{text}");
+    // The fee is refused now, and for the first time: nothing was done before.
+    let (status, text) = send("operations:write accounts:write", &[fee, limit]);
+    assert_eq!(status, 200, "{text}");
+    let outcomes: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("JSON")["outcome"].clone())
+        .collect();
+    assert_eq!(outcomes, [json!("REJECTED"), json!("APPLIED")]);
+}
+
+#[test]
 fn keys_that_cannot_be_trusted_are_refused_by_name() {
     let dir = tempfile::tempdir().expect("a directory");
     let keys = Keys::new();
