@@ -109,14 +109,17 @@ impl Authenticator {
             let mut names = claims.scope.split_ascii_whitespace();
             names.any(|name| name == scope.name())
         });
+        let end_s = claims.exp.as_i64();
+        let last_s = end_s.or_else(|| claims.exp.as_f64().map(whole_second))?;
         let client = Client {
             id: Some(id.into()),
             scopes: granted.collect(),
             issuers: issuers(claims.issuers),
+            until_s: Some(last_s.saturating_add_unsigned(self.leeway_s)),
         };
         // One that ends at a part of a second is verified each time.
-        if let Some(until_s) = claims.exp.as_i64() {
-            let until_s = until_s.saturating_add_unsigned(self.leeway_s);
+        if let Some(end_s) = end_s {
+            let until_s = end_s.saturating_add_unsigned(self.leeway_s);
             self.verified.remember(hash, client.clone(), until_s);
         }
         Some(client)
@@ -127,6 +130,15 @@ impl std::fmt::Debug for Authenticator {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Authenticator").finish_non_exhaustive()
     }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a second that is no number of 64 bits is the last there is"
+)]
+fn whole_second(seconds: f64) -> i64 {
+    // As it is compared when the token is verified.
+    seconds.round() as i64
 }
 
 /// The token of a header's value; the name of the scheme is in any case.

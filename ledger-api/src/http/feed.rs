@@ -15,6 +15,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::auth::Client;
 use super::call::{Call, LAST_EVENT_ID};
 use super::endpoint::{Answering, Kind, Parameter};
 use super::fault::Fault;
@@ -128,37 +129,43 @@ pub(crate) fn follow(service: Arc<Service>, call: Call) -> Answering {
             .map(|last| last.saturating_add(1))
             .or(asked)
             .unwrap_or(1);
-        let stream = Sse::new(stream_of(service, issuer, from)).keep_alive(KeepAlive::default());
+        let events = stream_of(service, call.client, issuer, from);
+        let stream = Sse::new(events).keep_alive(KeepAlive::default());
         Ok(stream.into_response())
     })
 }
 
+/// Ends with the service, and with the token of the client who follows.
 fn stream_of(
     service: Arc<Service>,
+    client: Client,
     issuer: IssuerId,
     from: u64,
 ) -> impl Stream<Item = Result<Event, Infallible>> + Send {
-    let start = (service, issuer, from, Vec::new().into_iter());
-    stream::unfold(start, |(service, issuer, mut from, mut ready)| async move {
-        loop {
-            if let Some(event) = ready.next() {
-                return Some((Ok(event), (service, issuer, from, ready)));
+    let start = (from, Vec::new().into_iter());
+    stream::unfold(start, move |(mut from, mut ready)| {
+        let (service, client, issuer) = (Arc::clone(&service), client.clone(), issuer.clone());
+        async move {
+            loop {
+                if let Some(event) = ready.next() {
+                    return Some((Ok(event), (from, ready)));
+                }
+                if service.guard.is_stopping() || client.has_ended() {
+                    return None;
+                }
+                if service.position() < from {
+                    tokio::time::sleep(PAUSE).await;
+                    continue;
+                }
+                let (asked, whose) = (Arc::clone(&service), issuer.clone());
+                let found =
+                    tokio::task::spawn_blocking(move || events(&asked, &whose, from, EVENTS)).await;
+                // A log that cannot be read ends the stream; who follows comes back and is told.
+                let (found, next) = found.ok()?.ok()?;
+                from = next;
+                let found: Vec<Event> = found.iter().filter_map(sse).collect();
+                ready = found.into_iter();
             }
-            if service.guard.is_stopping() {
-                return None;
-            }
-            let (asked, whose) = (Arc::clone(&service), issuer.clone());
-            let found =
-                tokio::task::spawn_blocking(move || events(&asked, &whose, from, EVENTS)).await;
-            // A log that cannot be read ends the stream; who follows comes back and is told.
-            let (found, next) = found.ok()?.ok()?;
-            if next == from {
-                tokio::time::sleep(PAUSE).await;
-                continue;
-            }
-            from = next;
-            let found: Vec<Event> = found.iter().filter_map(sse).collect();
-            ready = found.into_iter();
         }
     })
 }

@@ -6,18 +6,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{Method, Response};
 use axum::middleware::Next;
+use http_body_util::BodyExt as _;
 use ledger_core::text::holds_card_number;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::auth::{Authenticator, Client};
 use super::config::Config;
 use super::connection::Door;
 use super::endpoint::Endpoint;
 use super::fault::Fault;
-use super::limits::{Caller, Limits, UnderWay, too_often};
+use super::limits::{Caller, Limits, RETRY_AFTER_S, UnderWay, too_often};
 use super::metrics::{Counted, Metrics};
 use super::router::apology;
 use super::service::Service;
@@ -29,6 +31,8 @@ use super::trace_context::{TRACEPARENT, TraceContext};
 use super::{auth, fault};
 use crate::ledger::Ledger;
 
+/// Calls that read the whole log at a time, each with a thread and books of its own.
+pub(crate) const LOG_READS_MAX: usize = 8;
 /// Longest correlation id that is logged, in bytes.
 const CORRELATION_BYTES_MAX: usize = 128;
 
@@ -41,6 +45,7 @@ pub(crate) struct Guard {
     pub(crate) metrics: Metrics,
     pub(crate) door: Door,
     pub(crate) body_timeout: Duration,
+    log_reads: Arc<Semaphore>,
     stopping: AtomicBool,
 }
 
@@ -92,7 +97,20 @@ impl Guard {
             limits,
             door,
             body_timeout: Duration::from_secs(config.limits.body_timeout_s.get()),
+            log_reads: Arc::new(Semaphore::new(LOG_READS_MAX)),
             stopping: AtomicBool::new(false),
+        })
+    }
+
+    /// Lets a call read the whole log until the permit is dropped, or refuses it where others do.
+    pub(crate) fn read_log(&self) -> Result<OwnedSemaphorePermit, Fault> {
+        let permit = Arc::clone(&self.log_reads).try_acquire_owned();
+        permit.map_err(|_| Fault {
+            retry_after_s: Some(RETRY_AFTER_S),
+            ..Fault::new(
+                "BUSY",
+                "too many calls read the whole log; nothing happened",
+            )
         })
     }
 
@@ -177,7 +195,7 @@ pub(crate) async fn watch(
     let trace = TraceContext::of(request.headers());
     let method = method_name(request.method());
     let mut response = match guard.limits.enter() {
-        Ok(_under_way) => next.run(request).await,
+        Ok(under_way) => held(next.run(request).await, under_way),
         Err(fault) => apology(request.headers(), &fault),
     };
     let notes = response.extensions_mut().remove().unwrap_or_default();
@@ -186,6 +204,19 @@ pub(crate) async fn watch(
     }
     keep(guard, &response, &notes, method, &trace, started.elapsed());
     response
+}
+
+/// Holds something until the answer was sent, where that is written bit by bit.
+pub(crate) fn held<T: Send + 'static>(response: Response<Body>, held: T) -> Response<Body> {
+    if response.body().size_hint().exact().is_some() {
+        return response;
+    }
+    response.map(|body| {
+        Body::new(body.map_frame(move |frame| {
+            let _held = &held;
+            frame
+        }))
+    })
 }
 
 fn keep(

@@ -29,8 +29,12 @@ pub(crate) fn show(service: Arc<Service>, call: Call) -> Answering {
     Box::pin(async move {
         call.query.finish()?;
         let legs = Legs::of(service, &call)?;
+        let reading = legs.service.guard.read_log()?;
         let (parts, sent) = channel(PARTS_MAX);
-        tokio::task::spawn_blocking(move || legs.write(&parts));
+        tokio::task::spawn_blocking(move || {
+            legs.write(&parts);
+            drop(reading);
+        });
         let mut response = Response::new(Body::from_stream(stream::unfold(
             sent,
             |mut sent: Receiver<Part>| async move {

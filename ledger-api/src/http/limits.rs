@@ -25,7 +25,7 @@ pub(crate) const ATTEMPTS_BURST: NonZeroU32 = NonZeroU32::new(100).expect("not z
 /// … and so many a second.
 pub(crate) const ATTEMPTS_PER_SECOND: NonZeroU32 = NonZeroU32::new(10).expect("not zero");
 /// How long a caller is told to wait when too much is done at once.
-const RETRY_AFTER_S: u32 = 1;
+pub(crate) const RETRY_AFTER_S: u32 = 1;
 
 /// Whose allowance a call uses.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -134,7 +134,7 @@ async fn admitted(
     let known = service.guard.identify(&request).and_then(|client| {
         notes.client.clone_from(&client.id);
         let address = guard::address(&request);
-        // Its place is taken until the answer is there.
+        // Its place is taken until the answer is there, and one that is written bit by bit was sent.
         service.guard.admit(endpoint, client, address)
     });
     let admitted = match known {
@@ -152,7 +152,7 @@ async fn admitted(
             let answered = work(service, endpoint, call, stamp).await;
             // Asked after the work, which may have created the issuer.
             stamp.zone = service.zone(&issuer);
-            answered.map(|done| done.into_response(stamp))
+            answered.map(|done| guard::held(done.into_response(stamp), admitted))
         }
         Err(fault) => Err(fault),
     }
@@ -246,9 +246,9 @@ async fn read(
     request: Request,
     client: Client,
 ) -> Result<Call, Fault> {
-    let most = match endpoint.work {
-        Work::Command(_) | Work::Read(_) | Work::Ask(..) => BODY_BYTES_MAX,
-        Work::Whole(_) => BULK_BYTES_MAX,
+    let most = match (&endpoint.work, &endpoint.method) {
+        (Work::Whole(_), &Method::POST) => BULK_BYTES_MAX,
+        (Work::Command(_) | Work::Read(_) | Work::Ask(..) | Work::Whole(_), _) => BODY_BYTES_MAX,
     };
     let (mut parts, body) = request.into_parts();
     // Read even where something else is wrong: a connection with an unread body cannot be used again.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use ledger_core::rejection::Rejection;
 
+use crate::clock;
 use crate::http::endpoint::Scope;
 use crate::http::fault::Fault;
 
@@ -15,6 +16,8 @@ pub(crate) struct Client {
     pub(crate) id: Option<Arc<str>>,
     pub(crate) scopes: BTreeSet<Scope>,
     pub(crate) issuers: Issuers,
+    /// The last second, since 1970, in which the token is believed; absent where there is none.
+    pub(crate) until_s: Option<i64>,
 }
 
 /// The issuers that a client may see.
@@ -31,7 +34,14 @@ impl Client {
             id: None,
             scopes: Scope::ALL.into(),
             issuers: Issuers::All,
+            until_s: None,
         }
+    }
+
+    /// Whether the token that was brought is not believed any more.
+    pub(crate) fn has_ended(&self) -> bool {
+        let now_s = clock::now().0.div_euclid(1_000);
+        self.until_s.is_some_and(|until_s| now_s > until_s)
     }
 
     /// Whether the client may see an issuer, be there one or not.

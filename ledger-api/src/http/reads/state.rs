@@ -14,7 +14,9 @@ pub(crate) const ONE: &[Parameter] = &[MIN_POSITION];
 
 pub(crate) fn head(service: &Service, call: &Call) -> Result<Reply, Fault> {
     call.query.finish()?;
+    let reading = service.guard.read_log()?;
     let head = service.ledger.head()?;
+    drop(reading);
     let file = HeadFile::of(&head, service.ledger.store());
     let position = file.sequence;
     Reply::of(&file, position)

@@ -3,7 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::num::{NonZeroU32, NonZeroU64};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ledger_api::http::Config;
 use ledger_api::http::config::LimitsConfig;
@@ -185,4 +185,85 @@ fn one_connection_too_many_is_closed_at_once() {
             .contains("ledger_http_connections_refused_total 1")
     );
     drop(open);
+}
+
+/// Begins a call whose answer goes on for as long as it is read.
+fn begin(service: &Service, path: &str) -> TcpStream {
+    let mut stream = send(service, &format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n"));
+    let mut first = [0; 12];
+    stream.read_exact(&mut first).expect("an answer");
+    assert_eq!(&first, b"HTTP/1.1 200");
+    stream
+}
+
+/// Asks until what others held was given back.
+fn is_let_in_again(service: &Service, path: &str) {
+    let until = Instant::now() + Duration::from_secs(60);
+    while service.get(path, &[]).status != 200 {
+        assert!(Instant::now() < until, "{path} is still refused");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn an_answer_that_goes_on_is_a_call_under_way() {
+    for (limits, code) in [
+        (
+            LimitsConfig {
+                client_calls_max: some(2),
+                ..LimitsConfig::default()
+            },
+            "RATE_LIMITED",
+        ),
+        (
+            LimitsConfig {
+                calls_max: some(2),
+                ..LimitsConfig::default()
+            },
+            "BUSY",
+        ),
+    ] {
+        let service = limited(limits);
+        let stream = "/api/v2/issuers/mine/event-stores/stream";
+        let followed = [begin(&service, stream), begin(&service, stream)];
+        let told = service.get(PATH, &[]);
+        assert_eq!((told.status, told.code().as_str()), (429, code));
+        drop(followed);
+        is_let_in_again(&service, PATH);
+    }
+}
+
+/// Each has a thread and books of its own, and may be read as slowly as somebody likes.
+#[test]
+fn a_few_calls_read_the_whole_log_at_a_time() {
+    let service = limited(LimitsConfig::default());
+    for call in 0..3 {
+        let lines: Vec<_> = (0..10_000)
+            .map(|n| format!(
+                r#"{{"issuerId":"mine","correlationId":"{call}-{n}","command":"post-payment-operation","account":{{"issuerAccountExternalReference":"A1"}},"body":{{"referenceAmount":{{"value":-1,"exponent":2,"isoCode":"EUR"}},"externalOperationDate":"2026-01-01T00:00:00Z","externalOperationReference":"{call}-{n}","externalOperationServicePoster":"CORE"}}}}"#
+            ))
+            .collect();
+        let told = service.post(
+            "/api/v2/issuers/mine/bulk-operations",
+            &[],
+            &lines.join("\n"),
+        );
+        assert_eq!(
+            told.text.matches("APPLIED").count(),
+            10_000,
+            "{}",
+            told.text
+        );
+    }
+    // More than what lies between the two ends takes in, so that whoever does not read on holds it up.
+    let journal = "/api/v2/issuers/mine/journal";
+    let unread: Vec<_> = (0..8).map(|_| begin(&service, journal)).collect();
+    for path in [journal, "/api/v2/head"] {
+        let told = service.get(path, &[]);
+        assert_eq!((told.status, told.code().as_str()), (429, "BUSY"), "{path}");
+    }
+    assert_eq!(service.get(PATH, &[]).status, 200);
+    drop(unread);
+    is_let_in_again(&service, "/api/v2/head");
+    begin(&service, journal);
 }

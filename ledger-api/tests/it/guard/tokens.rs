@@ -342,6 +342,24 @@ fn claims_must_be_those_of_a_token_for_this_service_now() {
     );
 }
 
+/// The answer is read to its end, which it has for no other reason.
+#[test]
+fn a_stream_ends_with_the_token_of_who_follows() {
+    let scene = Scene::new();
+    let path = "/api/v2/issuers/mine/event-stores/stream";
+    for part in ["", ".4"] {
+        let exp = format!("{}{part}", seconds_from_now(-28));
+        let exp: Value = serde_json::from_str(&exp).expect("a number");
+        let token = scene
+            .keys
+            .right(&json!({"scope": "events:read", "exp": exp}));
+        let told = scene.ask(path, &token);
+        assert_eq!(told.status, 200, "{}", told.text);
+        assert!(told.text.contains("event: open-account"), "{}", told.text);
+        assert_eq!(scene.ask(path, &token).code(), "UNAUTHORIZED");
+    }
+}
+
 #[test]
 fn a_call_without_a_token_is_told_how_to_bring_one() {
     let scene = Scene::new();
