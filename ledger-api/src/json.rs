@@ -85,7 +85,7 @@ impl<'de> Visitor<'de> for JsonVisitor {
         while let Some(Key(key)) = map.next_key()? {
             // Two values for one name have no meaning that both sides would agree on.
             if fields.iter().any(|(known, _)| *known == key) {
-                return Err(A::Error::custom("a field is given twice"));
+                return Err(A::Error::custom(given_twice(&key)));
             }
             if fields.len() == FIELDS_MAX {
                 return Err(A::Error::custom("an object has too many fields"));
@@ -95,6 +95,18 @@ impl<'de> Visitor<'de> for JsonVisitor {
         Ok(Json::Object(fields))
     }
 }
+
+/// What is told of a name that is given twice. It is repeated where it can be no card number.
+fn given_twice(name: &str) -> String {
+    let is_repeatable = !name.is_empty()
+        && name.len() <= NAME_BYTES_REPEATED
+        && name.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let name = if is_repeatable { name } else { "a field" };
+    format!("{name} is given twice")
+}
+
+/// The longest name of a field that an error repeats.
+const NAME_BYTES_REPEATED: usize = 64;
 
 /// An object key, borrowed where it has no escapes.
 struct Key<'a>(Cow<'a, str>);

@@ -17,6 +17,7 @@ use ledger_core::money::Amount;
 use ledger_core::rejection::Rejection;
 use ledger_core::text::{IssuerId, Label, holds_card_number};
 use ledger_core::time::{TimeZone, Timestamp};
+use serde_json::error::Category;
 use uuid::Uuid;
 
 use crate::annotation_fields;
@@ -67,8 +68,12 @@ pub fn parse(text: &str) -> Result<Line, Rejection> {
 /// Reads a line that need not be plain.
 pub(crate) fn parse_any(text: &str) -> Result<Line, Rejection> {
     let json: Json<'_> = serde_json::from_str(text).map_err(|error| {
-        // The position helps; the text of the error could repeat what the line holds.
-        let problem = format!("is not JSON that can be read, at column {}", error.column());
+        let problem = match (error.classify(), error.to_string().split_once(" at line ")) {
+            // In the words of `json.rs`.
+            (Category::Data, Some((problem, _))) => problem.to_owned(),
+            // The position helps; the text of the error could repeat what the line holds.
+            _ => format!("is not JSON that can be read, at column {}", error.column()),
+        };
         Rejection::invalid("", problem)
     })?;
     read(Node::first_of(&flat::of_tree(&json)))

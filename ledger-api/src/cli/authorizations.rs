@@ -11,7 +11,7 @@ use ledger_core::time::Timestamp;
 
 use super::books::Books;
 use super::place::PlaceArgs;
-use super::show::{AccountArgs, parse_instant};
+use super::show::{AccountArgs, check_period, parse_instant, parse_page_size};
 use super::table::{self, Columns};
 use super::{CliError, Ended, write_page};
 
@@ -35,7 +35,7 @@ pub(super) struct AuthorizationsArgs {
     #[arg(long, default_value_t = 0)]
     page: usize,
     /// Messages on a page, at most 1000.
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, default_value_t = 100, value_parser = parse_page_size)]
     page_size: usize,
     /// Show the latest messages first.
     #[arg(long)]
@@ -62,7 +62,7 @@ pub(super) struct BusinessCasesArgs {
     #[arg(long, default_value_t = 0)]
     page: usize,
     /// Cases on a page, at most 1000.
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, default_value_t = 100, value_parser = parse_page_size)]
     page_size: usize,
 }
 
@@ -72,6 +72,7 @@ pub(super) fn authorizations(
     json: bool,
     out: &mut impl Write,
 ) -> Result<Ended, CliError> {
+    check_period(args.start, args.end)?;
     let (issuer, account) = args.account.required()?;
     let (messages, more) = match &args.transaction {
         Some(id) => {
@@ -151,6 +152,7 @@ pub(super) fn business_cases(
     json: bool,
     out: &mut impl Write,
 ) -> Result<Ended, CliError> {
+    check_period(args.start, args.end)?;
     let issuer = args.account.issuer()?;
     let ids = args.cases.iter().map(|id| BusinessCaseId::new(id));
     let ids = ids.collect::<Result<_, _>>();

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 use indicatif::ProgressBar;
-use ledger_api::import::import;
+use ledger_api::import::{ImportError, import};
 use ledger_store::{LogOptions, StoreKind};
 
+use super::restore::explained;
 use super::{CliError, Ended, write_json};
 
 /// Arguments of `import`; the export comes from standard input.
@@ -35,7 +36,10 @@ pub(super) fn run(args: &ImportArgs, json: bool, out: &mut impl Write) -> Result
         bar.set_position(records);
     });
     bar.finish_and_clear();
-    let written = outcome?;
+    let written = outcome.map_err(|error| match error {
+        ImportError::Store(error) => explained(error, &args.data),
+        ImportError::Line { .. } | ImportError::Input(_) => error.into(),
+    })?;
     let head = written.head;
     if json {
         let report = serde_json::json!({

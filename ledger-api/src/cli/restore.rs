@@ -66,13 +66,13 @@ pub(super) fn run(args: &RestoreArgs, json: bool, out: &mut impl Write) -> Resul
 }
 
 /// What is in the place of the ledger is evidence, or the ledger itself; it is never replaced.
-fn explained(error: StoreError, data: &Path) -> CliError {
+pub(super) fn explained(error: StoreError, data: &Path) -> CliError {
     if let StoreError::Io { path, source } = &error
         && path == data
         && source.kind() == io::ErrorKind::DirectoryNotEmpty
     {
         return CliError::Usage(format!(
-            "{} is not empty; move what is there elsewhere and keep it, then restore again",
+            "{} is not empty; move what is there elsewhere and keep it, then try again",
             data.display()
         ));
     }

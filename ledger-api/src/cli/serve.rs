@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use clap::Args;
 use ledger_api::http::{Config, ConfigFlags, Server, log_lines};
-use ledger_store::StoreKind;
+use ledger_store::{MANIFEST, StoreKind};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{ApiError, CliError, DataArgs, Ended, listen_for_questions};
+use super::{ApiError, CliError, DataArgs, Ended, eprint_line, listen_for_questions};
 
 /// What is not given here is taken from the environment (LEDGER_SERVE_LISTEN, …), else from the file.
 #[derive(Debug, Args)]
@@ -74,6 +74,13 @@ pub(super) fn run(args: &ServeArgs, out: &mut impl Write) -> Result<Ended, CliEr
         data: config.data.clone(),
         store: config.store,
     };
+    if !config.data.join(MANIFEST).exists() {
+        // A ledger whose directory was lost would otherwise be empty without a word.
+        let data = config.data.display();
+        eprint_line(&format!(
+            "note: there is no ledger in {data}; a new one is created"
+        ));
+    }
     let ledger = Arc::new(data.open()?);
     let control = listen_for_questions(&config.data, &ledger);
     let runtime = tokio::runtime::Builder::new_multi_thread()

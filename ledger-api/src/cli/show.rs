@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use clap::Args;
-use ledger_api::queries::OperationFilter;
+use ledger_api::queries::{OperationFilter, PAGE_OPERATIONS_MAX};
 use ledger_api::views::{AccountView, BalanceView, OperationView, TrialBalanceView};
 use ledger_core::command::AccountSelector;
 use ledger_core::ids::AccountReference;
@@ -64,7 +64,7 @@ pub(super) struct OperationsArgs {
     #[arg(long, default_value_t = 0)]
     page: usize,
     /// Operations on a page, at most 1000.
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, default_value_t = 100, value_parser = parse_page_size)]
     page_size: usize,
     /// Show the latest operations first.
     #[arg(long)]
@@ -82,6 +82,25 @@ pub(super) struct JournalArgs {
 
 fn parse_day(text: &str) -> Result<BusinessDate, String> {
     ledger_api::line::day(text).ok_or_else(|| "must be a date such as 2023-01-02".to_owned())
+}
+
+pub(super) fn parse_page_size(text: &str) -> Result<usize, String> {
+    let size = text.parse().ok();
+    let size = size.filter(|size| (1..=PAGE_OPERATIONS_MAX).contains(size));
+    size.ok_or_else(|| format!("must be 1 to {PAGE_OPERATIONS_MAX}"))
+}
+
+/// Refuses a period that ends before it begins.
+pub(super) fn check_period(
+    start: Option<Timestamp>,
+    end: Option<Timestamp>,
+) -> Result<(), CliError> {
+    match (start, end) {
+        (Some(start), Some(end)) if end < start => {
+            Err(CliError::Usage("--end is before --start".to_owned()))
+        }
+        (Some(_) | None, Some(_) | None) => Ok(()),
+    }
 }
 
 pub(super) fn parse_instant(text: &str) -> Result<Timestamp, String> {
@@ -271,6 +290,7 @@ pub(super) fn operations(
     json: bool,
     out: &mut impl Write,
 ) -> Result<Ended, CliError> {
+    check_period(args.start, args.end)?;
     let (issuer, account) = args.account.required()?;
     let filter = OperationFilter {
         as_of: None,

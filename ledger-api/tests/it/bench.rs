@@ -106,7 +106,7 @@ fn what_cannot_be_run_is_refused() {
     for words in [
         "bench --reversals 0.6 --duplicates 0.6",
         "bench --hot 1.5",
-        "bench --batch 8193",
+        "bench --batch 10001",
         "bench --operations 0",
         "bench --store memory",
     ] {

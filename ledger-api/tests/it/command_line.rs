@@ -163,16 +163,64 @@ fn the_exit_status_says_how_it_went() {
         "conflict",
         &(scene_and_fee.clone() + &fee("c1", "F1", 1, "")),
     );
-    let table: [(&[&str], i32); 9] = [
+    let table: [(&[&str], i32); 15] = [
         (&["replay", "good", "--data", "a"], 0),
         (&["replay", "good", "good", "--data", "a"], 0),
         (&["replay", "refused", "--data", "b"], 0),
         (&["replay", "refused", "--data", "c", "--strict"], 1),
+        // It was refused before, and is told again.
+        (&["replay", "refused", "--data", "c", "--strict"], 1),
+        (&["replay", "refused", "--data", "c"], 0),
+        (&["replay", "good", "good", "--data", "a", "--strict"], 0),
         (&["replay", "malformed", "--data", "d"], 1),
         (&["replay", "conflict", "--data", "e"], 1),
         (&["replay", "missing", "--data", "f"], 2),
         (&["accounts", "--data", "nowhere"], 2),
         (&["replay"], 2),
+        (
+            &[
+                "operations",
+                "--issuer",
+                "wl",
+                "--external-reference",
+                "A1",
+                "--data",
+                "a",
+                "--page-size",
+                "0",
+            ],
+            2,
+        ),
+        (
+            &[
+                "operations",
+                "--issuer",
+                "wl",
+                "--external-reference",
+                "A1",
+                "--data",
+                "a",
+                "--page-size",
+                "1001",
+            ],
+            2,
+        ),
+        (
+            &[
+                "operations",
+                "--issuer",
+                "wl",
+                "--external-reference",
+                "A1",
+                "--data",
+                "a",
+                "--start",
+                "2023-01-02T00:00:00Z",
+                "--end",
+                "2023-01-01T00:00:00Z",
+            ],
+            2,
+        ),
     ];
     for (args, code) in table {
         let output = ledger(dir.path(), args);

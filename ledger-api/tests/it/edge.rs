@@ -77,6 +77,23 @@ fn every_flaw_is_named_by_code_and_field() {
 }
 
 #[test]
+fn a_name_given_twice_is_told_unless_it_may_be_a_card_number() {
+    for (name, told) in [
+        ("feeType", "feeType"),
+        ("4546172396081630", "a field"),
+        ("", "a field"),
+    ] {
+        let line = fee(|line| {
+            let twice = format!(r#""body":{{"{name}":1,"{name}":2,"#);
+            line.replacen(r#""body":{"#, &twice, 1)
+        });
+        let rejection = line::parse(&line).expect_err("it is given twice");
+        let expected = format!("{told} is given twice");
+        assert!(rejection.to_string().contains(&expected), "{rejection}");
+    }
+}
+
+#[test]
 fn interest_is_credit_or_debit() {
     let line = fee(|line| {
         line.replacen("post-fee-operation", "post-interest-operation", 1)
