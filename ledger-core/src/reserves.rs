@@ -62,14 +62,14 @@ pub struct BusinessCase {
     /// What it reserves, leaving out what was cleared.
     pub reserve: Reserve,
     /// What stays reserved for its clearings that wait for their value date, in minor units.
-    pub waiting_minor: i64,
+    pub waiting_minor: i128,
 }
 
 impl BusinessCase {
     /// What still counts in open-to-buy (`accountReserveBillingAmount`), in minor units.
     #[must_use]
     pub fn account_reserve_minor(&self) -> i128 {
-        i128::from(self.reserve.minor) + i128::from(self.waiting_minor)
+        i128::from(self.reserve.minor) + self.waiting_minor
     }
 
     /// What became of the reserve (`accountReserveStatus`): active as long as anything of it counts.
@@ -239,7 +239,7 @@ impl Reserves {
     /// Keeps reserved what a clearing has taken, until that takes effect or is cancelled.
     pub(crate) fn keep(&mut self, operation: OperationId, case: CaseIndex, minor: i64) {
         if minor > 0 {
-            self.cases[usize_of(case.0)].waiting_minor += minor;
+            self.cases[usize_of(case.0)].waiting_minor += i128::from(minor);
             self.waiting
                 .insert(operation, WaitingClearing { case, minor });
         }
@@ -249,7 +249,7 @@ impl Reserves {
     pub(crate) fn let_go(&mut self, operation: OperationId) -> Option<Change> {
         let WaitingClearing { case, minor } = self.waiting.remove(&operation)?;
         let case = &mut self.cases[usize_of(case.0)];
-        case.waiting_minor -= minor;
+        case.waiting_minor -= i128::from(minor);
         Some(Change {
             account: case.account,
             minor: -i128::from(minor),

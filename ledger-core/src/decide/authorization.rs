@@ -189,8 +189,8 @@ impl Context<'_> {
         })
     }
 
-    /// Source: specification 2k. A prepaid account reserves no more than its own free funds; what a
-    /// credit account reserves lowers its open-to-buy, also below zero.
+    /// Source: specification 2k. An account that spends its own funds reserves no more than is free of them;
+    /// what a credit account reserves lowers its open-to-buy, also below zero.
     pub(super) fn check_reservation(
         &self,
         reservation: &CreateOfflineReservation,
@@ -199,8 +199,8 @@ impl Context<'_> {
         self.check_currency_of("amount", *amount)?;
         let portfolio = &self.state.portfolio;
         match portfolio.account(self.account).working_mode {
-            WorkingMode::PayLater | WorkingMode::PayNow => Ok(()),
-            WorkingMode::PayBefore => {
+            WorkingMode::PayLater => Ok(()),
+            WorkingMode::PayBefore | WorkingMode::PayNow => {
                 let free = portfolio.reimbursable(self.account);
                 if i128::from(amount.minor) > free {
                     let available_minor = clamp(free);

@@ -53,10 +53,11 @@ fn a_prepaid_account_reserves_no_more_than_its_free_funds() {
 }
 
 #[test]
-fn what_a_debit_account_has_reserved_is_not_paid_out() {
+fn a_debit_account_reserves_its_own_funds_and_pays_them_out_no_more() {
     in_scene(
         "
         pay       D1 -50.00
+        reserve   D1 R9 50.01  -> INSUFFICIENT_OWN_FUNDS amount remembered 5000
         reserve   D1 R1 20.00  -> done
         balance   D1           -> -50.00 otb=none offline=20.00 payable=30.00
         reimburse D1 30.01 MAX -> REIMBURSEMENT_EXCEEDS_ALLOWED referenceAmount 3000

@@ -19,7 +19,7 @@ use ledger_core::text::IssuerId;
 use ledger_store::reader::Reader;
 use ledger_store::recovery::{Recovered, recover};
 use ledger_store::writer::{
-    QUEUE_REQUESTS_MAX, SUBMISSION_REQUESTS_MAX, SubmitError, Ticket, Writer,
+    BATCH_REQUESTS_MAX, QUEUE_REQUESTS_MAX, SUBMISSION_REQUESTS_MAX, SubmitError, Ticket, Writer,
 };
 use ledger_store::{Block, EventLog, LogHead, LogReader, MemLog, StoreError};
 use tempfile::TempDir;
@@ -238,13 +238,12 @@ fn a_full_queue_refuses_or_waits() {
     let stage = Stage::new(MemLog::new());
     let blocked = stage.submit_apart(vec![fee(1)]);
     stage.entered.recv().unwrap();
-    let many = || {
-        (0..SUBMISSION_REQUESTS_MAX as u128)
-            .map(unrecorded)
-            .collect::<Vec<_>>()
-    };
+    // Each is a batch, and several of them fill the queue to the last request.
+    const MANY: usize = QUEUE_REQUESTS_MAX / 8;
+    assert!((BATCH_REQUESTS_MAX..=SUBMISSION_REQUESTS_MAX).contains(&MANY));
+    let many = || (0..MANY as u128).map(unrecorded).collect::<Vec<_>>();
     // Two decided batches wait for the log and the decider holds a third; then the queue fills.
-    let submissions = 3 + QUEUE_REQUESTS_MAX / SUBMISSION_REQUESTS_MAX;
+    let submissions = 3 + QUEUE_REQUESTS_MAX / MANY;
     let fill = (0..submissions).map(|_| stage.writer.submit_when_free(many()).unwrap());
     let tickets: Vec<_> = fill.collect();
     let full = stage.writer.submit(vec![fee(2)]).unwrap_err();
@@ -268,7 +267,7 @@ fn a_full_queue_refuses_or_waits() {
     });
     assert!(blocked.wait().is_ok());
     for ticket in tickets {
-        assert_eq!(ticket.wait().unwrap().len(), SUBMISSION_REQUESTS_MAX);
+        assert_eq!(ticket.wait().unwrap().len(), MANY);
     }
     assert_eq!(stage.last_seq(), SETUP_RECORDS + 2);
 }

@@ -265,7 +265,7 @@ impl Model {
         same_currency("amount", opened.currency, reservation.amount.currency)?;
         let free = self.reimbursable(account);
         let asked = i128::from(reservation.amount.minor);
-        if opened.working_mode == WorkingMode::PayBefore && asked > free {
+        if opened.working_mode != WorkingMode::PayLater && asked > free {
             let available_minor = shown(free);
             return Err(Rejection::InsufficientOwnFunds { available_minor });
         }
