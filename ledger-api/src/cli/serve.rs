@@ -10,7 +10,7 @@ use ledger_api::http::{Config, ConfigFlags, Server, log_lines};
 use ledger_store::{MANIFEST, StoreKind};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{ApiError, CliError, DataArgs, Ended, eprint_line, listen_for_questions};
+use super::{ApiError, CliError, DataArgs, Ended, listen_for_questions};
 
 /// What is not given here is taken from the environment (LEDGER_SERVE_LISTEN, …), else from the file.
 #[derive(Debug, Args)]
@@ -76,10 +76,7 @@ pub(super) fn run(args: &ServeArgs, out: &mut impl Write) -> Result<Ended, CliEr
     };
     if !config.data.join(MANIFEST).exists() {
         // A ledger whose directory was lost would otherwise be empty without a word.
-        let data = config.data.display();
-        eprint_line(&format!(
-            "note: there is no ledger in {data}; a new one is created"
-        ));
+        tracing::warn!(data = %config.data.display(), "there is no ledger; a new one is created");
     }
     let ledger = Arc::new(data.open()?);
     let control = listen_for_questions(&config.data, &ledger);

@@ -143,8 +143,10 @@ fn stream_of(
     from: u64,
 ) -> impl Stream<Item = Result<Event, Infallible>> + Send {
     let start = (from, Vec::new().into_iter());
+    let client = Arc::new(client);
     stream::unfold(start, move |(mut from, mut ready)| {
-        let (service, client, issuer) = (Arc::clone(&service), client.clone(), issuer.clone());
+        let (service, client) = (Arc::clone(&service), Arc::clone(&client));
+        let issuer = issuer.clone();
         async move {
             loop {
                 if let Some(event) = ready.next() {

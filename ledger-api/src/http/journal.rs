@@ -3,12 +3,15 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderValue, Response};
 use futures_util::stream;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::time::timeout;
 
 use super::call::Call;
 use super::endpoint::Answering;
@@ -19,10 +22,17 @@ use crate::views::JournalView;
 
 /// Bytes of lines that are sent at a time.
 const PART_BYTES: usize = 64 * 1024;
-/// Parts that wait to be sent; a reader who is slower than the log holds it up here.
+/// Parts that wait to be sent; a reader who is slower than the log holds it up here, for as long as a body may
+/// take to arrive.
 const PARTS_MAX: usize = 4;
 
-type Part = Result<Bytes, io::Error>;
+/// What the thread that reads the log hands on.
+enum Part {
+    Lines(Bytes),
+    /// That was all.
+    End,
+    Failed(io::Error),
+}
 
 /// Of the issuer or account that the path names, or of all that the caller may see.
 pub(crate) fn show(service: Arc<Service>, call: Call) -> Answering {
@@ -35,19 +45,27 @@ pub(crate) fn show(service: Arc<Service>, call: Call) -> Answering {
             legs.write(&parts);
             drop(reading);
         });
-        let mut response = Response::new(Body::from_stream(stream::unfold(
-            sent,
-            |mut sent: Receiver<Part>| async move {
-                let part = sent.recv().await?;
-                Some((part, sent))
-            },
-        )));
+        let mut response = Response::new(Body::from_stream(stream::unfold(Some(sent), next)));
         let headers = response.headers_mut();
         let kind = HeaderValue::from_static("application/x-ndjson");
         headers.insert(CONTENT_TYPE, kind);
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         Ok(response)
     })
+}
+
+/// The next lines of the answer. It breaks off where it does not come to its end, so that nobody takes it for the
+/// whole journal.
+async fn next(
+    sent: Option<Receiver<Part>>,
+) -> Option<(Result<Bytes, io::Error>, Option<Receiver<Part>>)> {
+    let mut sent = sent?;
+    match sent.recv().await {
+        Some(Part::Lines(lines)) => Some((Ok(lines), Some(sent))),
+        Some(Part::End) => None,
+        Some(Part::Failed(error)) => Some((Err(error), None)),
+        None => Some((Err(io::Error::other("it was not read in time")), None)),
+    }
 }
 
 /// Which legs are shown.
@@ -112,16 +130,29 @@ impl Legs {
                     return Ok(());
                 }
                 let full = Bytes::from(std::mem::take(&mut part));
-                parts.blocking_send(Ok(full)).map_err(|_| Ended::Unread)
+                send(parts, Part::Lines(full), self.service.guard.body_timeout)
             },
         );
-        let last = match written {
-            Ok(()) => Ok(Bytes::from(part)),
-            Err(Ended::Unread) => return,
-            // The answer breaks off, so nobody takes it for the whole journal.
-            Err(Ended::Failed(error)) => Err(io::Error::other(error.to_string())),
+        let within = self.service.guard.body_timeout;
+        let ended = match written {
+            Ok(()) => send(parts, Part::Lines(Bytes::from(part)), within)
+                .and_then(|()| send(parts, Part::End, within)),
+            Err(Ended::Unread) => Err(Ended::Unread),
+            Err(Ended::Failed(error)) => send(
+                parts,
+                Part::Failed(io::Error::other(error.to_string())),
+                within,
+            ),
         };
-        // Whoever went away needs no end.
-        let _ = parts.blocking_send(last);
+        // Whoever went away, or is too slow, is told nothing more.
+        let _ = ended;
     }
+}
+
+/// Sends a part from a thread of its own, unless nobody takes it in time.
+fn send(parts: &Sender<Part>, part: Part, within: Duration) -> Result<(), Ended> {
+    let sent = Handle::current().block_on(timeout(within, parts.send(part)));
+    sent.is_ok_and(|sent| sent.is_ok())
+        .then_some(())
+        .ok_or(Ended::Unread)
 }

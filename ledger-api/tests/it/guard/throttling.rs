@@ -236,7 +236,10 @@ fn an_answer_that_goes_on_is_a_call_under_way() {
 /// Each has a thread and books of its own, and may be read as slowly as somebody likes.
 #[test]
 fn a_few_calls_read_the_whole_log_at_a_time() {
-    let service = limited(LimitsConfig::default());
+    let service = limited(LimitsConfig {
+        body_timeout_s: seconds(5),
+        ..LimitsConfig::default()
+    });
     for call in 0..3 {
         let lines: Vec<_> = (0..10_000)
             .map(|n| format!(
@@ -263,7 +266,19 @@ fn a_few_calls_read_the_whole_log_at_a_time() {
         assert_eq!((told.status, told.code().as_str()), (429, "BUSY"), "{path}");
     }
     assert_eq!(service.get(PATH, &[]).status, 200);
-    drop(unread);
-    is_let_in_again(&service, "/api/v2/head");
-    begin(&service, journal);
+    // Nobody can hold up the others for long.
+    let others: Vec<_> = (0..8)
+        .map(|_| {
+            is_let_in_again(&service, "/api/v2/head");
+            begin(&service, journal)
+        })
+        .collect();
+    assert_eq!(others.len(), unread.len(), "in the place of all of them");
+    for slow in unread {
+        let told = rest(slow);
+        assert!(
+            !told.ends_with("\r\n0\r\n\r\n"),
+            "it is not taken for the whole journal"
+        );
+    }
 }
