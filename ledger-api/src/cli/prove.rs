@@ -50,6 +50,7 @@ struct WhatArgs {
 }
 
 pub(super) fn run(args: &ProveArgs, json: bool, out: &mut impl Write) -> Result<Ended, CliError> {
+    refuse_to_overwrite(args)?;
     let read = |path: &Option<PathBuf>| path.as_deref().map(head::read).transpose();
     let (kept, since) = (read(&args.head)?, read(&args.what.since)?);
     with_ledger(&args.data, |ledger| {
@@ -89,6 +90,18 @@ fn prove_record(
         Seq(what.record.unwrap_or(0))
     };
     Ok(ledger.prove_record(seq, kept)?)
+}
+
+/// A head that is kept is what holds the ledger to its history, so no proof is written over it.
+fn refuse_to_overwrite(args: &ProveArgs) -> Result<(), CliError> {
+    let kept = [&args.head, &args.what.since].into_iter().flatten();
+    let out = args.out.as_ref().and_then(|out| out.canonicalize().ok());
+    let is_out = |path: &PathBuf| out.is_some() && path.canonicalize().ok() == out;
+    if kept.into_iter().any(is_out) {
+        let problem = "--out must not be the file of the head";
+        return Err(CliError::Usage(problem.to_owned()));
+    }
+    Ok(())
 }
 
 fn write(

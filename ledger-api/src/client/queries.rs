@@ -88,6 +88,7 @@ impl Client {
                 .query("startTime", filter.start.map(instant))
                 .query("endTime", filter.end.map(instant))
                 .query("includeRefused", Some(filter.include_refused))
+                .query("asOfPosition", filter.as_of.map(|seq| seq.0))
                 .query("sort", Some(sort(filter.newest_first)));
             page(list, filter.page, filter.page_size)
         })?;
@@ -112,6 +113,7 @@ impl Client {
                 .at("/authorizations")
                 .query("startTime", Some(&start))
                 .query("endTime", Some(&end))
+                .query("asOfPosition", filter.as_of.map(|seq| seq.0))
                 .query("sort", Some(sort(filter.newest_first)));
             page(list, filter.page, filter.page_size)
         })?;
@@ -173,6 +175,7 @@ impl Client {
         let answer = self.of_issuer(issuer, filter.account.as_ref(), |of| {
             let inquiry = of
                 .at("/inquire-business-cases")
+                .query("asOfPosition", filter.as_of.map(|seq| seq.0))
                 .body("application/json", body.clone());
             page(inquiry, filter.page, filter.page_size)
         })?;

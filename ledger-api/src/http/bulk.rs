@@ -71,7 +71,12 @@ pub(crate) fn carry_out(service: Arc<Service>, call: Call) -> Answering {
         call.query.finish()?;
         let issuer = call.issuer()?;
         let body = call.body.clone();
-        let parsed = tokio::task::spawn_blocking(move || parse(&body, &issuer));
+        let under_way = Arc::clone(&call.under_way);
+        let parsed = tokio::task::spawn_blocking(move || {
+            let parsed = parse(&body, &issuer);
+            drop(under_way);
+            parsed
+        });
         let parsed = parsed
             .await
             .map_err(|_| Fault::new("INTERNAL_ERROR", "the lines cannot be read"))??;
@@ -81,6 +86,10 @@ pub(crate) fn carry_out(service: Arc<Service>, call: Call) -> Answering {
             let line = match line {
                 Ok(line) => {
                     call.client.must_have(Scope::of(&line.request.command))?;
+                    // What is not as expected is told.
+                    if line.expect != Expect::default() {
+                        call.client.must_have(Scope::AccountsRead)?;
+                    }
                     requests.push(line.request);
                     Ok(line.expect)
                 }

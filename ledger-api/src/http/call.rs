@@ -1,6 +1,7 @@
 //! One call, taken apart.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderName};
@@ -11,6 +12,7 @@ use ledger_core::text::{ExternalReference, IssuerId, TextError, holds_card_numbe
 
 use super::auth::Client;
 use super::fault::Fault;
+use super::limits::UnderWay;
 use super::query::Query;
 use crate::line::CORRELATION_ID_CHARS_MAX;
 
@@ -47,6 +49,8 @@ pub(crate) struct Call {
     pub(crate) query: Query,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    /// As long as anything goes on for it, the call counts as under way.
+    pub(crate) under_way: Arc<UnderWay>,
 }
 
 impl Call {

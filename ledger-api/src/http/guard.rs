@@ -12,7 +12,7 @@ use axum::http::{Method, Response};
 use axum::middleware::Next;
 use http_body_util::BodyExt as _;
 use ledger_core::text::holds_card_number;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 use super::auth::{Authenticator, Client};
 use super::config::Config;
@@ -33,6 +33,8 @@ use crate::ledger::Ledger;
 
 /// Calls that read the whole log at a time, each with a thread and books of its own.
 pub(crate) const LOG_READS_MAX: usize = 8;
+/// Calls with many commands at a time; with 16 MiB each, what their bodies take is bounded.
+pub(crate) const BULK_CALLS_MAX: usize = 64;
 /// Longest correlation id that is logged, in bytes.
 const CORRELATION_BYTES_MAX: usize = 128;
 
@@ -46,6 +48,8 @@ pub(crate) struct Guard {
     pub(crate) door: Door,
     pub(crate) body_timeout: Duration,
     log_reads: Arc<Semaphore>,
+    /// Calls with many commands, whose bodies may be long.
+    bulk_calls: Semaphore,
     stopping: AtomicBool,
 }
 
@@ -53,7 +57,8 @@ pub(crate) struct Guard {
 #[derive(Debug)]
 pub(crate) struct Admitted {
     pub(crate) client: Client,
-    _under_way: UnderWay,
+    /// Shared by whatever goes on for the call, also once whoever made it is gone.
+    pub(crate) under_way: Arc<UnderWay>,
 }
 
 /// What is kept of a call beside its answer.
@@ -98,6 +103,7 @@ impl Guard {
             door,
             body_timeout: Duration::from_secs(config.limits.body_timeout_s.get()),
             log_reads: Arc::new(Semaphore::new(LOG_READS_MAX)),
+            bulk_calls: Semaphore::new(BULK_CALLS_MAX),
             stopping: AtomicBool::new(false),
         })
     }
@@ -110,6 +116,17 @@ impl Guard {
             ..Fault::new(
                 "BUSY",
                 "too many calls read the whole log; nothing happened",
+            )
+        })
+    }
+
+    /// Lets a call bring many commands until the permit is dropped, or refuses it where enough others do.
+    pub(crate) fn bring_many(&self) -> Result<SemaphorePermit<'_>, Fault> {
+        self.bulk_calls.try_acquire().map_err(|_| Fault {
+            retry_after_s: Some(RETRY_AFTER_S),
+            ..Fault::new(
+                "BUSY",
+                "too many calls bring many commands; nothing happened",
             )
         })
     }
@@ -149,7 +166,7 @@ impl Guard {
         client.must_have(endpoint.scope)?;
         Ok(Admitted {
             client,
-            _under_way: under_way,
+            under_way: Arc::new(under_way),
         })
     }
 }

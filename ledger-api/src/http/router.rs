@@ -15,7 +15,6 @@ use axum::routing::{MethodFilter, MethodRouter, on, post};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use uuid::Uuid;
 
-use super::auth::Client;
 use super::call::{Call, check_headers, repeatable_correlation};
 use super::commands;
 use super::config::ErrorProfile;
@@ -24,7 +23,7 @@ use super::endpoint::{Endpoint, Work};
 use super::endpoints;
 use super::fault::Fault;
 use super::field_filter::FieldFilter;
-use super::guard::{self, Notes};
+use super::guard::{self, Admitted, Notes};
 use super::query::Query;
 use super::reads::POSITION_MAX;
 use super::reply::{Reply, Stamp, Time, prefers_problem};
@@ -145,7 +144,12 @@ async fn admitted(
             return Err(fault);
         }
     };
-    match read(service, endpoint, request, admitted.client.clone()).await {
+    let many = matches!(
+        (&endpoint.work, &endpoint.method),
+        (Work::Whole(_), &Method::POST)
+    );
+    let _bringing = many.then(|| service.guard.bring_many()).transpose()?;
+    match read(service, endpoint, request, &admitted).await {
         Ok(call) => {
             notes.is_posting = matches!(endpoint.work, Work::Command(_));
             let issuer = call.element("issuerId").to_owned();
@@ -244,7 +248,7 @@ async fn read(
     service: &Service,
     endpoint: &Endpoint,
     request: Request,
-    client: Client,
+    admitted: &Admitted,
 ) -> Result<Call, Fault> {
     let most = match (&endpoint.work, &endpoint.method) {
         (Work::Whole(_), &Method::POST) => BULK_BYTES_MAX,
@@ -262,7 +266,7 @@ async fn read(
         .collect();
     // Before anything else is looked at, so that nothing tells this issuer from one that does not exist.
     if let Some(issuer) = path.get("issuerId") {
-        client.look_at(issuer)?;
+        admitted.client.look_at(issuer)?;
     }
     let query = Query::parse(parts.uri.query().unwrap_or_default())?;
     let target = parts
@@ -274,7 +278,8 @@ async fn read(
         check_media_type(endpoint, &parts.headers)?;
     }
     Ok(Call {
-        client,
+        client: admitted.client.clone(),
+        under_way: Arc::clone(&admitted.under_way),
         path,
         target,
         query,

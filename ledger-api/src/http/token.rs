@@ -42,7 +42,7 @@ pub(crate) struct TokenIssuer {
     issuer: String,
     audience: String,
     lifetime_s: u64,
-    checks: Semaphore,
+    checks: Arc<Semaphore>,
 }
 
 #[derive(Serialize)]
@@ -113,7 +113,7 @@ impl TokenIssuer {
             issuer: issuer.to_owned(),
             audience: audience.to_owned(),
             lifetime_s,
-            checks: Semaphore::new(CHECKS_MAX),
+            checks: Arc::new(Semaphore::new(CHECKS_MAX)),
         }
     }
 
@@ -159,11 +159,17 @@ impl TokenIssuer {
     }
 
     async fn checked(&self, shown: &Shown) -> Result<KnownClient, Refused> {
-        let turn = tokio::time::timeout(CHECK_WAIT, self.checks.acquire()).await;
-        let _turn = turn.ok().and_then(Result::ok).ok_or(Refused::Unavailable)?;
+        let turn = Arc::clone(&self.checks).acquire_owned();
+        let turn = tokio::time::timeout(CHECK_WAIT, turn).await;
+        let turn = turn.ok().and_then(Result::ok).ok_or(Refused::Unavailable)?;
         let clients = Arc::clone(&self.clients);
         let (id, secret) = (shown.id.clone(), shown.secret.clone());
-        let checked = tokio::task::spawn_blocking(move || clients.verified(&id, &secret).cloned());
+        let checked = tokio::task::spawn_blocking(move || {
+            let known = clients.verified(&id, &secret).cloned();
+            // Here, since whoever asked may be gone while the check goes on.
+            drop(turn);
+            known
+        });
         let client = checked.await.map_err(|_| Refused::Internal)?;
         client.ok_or(Refused::InvalidClient(shown.in_header))
     }

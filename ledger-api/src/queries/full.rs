@@ -421,7 +421,7 @@ fn covers(portfolio: &Portfolio, meant: AccountIndex, of: AccountIndex, hierarch
     false
 }
 
-/// The first operations of an account in the order asked for, as many as are wanted.
+/// The first operations of an account in the order asked for, as many as are wanted, and some more.
 pub(super) fn first_places(
     books: &Books,
     account: AccountIndex,
@@ -432,9 +432,12 @@ pub(super) fn first_places(
     let history = books.history(account);
     let mut rest = history.posted_between(filter.start, filter.end);
     let mut places = Vec::new();
-    // What was recorded later may lie between, so it takes a few goes.
+    // What was recorded later may lie between, so it takes a few goes; each longer than the one before, for there
+    // may be much of it.
+    let mut length = wanted;
     while !rest.is_empty() && places.len() < wanted {
-        let count = (wanted - places.len()).min(rest.len());
+        let count = length.min(rest.len());
+        length = length.saturating_mul(2);
         let (go, left) = match filter.newest_first {
             true => (rest.end - count..rest.end, rest.start..rest.end - count),
             false => (rest.start..rest.start + count, rest.start + count..rest.end),

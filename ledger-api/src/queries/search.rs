@@ -370,9 +370,15 @@ fn ends<T>(range: Range<T>, names: [&'static str; 2]) -> Result<Option<(T, T)>, 
     }
 }
 
+/// Each letter by itself, so that a part of a text is what it is in the whole; a final sigma is a sigma.
+fn in_one_case(text: &str) -> String {
+    let lower = text.chars().flat_map(char::to_lowercase);
+    lower.map(|c| if c == 'ς' { 'σ' } else { c }).collect()
+}
+
 /// Whether a text is what a pattern describes, in which `%` stands for any text, also none.
 fn is_like(text: &str, pattern: &str) -> bool {
-    let (text, pattern) = (text.to_lowercase(), pattern.to_lowercase());
+    let (text, pattern) = (in_one_case(text), in_one_case(pattern));
     let mut parts = pattern.split('%');
     let first = parts.next().unwrap_or_default();
     let Some(mut rest) = text.strip_prefix(first) else {
@@ -399,6 +405,8 @@ mod tests {
     #[test]
     fn a_percent_sign_stands_for_any_text() {
         for (text, pattern) in [
+            ("ΚΩΣΤΑΣ ΑΕ", "ΚΩΣ%"),
+            ("Κώστας", "%Σ"),
             ("Platinum Hotel", "Plat%"),
             ("Notting Hill", "%hill"),
             ("Alpine Wolfgang", "Al%gang"),

@@ -233,6 +233,30 @@ fn an_answer_that_goes_on_is_a_call_under_way() {
     }
 }
 
+/// Their bodies may be long, and all of them are kept until the last byte is there.
+#[test]
+fn a_few_calls_bring_many_commands_at_a_time() {
+    let service = limited(LimitsConfig::default());
+    let bulk = "/api/v2/issuers/mine/bulk-operations";
+    let head = format!(
+        "POST {bulk} HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-ndjson\r\ncontent-length: 9\r\n\r\n"
+    );
+    let mut slow: Vec<_> = (0..64).map(|_| send(&service, &head)).collect();
+    let until = Instant::now() + Duration::from_secs(60);
+    let refused = loop {
+        // Ours may have come first, and one of these been refused in its place.
+        slow.push(send(&service, &head));
+        let told = service.post(bulk, &[("content-type", "application/x-ndjson")], "{}");
+        if told.status == 429 {
+            break told;
+        }
+        assert!(Instant::now() < until, "all are taken: {told:?}");
+    };
+    assert_eq!(refused.code(), "BUSY");
+    assert_eq!(service.get(PATH, &[]).status, 200);
+    drop(slow);
+}
+
 /// Each has a thread and books of its own, and may be read as slowly as somebody likes.
 #[test]
 fn a_few_calls_read_the_whole_log_at_a_time() {

@@ -506,6 +506,14 @@ fn a_line_of_many_needs_the_scope_of_its_command() {
         text.contains("INSUFFICIENT_SCOPE") && text.contains("accounts:write"),
         "{text}"
     );
+    // What is expected and not found is told, so it needs what a question needs.
+    let expecting = limit.replace(
+        r#""body""#,
+        r#""expect":{"accountBalance":{"value":1,"exponent":2,"isoCode":"EUR"}},"body""#,
+    );
+    let (status, text) = send("operations:write accounts:write", &[&expecting]);
+    assert_eq!(status, 403, "{text}");
+    assert!(text.contains("accounts:read"), "{text}");
     let (status, text) = send("accounts:write", &[limit]);
     assert_eq!(status, 403, "{text}");
     // The fee is refused now, and for the first time: nothing was done before.
