@@ -111,15 +111,15 @@ impl Authenticator {
         });
         let end_s = claims.exp.as_i64();
         let last_s = end_s.or_else(|| claims.exp.as_f64().map(whole_second))?;
+        let until_s = last_s.saturating_add_unsigned(self.leeway_s);
         let client = Client {
             id: Some(id.into()),
             scopes: granted.collect(),
             issuers: issuers(claims.issuers),
-            until_s: Some(last_s.saturating_add_unsigned(self.leeway_s)),
+            until_s: Some(until_s),
         };
         // One that ends at a part of a second is verified each time.
-        if let Some(end_s) = end_s {
-            let until_s = end_s.saturating_add_unsigned(self.leeway_s);
+        if end_s.is_some() {
             self.verified.remember(hash, client.clone(), until_s);
         }
         Some(client)

@@ -28,6 +28,13 @@ pub(crate) struct Endpoint {
     pub(crate) work: Work,
 }
 
+impl Endpoint {
+    /// Whether its body is many commands, and may be long.
+    pub(crate) fn brings_many(&self) -> bool {
+        self.method == Method::POST && matches!(self.work, Work::Whole(_))
+    }
+}
+
 /// A parameter of the query.
 #[derive(Debug)]
 pub(crate) struct Parameter {

@@ -19,7 +19,7 @@ use super::config::Config;
 use super::connection::Door;
 use super::endpoint::Endpoint;
 use super::fault::Fault;
-use super::limits::{Caller, Limits, RETRY_AFTER_S, UnderWay, too_often};
+use super::limits::{Caller, Limits, UnderWay, busy, too_often};
 use super::metrics::{Counted, Metrics};
 use super::router::apology;
 use super::service::Service;
@@ -111,24 +111,13 @@ impl Guard {
     /// Lets a call read the whole log until the permit is dropped, or refuses it where others do.
     pub(crate) fn read_log(&self) -> Result<OwnedSemaphorePermit, Fault> {
         let permit = Arc::clone(&self.log_reads).try_acquire_owned();
-        permit.map_err(|_| Fault {
-            retry_after_s: Some(RETRY_AFTER_S),
-            ..Fault::new(
-                "BUSY",
-                "too many calls read the whole log; nothing happened",
-            )
-        })
+        permit.map_err(|_| busy("too many calls read the whole log; nothing happened"))
     }
 
     /// Lets a call bring many commands until the permit is dropped, or refuses it where enough others do.
     pub(crate) fn bring_many(&self) -> Result<SemaphorePermit<'_>, Fault> {
-        self.bulk_calls.try_acquire().map_err(|_| Fault {
-            retry_after_s: Some(RETRY_AFTER_S),
-            ..Fault::new(
-                "BUSY",
-                "too many calls bring many commands; nothing happened",
-            )
-        })
+        let permit = self.bulk_calls.try_acquire();
+        permit.map_err(|_| busy("too many calls bring many commands; nothing happened"))
     }
 
     /// From now on the service is not ready, though it answers what it has taken.

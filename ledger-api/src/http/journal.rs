@@ -134,18 +134,17 @@ impl Legs {
             },
         );
         let within = self.service.guard.body_timeout;
-        let ended = match written {
+        // Whoever went away, or is too slow, is told nothing more.
+        let _ = match written {
             Ok(()) => send(parts, Part::Lines(Bytes::from(part)), within)
                 .and_then(|()| send(parts, Part::End, within)),
-            Err(Ended::Unread) => Err(Ended::Unread),
+            Err(Ended::Unread) => return,
             Err(Ended::Failed(error)) => send(
                 parts,
                 Part::Failed(io::Error::other(error.to_string())),
                 within,
             ),
         };
-        // Whoever went away, or is too slow, is told nothing more.
-        let _ = ended;
     }
 }
 

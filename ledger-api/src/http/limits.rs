@@ -25,7 +25,7 @@ pub(crate) const ATTEMPTS_BURST: NonZeroU32 = NonZeroU32::new(100).expect("not z
 /// … and so many a second.
 pub(crate) const ATTEMPTS_PER_SECOND: NonZeroU32 = NonZeroU32::new(10).expect("not zero");
 /// How long a caller is told to wait when too much is done at once.
-pub(crate) const RETRY_AFTER_S: u32 = 1;
+const RETRY_AFTER_S: u32 = 1;
 
 /// Whose allowance a call uses.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -99,10 +99,8 @@ impl Limits {
 
     /// Lets a call in, or refuses it where the service has enough to do.
     pub(crate) fn enter(&self) -> Result<UnderWay, Fault> {
-        UnderWay::start(&self.calls, self.calls_max).ok_or_else(|| Fault {
-            retry_after_s: Some(RETRY_AFTER_S),
-            ..Fault::new("BUSY", "too many calls are under way; nothing happened")
-        })
+        UnderWay::start(&self.calls, self.calls_max)
+            .ok_or_else(|| busy("too many calls are under way; nothing happened"))
     }
 
     /// Counts a call of a caller, and refuses it where that is one too many.
@@ -124,6 +122,13 @@ impl Limits {
             return Ok(());
         };
         self.attempts.allowance(&address).take()
+    }
+}
+
+pub(crate) fn busy(problem: &str) -> Fault {
+    Fault {
+        retry_after_s: Some(RETRY_AFTER_S),
+        ..Fault::new("BUSY", problem)
     }
 }
 

@@ -144,10 +144,7 @@ async fn admitted(
             return Err(fault);
         }
     };
-    let many = matches!(
-        (&endpoint.work, &endpoint.method),
-        (Work::Whole(_), &Method::POST)
-    );
+    let many = endpoint.brings_many();
     let _bringing = many.then(|| service.guard.bring_many()).transpose()?;
     match read(service, endpoint, request, &admitted).await {
         Ok(call) => {
@@ -250,9 +247,9 @@ async fn read(
     request: Request,
     admitted: &Admitted,
 ) -> Result<Call, Fault> {
-    let most = match (&endpoint.work, &endpoint.method) {
-        (Work::Whole(_), &Method::POST) => BULK_BYTES_MAX,
-        (Work::Command(_) | Work::Read(_) | Work::Ask(..) | Work::Whole(_), _) => BODY_BYTES_MAX,
+    let most = match endpoint.brings_many() {
+        true => BULK_BYTES_MAX,
+        false => BODY_BYTES_MAX,
     };
     let (mut parts, body) = request.into_parts();
     // Read even where something else is wrong: a connection with an unread body cannot be used again.
