@@ -172,15 +172,15 @@ impl Portfolio {
     }
 
     /// Adds postings of money that counted at once, of which nothing is known any more but the sums of
-    /// payments and of all others.
-    pub(crate) fn restore_plain(
+    /// payments and of all others. With them and those applied already the account has so many operations.
+    pub(crate) fn restore_operations(
         &mut self,
         index: AccountIndex,
-        operations: u64,
+        operations: usize,
         accepted_minor: i128,
         payments_minor: i128,
     ) {
-        self.account_mut(index).operations += operations;
+        self.account_mut(index).operations = operations as u64;
         self.add_to_balance(index, accepted_minor + payments_minor);
         self.for_each_notified(index, |account| {
             account.accepted_minor += accepted_minor;

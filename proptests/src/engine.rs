@@ -10,7 +10,7 @@ use ledger_core::portfolio::Portfolio;
 use ledger_core::projection::books::Books;
 use ledger_core::projection::case_files::CaseFiles;
 use ledger_core::projection::gist::Gist;
-use ledger_core::projection::restoration::{PlainSums, RestoredHistories};
+use ledger_core::projection::restoration::RestoredHistories;
 use ledger_core::projection::timeline::Timeline;
 use ledger_core::state::{LedgerState, Recalled, RecordKeys};
 use ledger_core::time::Timestamp;
@@ -63,7 +63,6 @@ impl Engine {
         let mut portfolio = Portfolio::default();
         let mut case_files = CaseFiles::default();
         let mut timeline = Timeline::default();
-        let mut sums = PlainSums::default();
         let mut counts = Vec::new();
         for account in before.iter().filter_map(|record| record.account()) {
             let place = usize::try_from(account.0).expect("a place fits the address space");
@@ -81,11 +80,10 @@ impl Engine {
                 case_files.add(&portfolio, record);
                 timeline.add(record);
             }
-            sums.add(&gists);
             histories.restore(&gists);
             records.iter().for_each(|record| folded.apply(record));
         }
-        portfolio.restore_sums(&sums);
+        portfolio.restore_plain(&histories);
         // A checkpoint has the totals as they were at its end.
         let totals = folded.general_ledger().totals().to_vec();
         let mut books = before.last().map_or_else(Books::default, |last| {

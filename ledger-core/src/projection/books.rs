@@ -99,11 +99,7 @@ impl Books {
         totals: Vec<Total>,
         last_seq: Seq,
     ) -> Self {
-        let RestoredHistories {
-            mut histories,
-            refused,
-        } = histories;
-        histories.resize_with(portfolio.accounts.len(), History::default);
+        let (histories, refused) = histories.into_parts(portfolio.accounts.len());
         let below = portfolio
             .accounts()
             .filter_map(|(index, account)| Some((account.parent?, index)));

@@ -1,5 +1,6 @@
 //! Restoring the folds from what a checkpoint kept, in parts that can be restored side by side: the
-//! portfolio from the records needed whole and the sums of the others, the histories from the gists.
+//! portfolio from the records needed whole, the histories from the gists, and what the other records add up to from
+//! both.
 
 use std::collections::HashMap;
 use std::hint::black_box;
@@ -10,52 +11,6 @@ use crate::portfolio::{Portfolio, usize_of};
 use crate::projection::books::TOUCHED_RECORDS_MAX;
 use crate::projection::gist::Gist;
 use crate::projection::history::History;
-
-/// What plain postings add up to, by account. They are added up on their own first: that touches a fraction of
-/// the memory of whole accounts.
-#[derive(Debug, Default)]
-pub struct PlainSums(Vec<PlainSum>);
-
-#[derive(Debug, Clone, Copy, Default)]
-struct PlainSum {
-    /// Of all but payments.
-    accepted_minor: i128,
-    /// Of payments.
-    payments_minor: i128,
-    operations: u64,
-}
-
-impl PlainSums {
-    /// Takes in the gists of the next records.
-    pub fn add(&mut self, gists: &[Gist]) {
-        for gists in gists.chunks(TOUCHED_RECORDS_MAX) {
-            touch(gists, |place| {
-                self.0.get(place).map_or(0, |sum| sum.operations)
-            });
-            for gist in gists {
-                let Gist::Plain {
-                    account,
-                    entry,
-                    payment,
-                } = *gist
-                else {
-                    continue;
-                };
-                let place = usize_of(account.0);
-                if place >= self.0.len() {
-                    self.0.resize(place + 1, PlainSum::default());
-                }
-                let sum = &mut self.0[place];
-                sum.operations += 1;
-                if payment {
-                    sum.payments_minor += i128::from(entry.minor);
-                } else {
-                    sum.accepted_minor += i128::from(entry.minor);
-                }
-            }
-        }
-    }
-}
 
 impl Portfolio {
     /// Takes in the next of the records that are needed whole.
@@ -70,25 +25,37 @@ impl Portfolio {
     ///
     /// # Panics
     /// When they are on accounts that do not exist.
-    pub fn restore_sums(&mut self, sums: &PlainSums) {
-        for (index, sum) in (0_u32..).map(AccountIndex).zip(&sums.0) {
-            if sum.operations > 0 {
-                self.restore_plain(
+    pub fn restore_plain(&mut self, histories: &RestoredHistories) {
+        for (index, restored) in (0_u32..).map(AccountIndex).zip(&histories.accounts) {
+            if !restored.history.is_empty() {
+                self.restore_operations(
                     index,
-                    sum.operations,
-                    sum.accepted_minor,
-                    sum.payments_minor,
+                    restored.history.len(),
+                    restored.accepted_minor,
+                    restored.payments_minor,
                 );
             }
         }
     }
 }
 
-/// The histories and refusals of all accounts, while they are restored.
+/// The histories and refusals of all accounts, while they are restored, and what their plain postings add up to.
 #[derive(Debug, Default)]
 pub struct RestoredHistories {
-    pub(crate) histories: Vec<History>,
-    pub(crate) refused: HashMap<AccountIndex, Vec<Seq>>,
+    accounts: Vec<RestoredHistory>,
+    refused: HashMap<AccountIndex, Vec<Seq>>,
+}
+
+/// The history of an account, and its sums beside it: what an operation touches is one line of the processor's
+/// cache, and that of the last entry.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct RestoredHistory {
+    history: History,
+    /// Sum of all plain postings but payments.
+    accepted_minor: i128,
+    /// Sum of the plain payments.
+    payments_minor: i128,
 }
 
 impl RestoredHistories {
@@ -96,9 +63,12 @@ impl RestoredHistories {
     /// room is made for the first run of a history.
     #[must_use]
     pub fn with_room(operations: &[u8]) -> Self {
-        let room = |count: &u8| History::with_room(usize::from(*count));
+        let room = |count: &u8| RestoredHistory {
+            history: History::with_room(usize::from(*count)),
+            ..RestoredHistory::default()
+        };
         Self {
-            histories: operations.iter().map(room).collect(),
+            accounts: operations.iter().map(room).collect(),
             refused: HashMap::new(),
         }
     }
@@ -110,13 +80,27 @@ impl RestoredHistories {
     pub fn restore(&mut self, gists: &[Gist]) {
         for gists in gists.chunks(TOUCHED_RECORDS_MAX) {
             touch(gists, |place| {
-                let history = self.histories.get(place);
-                history.map_or(0, History::last_minor).cast_unsigned()
+                let restored = self.accounts.get(place);
+                restored.map_or(0, |restored| restored.history.last_minor())
             });
             for gist in gists {
                 match *gist {
-                    Gist::Plain { account, entry, .. } | Gist::Operation { account, entry } => {
-                        self.histories[usize_of(account.0)].add(entry);
+                    Gist::Plain {
+                        account,
+                        entry,
+                        payment,
+                    } => {
+                        let restored = &mut self.accounts[usize_of(account.0)];
+                        restored.history.add(entry);
+                        let sum = if payment {
+                            &mut restored.payments_minor
+                        } else {
+                            &mut restored.accepted_minor
+                        };
+                        *sum += i128::from(entry.minor);
+                    }
+                    Gist::Operation { account, entry } => {
+                        self.accounts[usize_of(account.0)].history.add(entry);
                     }
                     Gist::Refused { account, seq } => {
                         self.refused.entry(account).or_default().push(seq);
@@ -126,10 +110,21 @@ impl RestoredHistories {
             }
         }
     }
+
+    /// The histories of so many accounts, and the refusals.
+    pub(crate) fn into_parts(
+        self,
+        accounts: usize,
+    ) -> (Vec<History>, HashMap<AccountIndex, Vec<Seq>>) {
+        let mut histories = Vec::with_capacity(accounts);
+        histories.extend(self.accounts.into_iter().map(|restored| restored.history));
+        histories.resize_with(accounts, History::default);
+        (histories, self.refused)
+    }
 }
 
 /// Reads something of each account that is about to change, so that it is in the processor's cache.
-fn touch(gists: &[Gist], read: impl Fn(usize) -> u64) {
+fn touch(gists: &[Gist], read: impl Fn(usize) -> i64) {
     let accounts = gists.iter().filter_map(Gist::account);
     let touched = accounts.fold(0, |touched, account| touched ^ read(usize_of(account.0)));
     black_box(touched);

@@ -10,7 +10,7 @@ use ledger_core::ids::Seq;
 use ledger_core::portfolio::Portfolio;
 use ledger_core::projection::books::Books;
 use ledger_core::projection::case_files::CaseFiles;
-use ledger_core::projection::restoration::{PlainSums, RestoredHistories};
+use ledger_core::projection::restoration::RestoredHistories;
 use ledger_core::projection::timeline::Timeline;
 use ledger_core::state::LedgerState;
 
@@ -88,8 +88,14 @@ fn restore(dir: &DataDir) -> Option<Parts> {
         let triplets = FingerprintIndex::of(triplets, &mut room);
         drop(room);
         let told = portfolio.join().and_then(|caught| caught).ok()?;
-        let (portfolio, copy, case_files, timeline) = told?;
+        let (mut portfolio, mut copy, case_files, timeline) = told?;
         let histories = histories.join().and_then(|caught| caught).ok()?;
+        thread::scope(|scope| {
+            let other = scope.spawn(|| guard::catch(|| copy.restore_plain(&histories)));
+            portfolio.restore_plain(&histories);
+            other.join().and_then(|caught| caught)
+        })
+        .ok()?;
         let last_seq = Seq(last.head.last_seq);
         Some(Parts {
             head: last.head,
@@ -115,7 +121,6 @@ fn restore_portfolio(
     let mut portfolio = Portfolio::default();
     let mut case_files = CaseFiles::default();
     let mut timeline = Timeline::default();
-    let mut sums = PlainSums::default();
     for chunk in chunks {
         for record in chunk.whole() {
             let record = record?;
@@ -123,9 +128,7 @@ fn restore_portfolio(
             case_files.add(&portfolio, &record);
             timeline.add(&record);
         }
-        chunk.each_gists(|gists| sums.add(gists));
     }
-    portfolio.restore_sums(&sums);
     Some((portfolio.clone(), portfolio, case_files, timeline))
 }
 

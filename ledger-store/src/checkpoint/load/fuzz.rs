@@ -261,10 +261,11 @@ fn restored(mut file: &[u8]) -> Option<Found> {
     }
     drop(sender);
     let told = guard::catch(|| restore_portfolio(receiver)).ok()??;
-    let (portfolio, _, case_files, timeline) = told;
+    let (mut portfolio, _, case_files, timeline) = told;
     let mut counts = Vec::new();
     guard::catch(|| chunks.iter().for_each(|chunk| chunk.count(&mut counts))).ok()?;
     let histories = guard::catch(|| restore_histories(&chunks, &counts)).ok()?;
+    guard::catch(|| portfolio.restore_plain(&histories)).ok()?;
     let mut room = Vec::new();
     let _ = FingerprintIndex::of(chunks.iter().flat_map(|c| c.correlations()), &mut room);
     let _ = FingerprintIndex::of(chunks.iter().flat_map(|c| c.triplets()), &mut room);
