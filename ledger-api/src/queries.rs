@@ -3,13 +3,14 @@
 pub mod authorizations;
 pub mod business_cases;
 pub mod full;
+mod parents;
 pub mod reserves;
 pub mod search;
 
 use std::ops::Range;
 
 use ledger_core::command::{AccountAction, AccountSelector};
-use ledger_core::event::{EventBody, Record};
+use ledger_core::event::{EventBody, Record, Refusal};
 use ledger_core::ids::{
     AccountIndex, AccountReference, CommodityIndex, IssuerIndex, OperationId, Seq,
 };
@@ -22,7 +23,7 @@ use ledger_core::rejection::Rejection;
 use ledger_core::text::IssuerId;
 use ledger_core::time::{BusinessDate, Timestamp};
 
-use self::full::{ListFilter, first_places, in_order};
+use self::full::{ListFilter, first_places, in_order, is_between, place, refused_places};
 use crate::error::ApiError;
 use crate::ledger::Ledger;
 use crate::operation_view::posted_at;
@@ -55,10 +56,6 @@ pub struct OperationFilter {
 }
 
 impl OperationFilter {
-    fn covers(&self, at: Timestamp) -> bool {
-        self.start.is_none_or(|start| at >= start) && self.end.is_none_or(|end| at < end)
-    }
-
     fn page_of(&self, places: Range<usize>) -> (Range<usize>, bool) {
         page_of(places, self.page, self.page_size, self.newest_first)
     }
@@ -217,9 +214,7 @@ impl Ledger {
                 let (page, more) = filter.page_of(posted);
                 (index, seqs(history.entries(page)), more)
             } else {
-                let (entries, refused) = (history.entries(posted), refused.to_vec());
-                drop(books);
-                let (page, more) = self.with_refused(entries, &refused, filter)?;
+                let (page, more) = with_refused(history.entries(posted), refused, filter);
                 (index, page, more)
             }
         };
@@ -246,21 +241,16 @@ impl Ledger {
             newest_first: filter.newest_first,
             ..ListFilter::default()
         };
-        let (index, mut places, refused) = {
+        let (index, mut places) = {
             let books = self.reader().books();
             let index = find(books.portfolio(), issuer, account)?;
             let wanted = skipped.saturating_add(size + 1);
-            let places = first_places(&books, index, &list, position, wanted);
-            let refused = match filter.include_refused {
-                true => books.refused(index).to_vec(),
-                false => Vec::new(),
-            };
-            (index, places, refused)
+            let mut places = first_places(&books, index, &list, position, wanted);
+            if filter.include_refused {
+                places.extend(refused_places(&books, index, &list, position));
+            }
+            (index, places)
         };
-        for seq in refused.into_iter().filter(|seq| *seq <= position) {
-            let posted = self.reader().record(seq)?.map(|record| posted_at(&record));
-            places.extend(posted.filter(|at| filter.covers(*at)).map(|at| (at, seq)));
-        }
         in_order(&mut places, filter.newest_first);
         let more = places.len() > skipped.saturating_add(size);
         let page = places.into_iter().skip(skipped).take(size);
@@ -282,23 +272,6 @@ impl Ledger {
             views.extend(operation_view(books.portfolio(), index, &record));
         }
         Ok(views)
-    }
-
-    /// A page of operations and refusals together; the records say when the refused ones were posted.
-    fn with_refused(
-        &self,
-        entries: Vec<Entry>,
-        refused: &[Seq],
-        filter: OperationFilter,
-    ) -> Result<(Vec<Seq>, bool), ApiError> {
-        let mut places: Vec<_> = entries.iter().map(|e| (e.posted_at, e.seq)).collect();
-        for seq in refused {
-            let posted = self.reader().record(*seq)?.map(|record| posted_at(&record));
-            places.extend(posted.filter(|at| filter.covers(*at)).map(|at| (at, *seq)));
-        }
-        places.sort_unstable();
-        let (page, more) = filter.page_of(0..places.len());
-        Ok((places[page].iter().map(|(_, seq)| *seq).collect(), more))
     }
 
     /// Hands every leg of the journal to `visit`, in booking order; of one account, of one issuer, or
@@ -378,6 +351,22 @@ impl Ledger {
             discrepancies: discrepancies.map(|found| format!("{found:?}")).collect(),
         }
     }
+}
+
+/// A page of operations and refusals together.
+fn with_refused(
+    entries: Vec<Entry>,
+    refused: &[Refusal],
+    filter: OperationFilter,
+) -> (Vec<Seq>, bool) {
+    let covered = refused
+        .iter()
+        .filter(|of| is_between(of.posted_at, filter.start, filter.end));
+    let mut places: Vec<_> = entries.into_iter().map(place).collect();
+    places.extend(covered.map(|refusal| (refusal.posted_at, refusal.seq)));
+    places.sort_unstable();
+    let (page, more) = filter.page_of(0..places.len());
+    (places[page].iter().map(|(_, seq)| *seq).collect(), more)
 }
 
 fn seqs(entries: Vec<Entry>) -> Vec<Seq> {

@@ -257,7 +257,37 @@ pub struct OperationView<'a> {
     pub partial: bool,
 }
 
+/// A refusal of an operation, as lists know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusal {
+    /// When it would have been posted: the posting date it carried, or when it was recorded.
+    pub posted_at: Timestamp,
+    /// Its record.
+    pub seq: Seq,
+}
+
 impl Record {
+    /// The account and the refusal, if this record remembers that an operation or a reversal was refused.
+    /// What else may be refused on an account is no operation, and in no list of them.
+    #[must_use]
+    pub fn refusal(&self) -> Option<(AccountIndex, Refusal)> {
+        let EventBody::OperationRejected {
+            account,
+            posting_date,
+            action,
+            ..
+        } = &self.event.body
+        else {
+            return None;
+        };
+        action.triplet()?;
+        let refusal = Refusal {
+            posted_at: posting_date.unwrap_or(self.recorded_at),
+            seq: self.seq,
+        };
+        Some((*account, refusal))
+    }
+
     /// The operation this record posted, if it posted one.
     #[must_use]
     pub fn operation(&self) -> Option<OperationView<'_>> {

@@ -8,7 +8,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use ureq::http::Response;
-use ureq::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
+use ureq::http::header::{AUTHORIZATION, CONTENT_TYPE, EXPECT, RETRY_AFTER};
 use ureq::{Body, RequestBuilder};
 
 use super::{Client, ClientError};
@@ -23,6 +23,8 @@ const PAUSE_MAX: Duration = Duration::from_secs(30);
 /// Longest answer that is read into memory, in bytes: 10,000 results, or a page of business cases with all
 /// their messages.
 const ANSWER_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// Bodies longer than this are announced before they are sent.
+const ASKED_FIRST_BYTES: usize = 64 * 1024;
 /// What stands in an element of a path as it is.
 const ELEMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
@@ -162,10 +164,17 @@ impl Client {
         }
         match &question.body {
             None => self.with_token(self.agent.get(url)).call(),
-            Some((media_type, body)) => self
-                .with_token(self.agent.post(url))
-                .header(CONTENT_TYPE, *media_type)
-                .send(body.as_slice()),
+            Some((media_type, body)) => {
+                let mut call = self
+                    .with_token(self.agent.post(url))
+                    .header(CONTENT_TYPE, *media_type);
+                // A service that refuses a call does not read much of its body, and its answer is not seen while
+                // more is sent: so it is asked first.
+                if body.len() > ASKED_FIRST_BYTES {
+                    call = call.header(EXPECT, "100-continue");
+                }
+                call.send(body.as_slice())
+            }
         }
     }
 

@@ -134,9 +134,12 @@ async fn admitted(
         notes.client.clone_from(&client.id);
         let address = guard::address(&request);
         // Its place is taken until the answer is there, and one that is written bit by bit was sent.
-        service.guard.admit(endpoint, client, address)
+        let admitted = service.guard.admit(endpoint, client, address)?;
+        let many = endpoint.brings_many();
+        let bringing = many.then(|| service.guard.bring_many()).transpose()?;
+        Ok((admitted, bringing))
     });
-    let admitted = match known {
+    let (admitted, _bringing) = match known {
         Ok(admitted) => admitted,
         Err(fault) => {
             let (parts, body) = request.into_parts();
@@ -144,8 +147,6 @@ async fn admitted(
             return Err(fault);
         }
     };
-    let many = endpoint.brings_many();
-    let _bringing = many.then(|| service.guard.bring_many()).transpose()?;
     match read(service, endpoint, request, &admitted).await {
         Ok(call) => {
             notes.is_posting = matches!(endpoint.work, Work::Command(_));

@@ -2,6 +2,7 @@
 //! while others post.
 
 use std::cmp::Reverse;
+use std::collections::HashMap;
 
 use ledger_core::authorization::{ResultType, TransactionType};
 use ledger_core::command::{AccountSelector, OperationKind, PostDetail, Triplet};
@@ -17,7 +18,7 @@ use super::search::SEARCH_RECORDS_MAX;
 use super::{PAGE_OPERATIONS_MAX, find};
 use crate::error::ApiError;
 use crate::ledger::Ledger;
-use crate::operation_view::{ApiOperation, OperationAuthorization, api_operation, posted_at};
+use crate::operation_view::{ApiOperation, OperationAuthorization, api_operation};
 use crate::views::instant;
 
 /// Where to look for one operation, and what to show with it.
@@ -141,7 +142,7 @@ impl Ledger {
         if !is_in_scope {
             return Ok(None);
         }
-        self.shown(&record, scope)
+        self.shown(record, scope)
     }
 
     /// One operation of an account, by its external triplet.
@@ -159,44 +160,12 @@ impl Ledger {
         scope: Scope,
     ) -> Result<Option<ApiOperation>, ApiError> {
         let index = find(self.reader().books().portfolio(), issuer, account)?;
-        match self.record_by_triplet(index, triplet, scope.hierarchy)? {
-            Some(record) => self.shown(&record, scope),
+        let mut left = usize::MAX;
+        let found = self.by_triplets(index, &[triplet], scope.hierarchy, &mut left)?;
+        match found.into_values().next() {
+            Some(record) => self.shown(record, scope),
             None => Ok(None),
         }
-    }
-
-    /// The record of the operation of an account, or also of one below it, that has this triplet.
-    fn record_by_triplet(
-        &self,
-        index: AccountIndex,
-        triplet: &Triplet,
-        hierarchy: bool,
-    ) -> Result<Option<Record>, ApiError> {
-        let mut entries = {
-            let books = self.reader().books();
-            let mut entries = Vec::new();
-            for account in accounts(&books, index, hierarchy) {
-                let history = books.history(account);
-                entries.extend(history.entries(0..history.len()));
-            }
-            entries
-        };
-        entries
-            .sort_unstable_by_key(|entry| (entry.posted_at.0.abs_diff(triplet.date.0), entry.seq));
-        for entry in entries {
-            let Some(record) = self.reader().record(entry.seq)? else {
-                continue;
-            };
-            let names = |triplet: &Triplet| {
-                record
-                    .operation()
-                    .is_some_and(|operation| operation.triplet == triplet)
-            };
-            if names(triplet) {
-                return Ok(Some(record));
-            }
-        }
-        Ok(None)
     }
 
     /// A page of the operations of an account, or of an account and all below it, in posting order.
@@ -218,42 +187,32 @@ impl Ledger {
             true => usize::MAX,
         };
         // Records are read without holding the books, so that the writer need not wait.
-        let (mut places, refused, position) = {
+        let (mut places, position) = {
             let books = self.reader().books();
             let index = find(books.portfolio(), issuer, account)?;
             let last = books.last_seq().unwrap_or(Seq(0));
             let position = filter.as_of.map_or(last, |as_of| as_of.min(last));
-            let (mut places, mut refused) = (Vec::new(), Vec::new());
+            let mut places = Vec::new();
             for account in accounts(&books, index, filter.scope.hierarchy) {
                 places.extend(first_places(&books, account, filter, position, wanted));
                 if filter.include_refused {
-                    let known = books.refused(account).iter().copied();
-                    refused.extend(known.filter(|seq| *seq <= position));
+                    places.extend(refused_places(&books, account, filter, position));
                 }
             }
-            (places, refused, position)
+            (places, position)
         };
-        for seq in refused {
-            let posted = self.reader().record(seq)?.map(|record| posted_at(&record));
-            let covered = posted.filter(|at| {
-                filter.start.is_none_or(|start| *at >= start)
-                    && filter.end.is_none_or(|end| *at < end)
-            });
-            places.extend(covered.map(|at| (at, seq)));
-        }
         in_order(&mut places, filter.newest_first);
-        let (operations, more, complete) = match filter.needs_records() {
+        let (records, more, complete) = match filter.needs_records() {
             false => {
                 let more = places.len() > skipped.saturating_add(size);
                 let page = places.iter().skip(skipped).take(size);
-                let views =
-                    page.filter_map(|(_, seq)| self.shown_at(*seq, filter.scope).transpose());
-                (views.collect::<Result<_, _>>()?, more, true)
+                let records = page.filter_map(|(_, seq)| self.reader().record(*seq).transpose());
+                (records.collect::<Result<_, _>>()?, more, true)
             }
             true => self.page_without(&places, filter, skipped, size)?,
         };
         Ok(OperationPage {
-            operations,
+            operations: self.shown_all(&records, filter.scope)?,
             more,
             complete,
             position,
@@ -268,22 +227,25 @@ impl Ledger {
         filter: &ListFilter,
         skipped: usize,
         size: usize,
-    ) -> Result<(Vec<ApiOperation>, bool, bool), ApiError> {
+    ) -> Result<(Vec<Record>, bool, bool), ApiError> {
         let (mut passed, mut page) = (0, Vec::new());
         for (read, (_, seq)) in places.iter().enumerate() {
             if read == SEARCH_RECORDS_MAX {
                 return Ok((page, false, false));
             }
-            let shown = self.shown_at(*seq, filter.scope)?;
-            let Some(view) = shown.filter(|view| filter.lets_through(view)) else {
+            let Some(record) = self.reader().record(*seq)? else {
                 continue;
             };
+            let view = api_view(self.reader().books().portfolio(), &record);
+            if !view.is_some_and(|view| filter.lets_through(&view)) {
+                continue;
+            }
             if page.len() == size {
                 return Ok((page, true, true));
             }
             passed += 1;
             if passed > skipped {
-                page.push(view);
+                page.push(record);
             }
         }
         Ok((page, false, true))
@@ -298,62 +260,44 @@ impl Ledger {
         Ok(record.filter(|record| record.operation().is_some()))
     }
 
-    fn shown_at(&self, seq: Seq, scope: Scope) -> Result<Option<ApiOperation>, ApiError> {
-        match self.reader().record(seq)? {
-            Some(record) => self.shown(&record, scope),
-            None => Ok(None),
-        }
-    }
-
     /// The view of a record that readers have.
-    pub(super) fn shown(
-        &self,
-        record: &Record,
-        scope: Scope,
-    ) -> Result<Option<ApiOperation>, ApiError> {
-        let parent = match scope.parent_operation {
-            true => self.parent(record)?,
-            false => None,
-        };
-        let authorization = match scope.authorization {
-            true => self.authorization_of(record)?,
-            false => None,
-        };
-        let books = self.reader().books();
-        let view = |record: &Record| api_operation(books.portfolio(), record.account()?, record);
-        let parent = parent.as_ref().and_then(view).map(Box::new);
-        Ok(view(record).map(|view| ApiOperation {
-            parent_operation_identifier: view.parent_operation_identifier.or_else(|| {
-                let parent = parent.as_ref()?;
-                parent.operation_identifier.clone()
-            }),
-            parent_operation: parent,
-            authorization,
-            ..view
-        }))
+    fn shown(&self, record: Record, scope: Scope) -> Result<Option<ApiOperation>, ApiError> {
+        Ok(self.shown_all(&[record], scope)?.pop())
     }
 
-    /// The operation that an operation belongs to: the one it reverses, or rewards.
-    fn parent(&self, record: &Record) -> Result<Option<Record>, ApiError> {
-        let Some(operation) = record.operation() else {
-            return Ok(None);
+    /// The views of records that readers have, in their order; of those that have one.
+    pub(super) fn shown_all(
+        &self,
+        records: &[Record],
+        scope: Scope,
+    ) -> Result<Vec<ApiOperation>, ApiError> {
+        let mut parents = match scope.parent_operation {
+            true => self.parents(records)?,
+            false => HashMap::new(),
         };
-        if let Some((original, _)) = operation.original {
-            return self.operation_record(original);
+        let mut views = Vec::with_capacity(records.len());
+        for record in records {
+            let authorization = match scope.authorization {
+                true => self.authorization_of(record)?,
+                false => None,
+            };
+            let books = self.reader().books();
+            let parent = parents.remove(&record.seq);
+            let parent = parent.and_then(|parent| api_view(books.portfolio(), &parent));
+            let Some(view) = api_view(books.portfolio(), record) else {
+                continue;
+            };
+            views.push(ApiOperation {
+                parent_operation_identifier: view.parent_operation_identifier.or_else(|| {
+                    let parent = parent.as_ref()?;
+                    parent.operation_identifier.clone()
+                }),
+                parent_operation: parent.map(Box::new),
+                authorization,
+                ..view
+            });
         }
-        let Some(PostDetail::Bonus(bonus)) = operation.post else {
-            return Ok(None);
-        };
-        match (bonus.rewarded_operation, &bonus.rewarded_triplet) {
-            (Some(id), _) => self.operation_record(id),
-            // It is anywhere in the hierarchy of the bonus.
-            (None, Some(triplet)) => {
-                let account = operation.decided.account;
-                let root = self.reader().books().portfolio().account(account).root;
-                self.record_by_triplet(root, triplet, true)
-            }
-            (None, None) => Ok(None),
-        }
+        Ok(views)
     }
 
     /// What is told of the authorization that a clearing follows: the first approved one of its business
@@ -401,8 +345,12 @@ impl Ledger {
     }
 }
 
+fn api_view(portfolio: &Portfolio, record: &Record) -> Option<ApiOperation> {
+    api_operation(portfolio, record.account()?, record)
+}
+
 /// The accounts that are meant.
-fn accounts(books: &Books, index: AccountIndex, hierarchy: bool) -> Vec<AccountIndex> {
+pub(super) fn accounts(books: &Books, index: AccountIndex, hierarchy: bool) -> Vec<AccountIndex> {
     match hierarchy {
         true => books.hierarchy_under(index),
         false => vec![index],
@@ -451,6 +399,24 @@ pub(super) fn first_places(
         places.extend(entries.filter(is_listed).map(place));
     }
     places
+}
+
+/// The remembered refusals of an account that are listed, in the order of the log.
+pub(super) fn refused_places<'a>(
+    books: &'a Books,
+    account: AccountIndex,
+    filter: &'a ListFilter,
+    position: Seq,
+) -> impl Iterator<Item = Place> + 'a {
+    let until_then = books.refused(account).iter();
+    until_then
+        .take_while(move |refusal| refusal.seq <= position)
+        .filter(|refusal| is_between(refusal.posted_at, filter.start, filter.end))
+        .map(|refusal| (refusal.posted_at, refusal.seq))
+}
+
+pub(super) fn is_between(at: Timestamp, start: Option<Timestamp>, end: Option<Timestamp>) -> bool {
+    start.is_none_or(|start| at >= start) && end.is_none_or(|end| at < end)
 }
 
 pub(super) fn place(entry: Entry) -> Place {

@@ -269,7 +269,7 @@ impl Ledger {
             complete: true,
             position,
         };
-        let mut passed = 0;
+        let (mut passed, mut shown) = (0, Vec::new());
         for (read, (_, seq)) in places.into_iter().enumerate() {
             if read == SEARCH_RECORDS_MAX {
                 found.complete = false;
@@ -281,15 +281,16 @@ impl Ledger {
             if !self.is_meant(&record, criteria, &issuers) {
                 continue;
             }
-            if found.operations.len() == size {
+            if shown.len() == size {
                 found.more = true;
                 break;
             }
             passed += 1;
             if passed > skipped {
-                found.operations.extend(self.shown(&record, scope)?);
+                shown.push(record);
             }
         }
+        found.operations = self.shown_all(&shown, scope)?;
         Ok(found)
     }
 

@@ -1,6 +1,7 @@
 //! Operations in full: what the issuer API's examples show comes back, lists stay put, searches find.
 
 use ledger_api::operation_view::ApiOperation;
+use ledger_api::queries::OperationFilter;
 use ledger_api::queries::full::{ListFilter, Scope};
 use ledger_api::queries::search::{Range, SearchCriteria, SearchError};
 use ledger_api::{Ledger, error::ApiError, line, words};
@@ -95,6 +96,14 @@ impl Desk {
     fn retrieved(&self, account: &str, id: OperationId, scope: Scope) -> Option<ApiOperation> {
         let found = self.ledger.operation(None, &named(account), id, scope);
         found.expect("the log is read")
+    }
+
+    fn reopened(self) -> Self {
+        self.ledger.close().expect("the ledger closes");
+        Self {
+            ledger: bank::open(&self.dir.path().join("d"), StoreKind::Redb),
+            ..self
+        }
     }
 
     fn listed(&self, account: &str, filter: &ListFilter) -> (Vec<String>, bool, Seq) {
@@ -662,6 +671,130 @@ fn refusals_are_listed_and_kinds_left_out_if_asked_for() {
         Ok(Vec::new())
     );
     assert!(words::kinds("k", ["TIP"]).is_err());
+}
+
+#[test]
+fn bonuses_of_a_page_show_what_each_rewards() {
+    let mut desk = Desk::new();
+    let program = json!({"bonusProgramReference": "BP", "loyaltyUnits": ["POINT"]});
+    let defined = json!({"command": "define-bonus-program", "body": program});
+    assert_eq!(desk.send(defined), Ok(None));
+    let body = json!({
+        "issuerAccountExternalReference": "BEST", "productReference": PRODUCT,
+        "bonusProgramReferences": ["BP"],
+    });
+    assert_eq!(
+        desk.send(json!({"command": "open-account", "body": body})),
+        Ok(None)
+    );
+    let body = json!({
+        "issuerAccountExternalReference": "BELOW", "productReference": PRODUCT,
+        "parentExternalReference": "BEST",
+    });
+    assert_eq!(
+        desk.send(json!({"command": "open-account", "body": body})),
+        Ok(None)
+    );
+
+    let date = |name: &str| format!("2022-12-0{}T09:00:00.000Z", &name[1..]);
+    for (name, account) in [
+        ("P1", "BELOW"),
+        ("P2", "BEST"),
+        ("P3", "BELOW"),
+        ("P4", "BEST"),
+    ] {
+        let pay = json!({"referenceAmount": eur(-1), "externalOperationDate": date(name)});
+        desk.post("post-payment-operation", account, name, pay);
+    }
+    // The same one twice, in the order of neither posting nor dates.
+    let rewarded = ["P3", "P1", "P3", "P4"];
+    for (n, name) in rewarded.iter().enumerate() {
+        let bonus = json!({
+            "bonusProgramReference": "BP",
+            "loyaltyPointAmount": {"unit": "POINT", "cumulatedValue": -25},
+            "rewardedExternalMatchingOperationDate": date(name),
+            "rewardedExternalMatchingOperationReference": name,
+            "rewardedExternalMatchingOperationServicePoster": "ISSUER",
+        });
+        desk.post("post-bonus-operation", "BEST", &format!("B{n}"), bonus);
+    }
+    let filter = ListFilter {
+        scope: Scope {
+            parent_operation: true,
+            ..Scope::default()
+        },
+        excluded_kinds: vec![OperationKind::Payment],
+        ..ListFilter::default()
+    };
+    let page = desk.ledger.list_operations(None, &named("BEST"), &filter);
+    let page = page.expect("a list").operations;
+    let parents = page.iter().map(|bonus| bonus.parent_operation.as_deref());
+    let parents: Vec<_> = parents.map(|of| of.expect("a parent").clone()).collect();
+    assert_eq!(references(&parents), rewarded);
+}
+
+#[test]
+fn what_else_was_refused_is_on_no_page() {
+    let mut desk = Desk::new();
+    let pay = |n: i64| json!({"referenceAmount": eur(-n)});
+    let fee = |n: i64| json!({"feeType": "OTHER", "referenceAmount": eur(n)});
+    let cancel = || {
+        json!({
+            "command": "cancel-offline-reservation",
+            "account": {"issuerAccountExternalReference": "SIDE"},
+            "body": {"offlineReservationReference": "R1"},
+        })
+    };
+    desk.post("post-payment-operation", "SIDE", "P1", pay(1));
+    for (n, name) in [(1, "F1"), (2, "F2"), (3, "F3")] {
+        let refused = desk.send(operation("post-fee-operation", "SIDE", name, fee(n)));
+        assert_eq!(refused, Err("FEE_TYPE_NOT_ALLOWED".to_owned()));
+        let other = desk.send(cancel());
+        assert_eq!(other, Err("OFFLINE_RESERVATION_NOT_FOUND".to_owned()));
+    }
+    desk.post("post-payment-operation", "SIDE", "P2", pay(2));
+
+    let pages_are_full = |desk: &Desk| {
+        let mut filter = ListFilter {
+            include_refused: true,
+            page_size: 2,
+            ..ListFilter::default()
+        };
+        let pages = [0, 1, 2].map(|page| {
+            filter.page = page;
+            let (names, more, _) = desk.listed("SIDE", &filter);
+            (names, more)
+        });
+        let page = |names: [&str; 2], more| (names.map(str::to_owned).to_vec(), more);
+        assert_eq!(
+            pages[..2],
+            [page(["P1", "F1"], true), page(["F2", "F3"], true)]
+        );
+        assert_eq!(pages[2], (vec!["P2".to_owned()], false));
+        for as_of in [None, desk.ledger.reader().last_seq()] {
+            let brief = OperationFilter {
+                start: None,
+                end: None,
+                include_refused: true,
+                page: 1,
+                page_size: 2,
+                newest_first: true,
+                as_of,
+            };
+            let (page, more) = desk
+                .ledger
+                .operations(None, &named("SIDE"), brief)
+                .expect("a list");
+            let names = page
+                .iter()
+                .map(|of| of.external_operation_reference.as_str());
+            assert_eq!((names.collect(), more), (vec!["F2", "F1"], true));
+        }
+    };
+    pages_are_full(&desk);
+    // And as they are restored from the checkpoint.
+    let desk = desk.reopened();
+    pages_are_full(&desk);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::hint::black_box;
 
-use crate::event::{EventBody, Record};
+use crate::event::{EventBody, Record, Refusal};
 use crate::ids::{AccountIndex, Seq};
 use crate::portfolio::{Portfolio, usize_of};
 use crate::projection::case_files::CaseFiles;
@@ -26,7 +26,7 @@ pub struct Books {
     /// Accounts by the one above them: (above, below).
     below: BTreeSet<(AccountIndex, AccountIndex)>,
     /// Remembered refusals, by account.
-    refused: HashMap<AccountIndex, Vec<Seq>>,
+    refused: HashMap<AccountIndex, Vec<Refusal>>,
     general_ledger: GeneralLedger,
     case_files: CaseFiles,
     timeline: Timeline,
@@ -59,8 +59,10 @@ impl Books {
                 self.below.extend(parent.map(|parent| (parent, *account)));
                 self.histories.push(History::default());
             }
-            EventBody::OperationRejected { account, .. } => {
-                self.refused.entry(*account).or_default().push(record.seq);
+            EventBody::OperationRejected { .. } => {
+                if let Some((account, refusal)) = record.refusal() {
+                    self.refused.entry(account).or_default().push(refusal);
+                }
             }
             EventBody::OperationPosted { .. } | EventBody::OperationReversed { .. } => {
                 self.note(record);
@@ -177,9 +179,9 @@ impl Books {
         found
     }
 
-    /// Remembered refusals of an account that this book has, oldest first.
+    /// Remembered refusals of operations of an account that this book has, in the order of the log.
     #[must_use]
-    pub fn refused(&self, account: AccountIndex) -> &[Seq] {
+    pub fn refused(&self, account: AccountIndex) -> &[Refusal] {
         self.refused.get(&account).map_or(&[], Vec::as_slice)
     }
 

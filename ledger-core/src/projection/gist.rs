@@ -6,8 +6,8 @@
 //! records are applied whole (among them postings that statements leave out, for the timeline). Checkpoints keep gists.
 
 use crate::command::OperationKind;
-use crate::event::{EventBody, Record};
-use crate::ids::{AccountIndex, Seq};
+use crate::event::{EventBody, Record, Refusal};
+use crate::ids::AccountIndex;
 use crate::money::Unit;
 use crate::projection::history::Entry;
 use crate::projection::timeline::is_unprinted;
@@ -31,12 +31,12 @@ pub enum Gist {
         /// Its place in the history of the account.
         entry: Entry,
     },
-    /// A remembered refusal.
+    /// A remembered refusal of an operation.
     Refused {
         /// The account.
         account: AccountIndex,
-        /// Its record.
-        seq: Seq,
+        /// What lists know of it.
+        refusal: Refusal,
     },
     /// To be applied whole.
     Other,
@@ -66,10 +66,13 @@ impl Gist {
                 account: decided.account,
                 entry: entry_of(record),
             },
-            EventBody::OperationRejected { account, .. } => Self::Refused {
-                account: *account,
-                seq: record.seq,
-            },
+            EventBody::OperationRejected { .. } => {
+                let refusal = record.refusal();
+                refusal.map_or(Self::Other, |(account, refusal)| Self::Refused {
+                    account,
+                    refusal,
+                })
+            }
             EventBody::IssuerConfigured { .. }
             | EventBody::ProductDefined(_)
             | EventBody::BonusProgramDefined(_)

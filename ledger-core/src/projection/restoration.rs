@@ -5,8 +5,8 @@
 use std::collections::HashMap;
 use std::hint::black_box;
 
-use crate::event::Record;
-use crate::ids::{AccountIndex, Seq};
+use crate::event::{Record, Refusal};
+use crate::ids::AccountIndex;
 use crate::portfolio::{Portfolio, usize_of};
 use crate::projection::books::TOUCHED_RECORDS_MAX;
 use crate::projection::gist::Gist;
@@ -43,7 +43,7 @@ impl Portfolio {
 #[derive(Debug, Default)]
 pub struct RestoredHistories {
     accounts: Vec<RestoredHistory>,
-    refused: HashMap<AccountIndex, Vec<Seq>>,
+    refused: HashMap<AccountIndex, Vec<Refusal>>,
 }
 
 /// The history of an account, and its sums beside it: what an operation touches is one line of the processor's
@@ -102,8 +102,8 @@ impl RestoredHistories {
                     Gist::Operation { account, entry } => {
                         self.accounts[usize_of(account.0)].history.add(entry);
                     }
-                    Gist::Refused { account, seq } => {
-                        self.refused.entry(account).or_default().push(seq);
+                    Gist::Refused { account, refusal } => {
+                        self.refused.entry(account).or_default().push(refusal);
                     }
                     Gist::Other => {}
                 }
@@ -115,7 +115,7 @@ impl RestoredHistories {
     pub(crate) fn into_parts(
         self,
         accounts: usize,
-    ) -> (Vec<History>, HashMap<AccountIndex, Vec<Seq>>) {
+    ) -> (Vec<History>, HashMap<AccountIndex, Vec<Refusal>>) {
         let mut histories = Vec::with_capacity(accounts);
         histories.extend(self.accounts.into_iter().map(|restored| restored.history));
         histories.resize_with(accounts, History::default);

@@ -5,7 +5,7 @@
 //! | offset | type | what |
 //! |---|---|---|
 //! | 0 | 4 bytes | magic `LGCP` |
-//! | 4 | u16 | version, 3 |
+//! | 4 | u16 | version, 4 |
 //! | 6 | u16 | zero |
 //! | 8 | u64 | sequence number of the first record |
 //! | 16 | u32 | number of records |
@@ -34,7 +34,7 @@ use crate::event_log::LogHead;
 
 pub(super) const MAGIC: [u8; 4] = *b"LGCP";
 /// A checkpoint of another version is made again from the log.
-pub(super) const VERSION: u16 = 3;
+pub(super) const VERSION: u16 = 4;
 pub(super) const LINKED_BYTES: usize = 72;
 pub(super) const HEADER_BYTES: usize = LINKED_BYTES + 32;
 
@@ -162,7 +162,11 @@ impl Columns {
             value.unwrap_or_else(|| column.last().copied().unwrap_or(0))
         };
         let minor = given(entry.map(|e| e.minor), &self.minors);
-        let posted_at = given(entry.map(|e| e.posted_at.0), &self.posted_at);
+        let posted_at = match gist {
+            Gist::Refused { refusal, .. } => Some(refusal.posted_at),
+            Gist::Plain { .. } | Gist::Operation { .. } | Gist::Other => entry.map(|e| e.posted_at),
+        };
+        let posted_at = given(posted_at.map(|at| at.0), &self.posted_at);
         let value_date = given(entry.map(|e| e.value_date.0.into()), &self.value_dates);
         self.minors.push(minor);
         self.posted_at.push(posted_at);

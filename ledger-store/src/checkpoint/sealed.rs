@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use ledger_core::event::Record;
+use ledger_core::event::{Record, Refusal};
 use ledger_core::fingerprint::Fingerprint;
 use ledger_core::ids::{AccountIndex, Seq};
 use ledger_core::projection::general_ledger::Total;
@@ -267,7 +267,10 @@ fn gist_of(flags: u8, account: AccountIndex, entry: Entry) -> Gist {
         OPERATION => Gist::Operation { account, entry },
         REFUSED => Gist::Refused {
             account,
-            seq: entry.seq,
+            refusal: Refusal {
+                posted_at: entry.posted_at,
+                seq: entry.seq,
+            },
         },
         plain => Gist::Plain {
             account,

@@ -136,6 +136,38 @@ fn a_wrong_checkpoint_costs_time_and_nothing_else() {
     assert!(believed < 200, "{believed} of 300 were taken as they are");
 }
 
+/// The first chunk is made one of another version, sound otherwise.
+#[test]
+fn a_checkpoint_of_another_version_is_made_again() {
+    let store = StoreKind::Redb;
+    let dir = three_sessions(store);
+    let (books, head) = from_the_log(dir.path(), store);
+    let path = dir.path().join(CHECKPOINT);
+    let bytes = fs::read(&path).unwrap();
+    let version = u16::from_le_bytes([bytes[4], bytes[5]]);
+    let with_version = |version: u16| {
+        let mut bytes = bytes.clone();
+        bytes[4..6].copy_from_slice(&version.to_le_bytes());
+        let mut link = blake3::Hasher::new();
+        link.update(&[0; 32]).update(&bytes[..72]);
+        bytes[72..104].copy_from_slice(link.finalize().as_bytes());
+        bytes
+    };
+    assert_eq!(
+        with_version(version),
+        bytes,
+        "the link is made as it should be"
+    );
+    for other in [version - 1, version + 1] {
+        fs::write(&path, with_version(other)).unwrap();
+        let recovered = open(dir.path(), store);
+        assert_eq!(recovered.covered, LogHead::EMPTY, "version {other}");
+        assert!(recovered.books == books);
+        recovered.start(|| NOW).0.close().unwrap();
+        assert_eq!(open(dir.path(), store).covered, head);
+    }
+}
+
 #[test]
 fn the_checkpoint_of_another_log_is_not_believed() {
     for store in StoreKind::ALL {

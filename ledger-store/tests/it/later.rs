@@ -70,16 +70,3 @@ fn a_later_block_and_a_later_codec_are_refused_by_name() {
     assert!(error.to_string().contains("codec"), "{error}");
     assert!(with_header(6, 1).is_ok());
 }
-
-#[test]
-fn a_later_checkpoint_is_ignored() {
-    // Records that no checkpoint can be made of do no harm here: it is not looked into.
-    let dir = TempDir::new().unwrap();
-    drop(ledger_store::recovery::recover(dir.path()).unwrap());
-    let mut chunk = vec![0; 4096];
-    chunk[..4].copy_from_slice(b"LGCP");
-    chunk[4..6].copy_from_slice(&3_u16.to_le_bytes());
-    fs::write(dir.path().join("CHECKPOINT"), chunk).unwrap();
-    let recovered = ledger_store::recovery::recover(dir.path()).unwrap();
-    assert_eq!(recovered.covered, LogHead::EMPTY);
-}

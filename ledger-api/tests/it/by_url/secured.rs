@@ -148,6 +148,16 @@ fn a_secured_service_is_asked_with_a_token_and_the_certificate_of_its_authority(
             "{without:?}"
         );
     }
+    // Also where the service does not read all that is sent before it says no.
+    let line = std::fs::read_to_string(dir.join("in")).expect("read");
+    let line = line.lines().last().expect("a line").to_owned() + &" ".repeat(1_000) + "\n";
+    std::fs::write(dir.join("much"), line.repeat(9_000)).expect("written");
+    let refused = say(dir, &[&["replay", "much"], &place[..]].concat());
+    assert_eq!(
+        (refused.code, refused.error()),
+        (Some(2), "UNAUTHORIZED"),
+        "{refused:?}"
+    );
     let beyond = with_token(
         &["authorizations", "--external", "A1", "--issuer", "mine"],
         &full,
