@@ -16,7 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 use super::auth::{Authenticator, Client};
 use super::config::Config;
-use super::connection::Door;
+use super::connection::{Answering, Calls, Door};
 use super::endpoint::Endpoint;
 use super::fault::Fault;
 use super::limits::{Caller, Limits, UnderWay, busy, too_often};
@@ -59,6 +59,8 @@ pub(crate) struct Admitted {
     pub(crate) client: Client,
     /// Shared by whatever goes on for the call, also once whoever made it is gone.
     pub(crate) under_way: Arc<UnderWay>,
+    /// Its connection is not silent meanwhile.
+    _answering: Option<Answering>,
 }
 
 /// What is kept of a call beside its answer.
@@ -145,17 +147,18 @@ impl Guard {
         &self,
         endpoint: &Endpoint,
         client: Client,
-        address: IpAddr,
+        request: &Request,
     ) -> Result<Admitted, Fault> {
         let caller = match &client.id {
             Some(id) => Caller::Client(Arc::clone(id)),
-            None => Caller::of_address(address),
+            None => Caller::of_address(address(request)),
         };
         let under_way = self.limits.admit(&caller)?;
         client.must_have(endpoint.scope)?;
         Ok(Admitted {
             client,
             under_way: Arc::new(under_way),
+            _answering: request.extensions().get().map(Calls::begin),
         })
     }
 }

@@ -132,9 +132,8 @@ async fn admitted(
 ) -> Result<Response<Body>, Fault> {
     let known = service.guard.identify(&request).and_then(|client| {
         notes.client.clone_from(&client.id);
-        let address = guard::address(&request);
         // Its place is taken until the answer is there, and one that is written bit by bit was sent.
-        let admitted = service.guard.admit(endpoint, client, address)?;
+        let admitted = service.guard.admit(endpoint, client, &request)?;
         let many = endpoint.brings_many();
         let bringing = many.then(|| service.guard.bring_many()).transpose()?;
         Ok((admitted, bringing))

@@ -134,6 +134,26 @@ fn a_slow_or_silent_caller_is_not_waited_for() {
 }
 
 #[test]
+fn a_call_under_way_is_no_silence() {
+    let service = limited(LimitsConfig {
+        body_timeout_s: seconds(60),
+        idle_timeout_s: seconds(1),
+        ..LimitsConfig::default()
+    });
+    let head = format!(
+        "POST {PATH}/close-account HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n"
+    );
+    let mut slow = send(&service, &head);
+    // One that is silent for as long as is allowed, and then another.
+    for _ in 0..2 {
+        assert_eq!(rest(send(&service, "")), "");
+    }
+    slow.write_all(b"{}").expect("sent");
+    let told = rest(slow);
+    assert!(told.starts_with("HTTP/1.1 200"), "{told}");
+}
+
+#[test]
 fn a_head_that_is_too_large_is_refused() {
     let service = limited(LimitsConfig {
         header_bytes_max: 8 * 1024,
