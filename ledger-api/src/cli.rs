@@ -27,6 +27,7 @@ mod status;
 mod table;
 mod token_key;
 mod verify;
+mod written;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};

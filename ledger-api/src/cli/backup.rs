@@ -10,6 +10,7 @@ use ledger_store::{LogOptions, StoreError, StoreKind};
 use serde::de::DeserializeOwned;
 
 use super::copy::show_progress;
+use super::written::is_same_place;
 use super::{ApiError, CliError, Ended, refuse_missing, write_json};
 
 /// Arguments of `backup`.
@@ -28,9 +29,7 @@ pub(super) struct BackupArgs {
 
 pub(super) fn run(args: &BackupArgs, json: bool, out: &mut impl Write) -> Result<Ended, CliError> {
     refuse_missing(&args.data)?;
-    if let (Ok(data), Ok(to)) = (args.data.canonicalize(), args.to.canonicalize())
-        && data == to
-    {
+    if is_same_place(&args.data, &args.to) {
         let problem = "--to must be another directory than --data";
         return Err(CliError::Usage(problem.to_owned()));
     }

@@ -10,6 +10,7 @@ use ledger_core::ids::{OperationId, Seq};
 use ledger_core::text::IssuerId;
 use ledger_store::kept_head::KeptHead;
 
+use super::written::would_overwrite;
 use super::{ApiError, CliError, DataArgs, Ended, head, with_ledger};
 
 /// Arguments of `prove`.
@@ -95,13 +96,14 @@ fn prove_record(
 /// A head that is kept is what holds the ledger to its history, so no proof is written over it.
 fn refuse_to_overwrite(args: &ProveArgs) -> Result<(), CliError> {
     let kept = [&args.head, &args.what.since].into_iter().flatten();
-    let out = args.out.as_ref().and_then(|out| out.canonicalize().ok());
-    let is_out = |path: &PathBuf| out.is_some() && path.canonicalize().ok() == out;
-    if kept.into_iter().any(is_out) {
-        let problem = "--out must not be the file of the head";
-        return Err(CliError::Usage(problem.to_owned()));
+    let kept = kept.map(PathBuf::as_path);
+    match &args.out {
+        Some(out) if would_overwrite(out, kept, Some(&args.data.data)) => {
+            let problem = "--out must be neither the file of the head nor inside the ledger";
+            Err(CliError::Usage(problem.to_owned()))
+        }
+        Some(_) | None => Ok(()),
     }
-    Ok(())
 }
 
 fn write(

@@ -13,6 +13,7 @@ use super::input::{Input, is_standard_input};
 use super::place::{Place, PlaceArgs};
 use super::recipient::Recipient;
 use super::show::accounts_table;
+use super::written::would_overwrite;
 use super::{CliError, Ended, eprint_line, write_json};
 
 /// Arguments of `replay`.
@@ -112,23 +113,11 @@ pub(super) fn run(args: &ReplayArgs, json: bool, out: &mut impl Write) -> Result
 
 /// The results file is created anew; it must be neither an input nor a part of the ledger.
 fn refuse_to_overwrite(results: &Path, args: &ReplayArgs, place: &Place) -> Result<(), CliError> {
-    let is_taken = |other: &Path| match (results.canonicalize(), other.canonicalize()) {
-        (Ok(results), Ok(other)) => results == other,
-        // What does not exist yet cannot be overwritten.
-        (Err(_), _) | (_, Err(_)) => false,
+    let ledger = match place {
+        Place::Directory(data) => Some(data.data.as_path()),
+        Place::Service(_) => None,
     };
-    let folder = results
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new(".")).canonicalize();
-    let in_ledger = match place {
-        Place::Directory(data) => {
-            let data = data.data.canonicalize();
-            matches!((folder, data), (Ok(folder), Ok(data)) if folder.starts_with(&data))
-        }
-        Place::Service(_) => false,
-    };
-    if in_ledger || args.files.iter().any(|file| is_taken(file)) {
+    if would_overwrite(results, args.files.iter().map(PathBuf::as_path), ledger) {
         let problem = "--results must be neither an input nor inside the ledger";
         return Err(CliError::Usage(problem.to_owned()));
     }

@@ -239,6 +239,28 @@ fn a_log_is_proven_to_continue_the_head_that_was_kept() {
 }
 
 #[test]
+fn a_proof_is_written_over_neither_the_head_nor_the_ledger() {
+    let (dir, _) = scene();
+    let dir = dir.path();
+    let head = fs::read(dir.join("head")).expect("read");
+    for what in [
+        "--since head --out head",
+        "--record 4 --head head --out ./head",
+        "--record 4 --out d/MANIFEST",
+        "--record 4 --out d/log/new",
+    ] {
+        let said = run(dir, &format!("prove {what} --data d"), 2);
+        assert!(said.contains("--out must be neither"), "{said}");
+    }
+    assert_eq!(fs::read(dir.join("head")).expect("read"), head);
+    run(dir, "verify --data d", 0);
+    // Over another proof it may be.
+    for _ in 0..2 {
+        run(dir, "prove --record 4 --data d --out proof", 0);
+    }
+}
+
+#[test]
 fn the_exit_status_says_whether_it_is_proven_refuted_or_not_to_be_read() {
     let (dir, _) = scene();
     let dir = dir.path();
