@@ -152,7 +152,7 @@ pub fn export(
     };
     write_line(out, &header)?;
     // They are never renamed, and held only while they are copied: posting may go on.
-    let issuers: Vec<String> = reader
+    let mut issuers: Vec<String> = reader
         .books()
         .portfolio()
         .issuers()
@@ -172,6 +172,12 @@ pub fn export(
         )?;
         for (record, (_, payload)) in codec::decode_all(&block).zip(block.records()) {
             let record = record?;
+            // Readers may not have been shown the end of the last block yet.
+            if let EventBody::IssuerConfigured { issuer_id, .. } = &record.event.body
+                && usize::try_from(record.event.issuer.0) == Ok(issuers.len())
+            {
+                issuers.push(issuer_id.to_string());
+            }
             let issuer = usize::try_from(record.event.issuer.0).ok();
             let issuer = issuer.and_then(|place| issuers.get(place));
             let issuer = issuer.expect("an issuer was configured before it did anything");

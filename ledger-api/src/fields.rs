@@ -234,12 +234,14 @@ impl<'t> Fields<'t> {
     /// since it is not read exactly; as text it may have 18.
     pub(crate) fn exchange_rate(&self, name: &str) -> Result<Option<ExchangeRate>, Rejection> {
         let checked = |text: &str| {
-            // The digits after the point of a rate that was computed look like a card number too often.
-            let whole = text.split('.').next().unwrap_or_default();
-            if holds_card_number(whole) {
+            let rate = ExchangeRate::new(text);
+            // As it would be kept: zeros before it do not hide a card number. The digits after the point of a rate
+            // that was computed look like one too often.
+            let kept = rate.map_or_else(|| text.to_owned(), |rate| rate.to_string());
+            if holds_card_number(kept.split('.').next().unwrap_or_default()) {
                 return Err(self.card_number(name));
             }
-            Ok(ExchangeRate::new(text))
+            Ok(rate)
         };
         let rate = match self.take(name).map(Node::value) {
             None => return Ok(None),
@@ -248,9 +250,8 @@ impl<'t> Fields<'t> {
             Some(Value::Fraction(digits)) => {
                 let significant = digits.trim_start_matches(['0', '.']);
                 let count = significant.bytes().filter(u8::is_ascii_digit).count();
-                (count <= EXACT_DIGITS_MAX)
-                    .then(|| ExchangeRate::new(digits))
-                    .flatten()
+                let exact = (count <= EXACT_DIGITS_MAX).then(|| checked(digits));
+                exact.transpose()?.flatten()
             }
             Some(Value::Null | Value::Bool(_) | Value::List | Value::Object(_)) => None,
         };

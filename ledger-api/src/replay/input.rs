@@ -27,7 +27,7 @@ pub(crate) struct Input<R> {
     source: Source,
     /// Bytes read so far, those of `rest` included.
     taken: u64,
-    /// The beginning of a line whose end was not read yet.
+    /// What was read and not handed on: the beginning of a line, and behind one that was too long also whole lines.
     rest: Vec<u8>,
     has_ended: bool,
 }
@@ -48,12 +48,8 @@ impl<R: Read> Input<R> {
     pub(crate) fn next(&mut self, mut bytes: Vec<u8>) -> io::Result<Option<Lines>> {
         bytes.clear();
         bytes.append(&mut self.rest);
+        let mut known = 0;
         loop {
-            if self.has_ended {
-                break;
-            }
-            let known = bytes.len();
-            self.read_more(&mut bytes)?;
             if let Some(place) = memchr::memrchr(b'\n', &bytes[known..]) {
                 self.rest.extend_from_slice(&bytes[known + place + 1..]);
                 bytes.truncate(known + place + 1);
@@ -65,6 +61,11 @@ impl<R: Read> Input<R> {
                 self.skip_line()?;
                 break;
             }
+            if self.has_ended {
+                break;
+            }
+            known = bytes.len();
+            self.read_more(&mut bytes)?;
         }
         let end = self.taken - length(&self.rest);
         Ok((!bytes.is_empty()).then_some(Lines { bytes, end }))
@@ -180,6 +181,35 @@ mod tests {
         let chunks = chunks(b"ab\ncd\ne", 4, Source::Stream);
         let chunks: Vec<_> = chunks.iter().map(|(bytes, _)| bytes.as_slice()).collect();
         assert_eq!(chunks, [b"ab\n".as_slice(), b"cd\n", b"e"]);
+    }
+
+    /// Whatever of them was read with its end.
+    #[test]
+    fn lines_behind_one_that_is_too_long_are_all_there() {
+        let line = format!("{}\n", "y".repeat(300));
+        for length in [
+            LINE_BYTES_MAX,
+            CHUNK_BYTES + 12,
+            600_000,
+            2 * CHUNK_BYTES + 24,
+        ] {
+            for count in [1, 900, 1_500, 5_000] {
+                let text = format!("{}\n{}", "x".repeat(length), line.repeat(count));
+                for (few, source) in [(usize::MAX, Source::File), (50_000, Source::Stream)] {
+                    let chunks = chunks(text.as_bytes(), few, source);
+                    let all: Vec<u8> = chunks.iter().flat_map(|(bytes, _)| bytes.clone()).collect();
+                    let (long, rest) = all.split_at(all.iter().take_while(|b| **b == b'x').count());
+                    assert!(long.len() >= LINE_BYTES_MAX);
+                    let behind = rest.strip_prefix(b"\n").unwrap_or(rest);
+                    assert!(behind == line.repeat(count).as_bytes(), "{length}, {count}");
+                }
+            }
+        }
+        // And none waits for what comes after it.
+        let text = format!("{}\nb\nd\n", "x".repeat(349_997));
+        let chunks = chunks(text.as_bytes(), 50_000, Source::Stream);
+        let chunks: Vec<_> = chunks.iter().map(|(bytes, _)| bytes.as_slice()).collect();
+        assert_eq!(chunks[1..], [b"b\n".as_slice(), b"d\n"]);
     }
 
     #[test]

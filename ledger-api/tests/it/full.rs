@@ -460,6 +460,21 @@ fn flaws_of_annotations_are_named() {
             "entryMode",
         ),
         (
+            buy("exchangeRate", json!("04546172396081630")),
+            "PAN_NOT_ALLOWED",
+            "exchangeRate",
+        ),
+        (
+            buy("exchangeRate", json!("4546172396081630.5")),
+            "PAN_NOT_ALLOWED",
+            "exchangeRate",
+        ),
+        (
+            buy("exchangeRate", json!(378_282_246_310_005.0)),
+            "PAN_NOT_ALLOWED",
+            "exchangeRate",
+        ),
+        (
             buy("exchangeRate", json!("0")),
             "INVALID_REQUEST",
             "exchangeRate",
