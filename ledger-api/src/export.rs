@@ -19,7 +19,7 @@
 
 use std::io::{self, Write};
 
-use ledger_core::event::Record;
+use ledger_core::event::{EventBody, Record};
 use ledger_core::ids::OperationId;
 use ledger_store::backup::{durable_head, end_before, for_each_block};
 use ledger_store::block::{CODEC_ID, FORMAT_VERSION};

@@ -1,5 +1,6 @@
 //! Queries: from the books to views. Nothing is decided here.
 
+mod approvals;
 pub mod authorizations;
 pub mod business_cases;
 pub mod full;
@@ -214,7 +215,9 @@ impl Ledger {
                 let (page, more) = filter.page_of(posted);
                 (index, seqs(history.entries(page)), more)
             } else {
-                let (page, more) = with_refused(history.entries(posted), refused, filter);
+                let (entries, refused) = (history.entries(posted), refused.to_vec());
+                drop(books);
+                let (page, more) = with_refused(entries, &refused, filter);
                 (index, page, more)
             }
         };
@@ -244,6 +247,10 @@ impl Ledger {
         let (index, mut places) = {
             let books = self.reader().books();
             let index = find(books.portfolio(), issuer, account)?;
+            let known = books.history(index).len() + books.refused(index).len();
+            if skipped >= known {
+                return Ok((Vec::new(), false));
+            }
             let wanted = skipped.saturating_add(size + 1);
             let mut places = first_places(&books, index, &list, position, wanted);
             if filter.include_refused {
@@ -317,29 +324,20 @@ impl Ledger {
         self.trial_balance_of(|_| true)
     }
 
+    /// The lines of the trial balance of one issuer, without asking whether its promises hold, which every account
+    /// has to be looked at for.
+    #[must_use]
+    pub fn trial_balance_lines(&self, issuer: &IssuerId) -> Vec<TrialBalanceView> {
+        trial_balance_lines(&self.reader().books(), |of| of == issuer)
+    }
+
     /// As [`Self::trial_balance`], of the issuers that `is_shown` says.
     #[must_use]
     pub fn trial_balance_of(&self, is_shown: impl Fn(&IssuerId) -> bool) -> TrialBalanceReport {
         let books = self.reader().books();
         let portfolio = books.portfolio();
+        let lines = trial_balance_lines(&books, &is_shown);
         let is_shown = |index| is_shown(&portfolio.issuer(index).id);
-        let totals = books.general_ledger().trial_balance();
-        let lines = totals.filter(|total| is_shown(total.issuer)).map(|total| {
-            let issuer = portfolio.issuer(total.issuer);
-            TrialBalanceView {
-                issuer_id: issuer.id.to_string(),
-                unit: unit_name(issuer, total.unit),
-                exponent: match total.unit {
-                    LedgerUnit::Currency(currency) => currency.exponent(),
-                    LedgerUnit::Points(_) => 0,
-                },
-                gl_account: total.code.to_string(),
-                name: name_of(&total.code).into(),
-                debits: total.debits,
-                credits: total.credits,
-                net: total.debits - total.credits,
-            }
-        });
         let discrepancies = books.general_ledger().discrepancies(portfolio);
         let discrepancies = discrepancies.iter().filter(|found| match found {
             Discrepancy::Unbalanced { issuer, .. } | Discrepancy::ControlDiffers { issuer, .. } => {
@@ -347,10 +345,34 @@ impl Ledger {
             }
         });
         TrialBalanceReport {
-            lines: lines.collect(),
+            lines,
             discrepancies: discrepancies.map(|found| format!("{found:?}")).collect(),
         }
     }
+}
+
+fn trial_balance_lines(
+    books: &Books,
+    is_shown: impl Fn(&IssuerId) -> bool,
+) -> Vec<TrialBalanceView> {
+    let totals = books.general_ledger().trial_balance();
+    let lines = totals.filter_map(|total| {
+        let issuer = books.portfolio().issuer(total.issuer);
+        is_shown(&issuer.id).then(|| TrialBalanceView {
+            issuer_id: issuer.id.to_string(),
+            unit: unit_name(issuer, total.unit),
+            exponent: match total.unit {
+                LedgerUnit::Currency(currency) => currency.exponent(),
+                LedgerUnit::Points(_) => 0,
+            },
+            gl_account: total.code.to_string(),
+            name: name_of(&total.code).into(),
+            debits: total.debits,
+            credits: total.credits,
+            net: total.debits - total.credits,
+        })
+    });
+    lines.collect()
 }
 
 /// A page of operations and refusals together.

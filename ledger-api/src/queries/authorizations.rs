@@ -50,7 +50,6 @@ impl Ledger {
             let messages = books.case_files().messages(index, filter.start, filter.end);
             let last = filter.as_of.unwrap_or(Seq(u64::MAX));
             let messages: Vec<Seq> = messages
-                .iter()
                 .map(|message| message.seq)
                 .filter(|seq| *seq <= last)
                 .collect();

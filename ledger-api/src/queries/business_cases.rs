@@ -124,11 +124,11 @@ fn found(
             .messages(account, filter.start, filter.end)
     };
     let last = filter.as_of.unwrap_or(Seq(u64::MAX));
-    let is_known = |message: &&Message| message.seq <= last;
+    let is_known = |message: &Message| message.seq <= last;
     if let Some(account) = &filter.account {
         let index = find(portfolio, issuer, account)?;
         let mut seen = BTreeSet::new();
-        let listed = messages(index).iter().filter(is_known);
+        let listed = messages(index).filter(is_known);
         let cases = listed.map(|message| message.case);
         return Ok(cases
             .filter(|case| filter.ids.is_empty() || filter.ids.contains(&reserves.case(*case).id))
@@ -148,7 +148,7 @@ fn found(
     Ok(cases
         .filter(|case| {
             let of_account = messages(reserves.case(*case).account);
-            let mut known = of_account.iter().filter(is_known);
+            let mut known = of_account.filter(is_known);
             known.any(|message| message.case == *case)
         })
         .filter(|case| seen.insert(*case))

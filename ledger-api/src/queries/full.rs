@@ -4,9 +4,8 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
-use ledger_core::authorization::{ResultType, TransactionType};
-use ledger_core::command::{AccountSelector, OperationKind, PostDetail, Triplet};
-use ledger_core::event::{EventBody, Record};
+use ledger_core::command::{AccountSelector, OperationKind, Triplet};
+use ledger_core::event::Record;
 use ledger_core::ids::{AccountIndex, OperationId, Seq};
 use ledger_core::portfolio::Portfolio;
 use ledger_core::projection::books::Books;
@@ -14,12 +13,12 @@ use ledger_core::projection::history::Entry;
 use ledger_core::text::IssuerId;
 use ledger_core::time::Timestamp;
 
+use super::approvals::Approvals;
 use super::search::SEARCH_RECORDS_MAX;
 use super::{PAGE_OPERATIONS_MAX, find};
 use crate::error::ApiError;
 use crate::ledger::Ledger;
-use crate::operation_view::{ApiOperation, OperationAuthorization, api_operation};
-use crate::views::instant;
+use crate::operation_view::{ApiOperation, api_operation};
 
 /// Where to look for one operation, and what to show with it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -159,12 +158,28 @@ impl Ledger {
         triplet: &Triplet,
         scope: Scope,
     ) -> Result<Option<ApiOperation>, ApiError> {
+        let found = self.operation_by_triplet_among(issuer, account, triplet, scope, usize::MAX)?;
+        Ok(found.0)
+    }
+
+    /// As [`Self::operation_by_triplet`], of which at most so many records are read; with it whether all were that had
+    /// to be.
+    ///
+    /// # Errors
+    /// As [`Self::operation`].
+    pub fn operation_by_triplet_among(
+        &self,
+        issuer: Option<&IssuerId>,
+        account: &AccountSelector,
+        triplet: &Triplet,
+        scope: Scope,
+        mut records: usize,
+    ) -> Result<(Option<ApiOperation>, bool), ApiError> {
         let index = find(self.reader().books().portfolio(), issuer, account)?;
-        let mut left = usize::MAX;
-        let found = self.by_triplets(index, &[triplet], scope.hierarchy, &mut left)?;
+        let found = self.by_triplets(index, &[triplet], scope.hierarchy, &mut records)?;
         match found.into_values().next() {
-            Some(record) => self.shown(record, scope),
-            None => Ok(None),
+            Some(record) => Ok((self.shown(record, scope)?, true)),
+            None => Ok((None, records > 0)),
         }
     }
 
@@ -193,7 +208,11 @@ impl Ledger {
             let last = books.last_seq().unwrap_or(Seq(0));
             let position = filter.as_of.map_or(last, |as_of| as_of.min(last));
             let mut places = Vec::new();
-            for account in accounts(&books, index, filter.scope.hierarchy) {
+            let accounts = accounts(&books, index, filter.scope.hierarchy);
+            let known = |of: &AccountIndex| books.history(*of).len() + books.refused(*of).len();
+            // Nothing is collected for a page that there is not.
+            let is_there = skipped < accounts.iter().map(known).sum();
+            for account in accounts.into_iter().filter(|_| is_there) {
                 places.extend(first_places(&books, account, filter, position, wanted));
                 if filter.include_refused {
                     places.extend(refused_places(&books, account, filter, position));
@@ -275,10 +294,11 @@ impl Ledger {
             true => self.parents(records)?,
             false => HashMap::new(),
         };
+        let mut approvals = Approvals::new(self);
         let mut views = Vec::with_capacity(records.len());
         for record in records {
             let authorization = match scope.authorization {
-                true => self.authorization_of(record)?,
+                true => approvals.of(record)?,
                 false => None,
             };
             let books = self.reader().books();
@@ -298,50 +318,6 @@ impl Ledger {
             });
         }
         Ok(views)
-    }
-
-    /// What is told of the authorization that a clearing follows: the first approved one of its business
-    /// case, or the one whose approval code it has.
-    fn authorization_of(
-        &self,
-        record: &Record,
-    ) -> Result<Option<OperationAuthorization>, ApiError> {
-        let clearing = match record.operation().and_then(|operation| operation.post) {
-            Some(PostDetail::Clearing(clearing)) => clearing,
-            Some(_) | None => return Ok(None),
-        };
-        let messages = {
-            let books = self.reader().books();
-            let issuer = record.event.issuer;
-            let case = books
-                .portfolio()
-                .case_by_id(issuer, &clearing.business_case);
-            case.map_or(Vec::new(), |case| books.case_files().records(case).to_vec())
-        };
-        let mut first = None;
-        for seq in messages.into_iter().take_while(|seq| *seq < record.seq) {
-            let Some(message) = self.reader().record(seq)? else {
-                continue;
-            };
-            let EventBody::AuthorizationRecorded { decided, message } = message.event.body else {
-                continue;
-            };
-            if decided.result_type != ResultType::Approval
-                || message.transaction_type != TransactionType::Authorization
-            {
-                continue;
-            }
-            let is_named = message.approval_code.is_some()
-                && message.approval_code == clearing.transaction.approval_code;
-            let found = OperationAuthorization {
-                transaction_date: instant(message.transaction_date),
-            };
-            if is_named {
-                return Ok(Some(found));
-            }
-            first.get_or_insert(found);
-        }
-        Ok(first)
     }
 }
 

@@ -32,7 +32,7 @@ impl Ledger {
             let books = self.reader().books();
             let index = find(books.portfolio(), issuer, account)?;
             let reserves = books.portfolio().reserves();
-            let messages = books.case_files().messages(index, None, None).iter();
+            let messages = books.case_files().messages(index, None, None);
             let mut seen = BTreeSet::new();
             let cases: Vec<CaseIndex> = messages
                 .map(|message| message.case)

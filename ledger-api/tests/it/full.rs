@@ -749,6 +749,41 @@ fn bonuses_of_a_page_show_what_each_rewards() {
 }
 
 #[test]
+fn what_would_take_too_many_records_is_said_not_guessed() {
+    let mut desk = Desk::new();
+    for name in ["P1", "P2"] {
+        let pay = json!({"referenceAmount": eur(-1)});
+        desk.post("post-payment-operation", "TOP", name, pay);
+    }
+    let inquire = |name: &str, records| {
+        let triplet = Triplet {
+            date: line::instant("2022-12-05T09:00:00.000Z").expect("a time"),
+            reference: OperationReference::new(name).expect("a name"),
+            service_poster: ServicePoster::new("ISSUER").expect("a name"),
+        };
+        let scope = Scope::default();
+        let found =
+            desk.ledger
+                .operation_by_triplet_among(None, &named("TOP"), &triplet, scope, records);
+        let (found, is_complete) = found.expect("the log is read");
+        (found.is_some(), is_complete)
+    };
+    // Both are as far from the date, so the first is looked at first.
+    assert_eq!(inquire("P1", 1), (true, true));
+    assert_eq!(inquire("P2", 1), (false, false));
+    assert_eq!(inquire("P2", 2), (true, true));
+    assert_eq!(inquire("P3", 2), (false, false));
+    assert_eq!(inquire("P3", 3), (false, true));
+    // A page that there is not costs nothing.
+    let filter = ListFilter {
+        page: usize::MAX,
+        ..ListFilter::default()
+    };
+    assert_eq!(desk.listed("TOP", &filter).0, [""; 0]);
+    assert!(!desk.listed("TOP", &filter).1);
+}
+
+#[test]
 fn what_else_was_refused_is_on_no_page() {
     let mut desk = Desk::new();
     let pay = |n: i64| json!({"referenceAmount": eur(-n)});

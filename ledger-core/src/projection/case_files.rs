@@ -1,7 +1,7 @@
 //! Where the messages of the authorization system lie in the log: by account and time, by business
 //! case, and by transaction id. Readers alone need to know.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use crate::command::PostDetail;
 use crate::event::{EventBody, Record};
@@ -14,8 +14,8 @@ use crate::time::Timestamp;
 /// Where messages lie.
 #[derive(Debug, Clone, Default)]
 pub struct CaseFiles {
-    /// Messages of each account, in the order of (time, record).
-    messages: HashMap<AccountIndex, Vec<Message>>,
+    /// The case of each message, by account, time and record. Times are the sender's, in any order.
+    messages: BTreeMap<(AccountIndex, Timestamp, Seq), CaseIndex>,
     /// Records of each case, in the order of the log: its messages, and the operations that clear it.
     records: Vec<Vec<Seq>>,
     by_transaction: FingerprintIndex,
@@ -36,10 +36,8 @@ impl PartialEq for CaseFiles {
 impl Eq for CaseFiles {}
 
 /// Where one message lies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Message {
-    /// When it was sent.
-    pub at: Timestamp,
     /// Its record.
     pub seq: Seq,
     /// Its business case.
@@ -64,15 +62,8 @@ impl CaseFiles {
                 self.note(case, record.seq);
                 let key = Fingerprint::of_transaction(issuer, &message.transaction_id);
                 self.by_transaction.insert(key, record.seq);
-                let message = Message {
-                    at: message.transaction_date,
-                    seq: record.seq,
-                    case,
-                };
-                let messages = self.messages.entry(decided.account).or_default();
-                // Nearly always the end: messages come about as they were sent.
-                let place = messages.partition_point(|known| *known < message);
-                messages.insert(place, message);
+                let place = (decided.account, message.transaction_date, record.seq);
+                self.messages.insert(place, case);
             }
             EventBody::OperationCleared { operation, .. } => {
                 if let PostDetail::Clearing(clearing) = &operation.detail {
@@ -104,18 +95,24 @@ impl CaseFiles {
 
     /// Messages of an account sent from `start` on and before `end`, in the order of (time, record).
     /// Either bound may be absent.
-    #[must_use]
     pub fn messages(
         &self,
         account: AccountIndex,
         start: Option<Timestamp>,
         end: Option<Timestamp>,
-    ) -> &[Message] {
-        let all = self.messages.get(&account).map_or(&[][..], Vec::as_slice);
-        let before = |bound: Timestamp| all.partition_point(|message| message.at < bound);
-        let end = end.map_or(all.len(), before);
-        let start = start.map_or(0, before).min(end);
-        &all[start..end]
+    ) -> impl Iterator<Item = Message> {
+        let start = start.unwrap_or(Timestamp(i64::MIN));
+        let first = (account, start, Seq(0));
+        // No record has the last place, so it comes after every message.
+        let last = match end {
+            Some(end) => (account, end.max(start), Seq(0)),
+            None => (account, Timestamp(i64::MAX), Seq(u64::MAX)),
+        };
+        let found = self.messages.range(first..last);
+        found.map(|((_, _, seq), case)| Message {
+            seq: *seq,
+            case: *case,
+        })
     }
 
     /// Records of a case: its messages, and the operations that clear it.

@@ -265,19 +265,21 @@ impl GeneralLedger {
                 controls.insert((total.issuer, total.unit, total.code.clone()), (net, 0));
             }
         }
-        for (index, account) in portfolio.accounts() {
+        // There are few sums and many accounts, and the writer may wait for this to end.
+        let mut sums_of_accounts: BTreeMap<_, i128> = BTreeMap::new();
+        for (_, account) in portfolio.accounts() {
             let currency = LedgerUnit::Currency(account.currency);
-            let money = (
-                account.issuer,
-                currency,
-                GlCode::of_the_engine(control_of(account, currency)),
-            );
-            controls.entry(money).or_default().1 += account.balance_minor;
-            for (commodity, points) in portfolio.points(index) {
-                let unit = LedgerUnit::Points(commodity);
-                let key = (account.issuer, unit, GlCode::of_the_engine(CUSTOMER_POINTS));
-                controls.entry(key).or_default().1 += points;
-            }
+            let control = (account.issuer, currency, control_of(account, currency));
+            *sums_of_accounts.entry(control).or_default() += account.balance_minor;
+        }
+        for ((root, commodity), points) in &portfolio.points {
+            let issuer = portfolio.account(*root).issuer;
+            let control = (issuer, LedgerUnit::Points(*commodity), CUSTOMER_POINTS);
+            *sums_of_accounts.entry(control).or_default() += points;
+        }
+        for ((issuer, unit, code), sum) in sums_of_accounts {
+            let control = (issuer, unit, GlCode::of_the_engine(code));
+            controls.entry(control).or_default().1 += sum;
         }
         for ((issuer, unit), difference) in sums {
             if difference != 0 {

@@ -39,8 +39,8 @@ pub(crate) fn trial_balance(service: &Service, call: &Call) -> Result<Reply, Fau
     issuer(service, call)?;
     let position = service.position();
     let id = call.issuer()?;
-    let report = service.ledger.trial_balance_of(|of| *of == id);
-    Reply::of(&report.lines, position)
+    let lines = service.ledger.trial_balance_lines(&id);
+    Reply::of(&lines, position)
 }
 
 /// Of all issuers that the caller may see, and whether it holds.

@@ -17,7 +17,7 @@ use crate::http::service::Service;
 use crate::line::{OWN, triplet};
 use crate::queries::OperationFilter;
 use crate::queries::full::{ListFilter, Scope};
-use crate::queries::search::{Range, SearchCriteria};
+use crate::queries::search::{Range, SEARCH_RECORDS_MAX, SearchCriteria};
 use crate::words;
 
 const HIERARCHY: Parameter = Parameter::optional(
@@ -187,9 +187,18 @@ pub(crate) fn inquire(service: &Service, call: &Call) -> Result<Reply, Fault> {
     let position = service.position();
     let (issuer, account) = (call.issuer()?, call.account()?);
     let triplet = with_body(call, |body| Ok(triplet(body, &OWN)?))?;
-    let found = service
-        .ledger
-        .operation_by_triplet(Some(&issuer), &account, &triplet, scope)?;
+    let ledger = &service.ledger;
+    let among = |records| {
+        ledger.operation_by_triplet_among(Some(&issuer), &account, &triplet, scope, records)
+    };
+    let found = match among(SEARCH_RECORDS_MAX)? {
+        (found, true) => found,
+        // What is far from its date, or nowhere, costs as much as the whole log may.
+        (_, false) => {
+            let _reading = service.guard.read_log()?;
+            among(usize::MAX)?.0
+        }
+    };
     let found = found.ok_or_else(|| absent("externalOperationReference"))?;
     Reply::of(&found, position)
 }

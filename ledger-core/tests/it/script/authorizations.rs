@@ -143,7 +143,7 @@ impl Script {
         let start = line.option("start").map(instant);
         let end = line.option("end").map(instant);
         let files = self.books.case_files();
-        let ids = files.messages(account, start, end).iter().map(|message| {
+        let ids = files.messages(account, start, end).map(|message| {
             let EventBody::AuthorizationRecorded { message, .. } =
                 &self.record(message.seq).event.body
             else {
