@@ -6,12 +6,14 @@
 use crate::annotations::{Annotations, SPECIFIC_FIELDS_MAX};
 use crate::authorization::{RecordAuthorization, TransactionSubType, TransactionType};
 use crate::command::{
-    AccountAction, Command, DefineProduct, OnAccount, OperationKind, PostDetail, PostOperation,
-    PostTransaction, ReimbursementType, ReverseOperation, ScriptRule, Triplet, WorkingMode,
+    AccountAction, Command, DefineProduct, InterestType, OnAccount, OperationKind, PostDetail,
+    PostOperation, PostTransaction, ReimbursementType, ReverseOperation, ScriptRule, Triplet,
+    WorkingMode,
 };
 use crate::money::Amount;
 use crate::projection::general_ledger::is_control;
 use crate::rejection::{Rejection, Sign};
+use crate::text::{Label, ReasonCode};
 use crate::time::{BusinessDate, Moment, Timestamp};
 
 /// Most entries in one list of a command (fee types, script rules, programs). The longest command
@@ -197,6 +199,7 @@ fn record_authorization(message: &RecordAuthorization) -> Result<(), Rejection> 
     message
         .transaction_amount
         .map_or(Ok(()), |amount| in_range("totalAmount", amount.minor))?;
+    masked(message.masked_pan.as_ref())?;
     let is_told = message.result_type.is_some();
     match message.sub_type {
         TransactionSubType::Advice if !is_told => {
@@ -247,6 +250,14 @@ fn script(rules: &[ScriptRule]) -> Result<(), Rejection> {
             FIELD,
             "a contra account must not be a control account",
         ));
+    }
+    let types = [InterestType::Credit, InterestType::Debit].map(InterestType::code);
+    let is_wrong = |rule: &ScriptRule| {
+        let detail = rule.detail.as_ref().map(ReasonCode::as_str);
+        rule.kind == OperationKind::Interest && detail.is_some_and(|of| !types.contains(&of))
+    };
+    if rules.iter().any(is_wrong) {
+        return Err(Rejection::InterestTypeInvalid);
     }
     let mut keys: Vec<_> = rules
         .iter()
@@ -348,7 +359,7 @@ fn post_operation(post: &PostOperation) -> Result<(), Rejection> {
         PostDetail::Interest(interest_type) => {
             let amount = required(post)?;
             signed(amount, None)?;
-            let is_debit = *interest_type == crate::command::InterestType::Debit;
+            let is_debit = *interest_type == InterestType::Debit;
             if is_debit != (amount.minor > 0) {
                 return Err(Rejection::InterestTypeSignMismatch);
             }
@@ -395,9 +406,25 @@ fn at_the_acceptor(transaction: &PostTransaction) -> Result<(), Rejection> {
     transaction
         .transaction_amount
         .map_or(Ok(()), |amount| in_range("transactionAmount", amount.minor))?;
+    masked(transaction.masked_pan.as_ref())?;
     transaction
         .transaction_date
         .map_or(Ok(()), |at| instant("transactionDate", at))
+}
+
+/// Of a card number no more may be told than who issued it and its last four digits. The others could be found out
+/// where only a few of them are missing, the last one by itself.
+///
+/// Source: ruling 11; PCI DSS 4.0, 3.4.1.
+fn masked(pan: Option<&Label>) -> Result<(), Rejection> {
+    const SHOWN_MAX: usize = 8 + 4;
+    let shown = |pan: &Label| pan.as_str().bytes().filter(u8::is_ascii_digit).count();
+    if pan.is_some_and(|pan| shown(pan) > SHOWN_MAX) {
+        return Err(Rejection::CardNumberNotAllowed {
+            field: "maskedPan".to_owned(),
+        });
+    }
+    Ok(())
 }
 
 fn reverse_operation(reverse: &ReverseOperation) -> Result<(), Rejection> {

@@ -60,7 +60,7 @@ impl Context<'_> {
             return Err(Rejection::ValueDateTooFar { limit: latest });
         }
         if let Some(back) = configuration.value_date_back_days_max {
-            let earliest = self.day.today.minus_days(back);
+            let earliest = self.day.posting.minus_days(back);
             if value_date < earliest {
                 return Err(Rejection::ValueDateBeforeLimit { limit: earliest });
             }

@@ -289,7 +289,7 @@ impl Model {
             return Err(Rejection::ValueDateTooFar { limit });
         }
         if let Some(back) = configuration.value_date_back_days_max {
-            let first = dates.today - i32::try_from(back).expect("a few days");
+            let first = dates.posting - i32::try_from(back).expect("a few days");
             if value_date < first {
                 let limit = BusinessDate(first);
                 return Err(Rejection::ValueDateBeforeLimit { limit });
