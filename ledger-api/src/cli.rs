@@ -271,7 +271,9 @@ fn with_ledger(
     let closed = opened.close();
     // What went wrong first says more than what followed from it.
     let ended = ended?;
-    closed?;
+    if let Some(error) = closed? {
+        eprint_line(&format!("note: the answer stands, yet {error}"));
+    }
     Ok(ended)
 }
 

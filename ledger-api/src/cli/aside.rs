@@ -51,11 +51,17 @@ impl ForQueries {
         }
     }
 
-    pub(super) fn close(self) -> Result<(), CliError> {
-        let closed = self.ledger.close().map_err(ApiError::from);
+    /// Closes it. Gives why its directory could not be written, if it could not: the answer stands, and the
+    /// ledger is as after a crash, from which the next opening recovers.
+    pub(super) fn close(self) -> Result<Option<StoreError>, CliError> {
+        let closed = self.ledger.close();
         // Whatever becomes of the copy, the question is answered.
         drop(self.copy);
-        Ok(closed?)
+        match closed {
+            Ok(()) => Ok(None),
+            Err(error) if is_unwritable(&error) => Ok(Some(error)),
+            Err(error) => Err(ApiError::from(error).into()),
+        }
     }
 }
 

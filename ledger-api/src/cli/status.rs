@@ -39,9 +39,13 @@ fn of_directory(args: &DataArgs) -> Result<StatusView, CliError> {
     match ForQueries::open(args) {
         Ok(opened) => {
             let sequence = opened.ledger.reader().last_seq().map_or(0, |seq| seq.0);
+            let at_opening = opened.copied_for.is_some();
             let view = StatusView::closed(sequence, opened.copied_for.as_ref());
-            opened.close()?;
-            Ok(view)
+            let at_closing = opened.close()?;
+            match at_opening {
+                true => Ok(view),
+                false => Ok(StatusView::closed(sequence, at_closing.as_ref())),
+            }
         }
         Err(CliError::Api(ApiError::Store(StoreError::Locked { .. }))) => {
             ask_holder(&args.data, &Question::Status {})

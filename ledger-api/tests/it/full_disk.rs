@@ -155,11 +155,61 @@ fn reopen_while_full(disk: &Disk, store: StoreKind, acknowledged: u64) {
         let output = ledger(disk.mounted.path(), &args);
         let (out, errors) = (text(&output.stdout), text(&output.stderr));
         assert!(!errors.contains("panicked"), "{errors}");
-        match output.status.code() {
-            Some(0) => assert!(out.contains("A1"), "{out}"),
-            Some(2) => assert!(errors.contains("STORE_IO"), "{errors}"),
-            code => panic!("ended with {code:?}: {errors}"),
+        assert_eq!(output.status.code(), Some(0), "{errors}");
+        assert!(out.contains("A1"), "{out}");
+    }
+}
+
+/// Questions are answered however little space is left; the status says that there is too little.
+fn answer_whatever_is_left(store: StoreKind) {
+    let Some(disk) = Disk::of("100m") else { return };
+    let dir = disk.mounted.path();
+    let ledger_of = open(&dir.join("ledger"), store).expect("opened");
+    scene(&ledger_of);
+    for batch in 0..20 {
+        ledger_of.submit_many(fees(batch)).expect("posted");
+    }
+    ledger_of.close().expect("closed");
+    let mut statuses = Vec::new();
+    for left in [0, 40, 300, 1_200, 3_000, 20_000] {
+        let fill = std::fs::File::create(dir.join("fill")).expect("created");
+        let free = rustix::fs::fstatvfs(&fill).expect("told");
+        let free = free.f_bavail * free.f_frsize;
+        let filled = free.saturating_sub(left * 1_024);
+        rustix::fs::fallocate(&fill, rustix::fs::FallocateFlags::empty(), 0, filled)
+            .expect("filled");
+        for args in [
+            &["accounts"][..],
+            &["verify"],
+            &["head"],
+            &["operations", "--external", "A1"],
+        ] {
+            let output = ledger(dir, &[args, &["--data", "ledger"]].concat());
+            let errors = text(&output.stderr);
+            assert_eq!(
+                output.status.code(),
+                Some(0),
+                "{left} KiB, {args:?}: {errors}"
+            );
         }
+        let output = ledger(dir, &["status", "--data", "ledger"]);
+        let said = text(&output.stdout);
+        assert!(
+            said.starts_with("CLOSED, 10003 records"),
+            "{left} KiB: {said}"
+        );
+        let is_well = !said.contains("No space left on device");
+        assert_eq!(output.status.code(), Some(i32::from(!is_well)), "{said}");
+        statuses.push(is_well);
+    }
+    assert!(!statuses[0], "nothing can be written");
+    assert!(statuses[5], "there is enough");
+}
+
+#[test]
+fn questions_are_answered_however_little_space_is_left() {
+    for store in StoreKind::ALL {
+        answer_whatever_is_left(store);
     }
 }
 
