@@ -361,10 +361,7 @@ fn trial_balance_lines(
         is_shown(&issuer.id).then(|| TrialBalanceView {
             issuer_id: issuer.id.to_string(),
             unit: unit_name(issuer, total.unit),
-            exponent: match total.unit {
-                LedgerUnit::Currency(currency) => currency.exponent(),
-                LedgerUnit::Points(_) => 0,
-            },
+            exponent: exponent_of(total.unit),
             gl_account: total.code.to_string(),
             name: name_of(&total.code).into(),
             debits: total.debits,
@@ -648,7 +645,15 @@ fn journal_views(
         debit: leg.value.max(0),
         credit: -leg.value.min(0),
         unit: unit_name(issuer, leg.unit),
+        exponent: exponent_of(leg.unit),
     })
+}
+
+fn exponent_of(unit: LedgerUnit) -> u32 {
+    match unit {
+        LedgerUnit::Currency(currency) => currency.exponent(),
+        LedgerUnit::Points(_) => 0,
+    }
 }
 
 fn unit_name(issuer: &Issuer, unit: LedgerUnit) -> String {

@@ -179,7 +179,13 @@ pub fn replay(
     // However this ends, the parsers end with it: nothing keeps them waiting once `parsers` is gone.
     thread::scope(|scope| {
         let parsers = Parsers::start(scope);
-        replay.run(input, source, &parsers)
+        let ran = replay.run(input, source, &parsers);
+        // What was handed in before it ended may be durable, and is told all the same, up to what is not. What went
+        // wrong first says more than what followed from it.
+        if !matches!(ran, Ok(()) | Err(ReplayError::Results(_))) {
+            let _ = replay.settle(0);
+        }
+        ran
     })?;
     let mut summary = replay.summary;
     summary.take_time(started.elapsed());

@@ -235,6 +235,8 @@ pub struct JournalView {
     pub credit: i64,
     /// Currency code, or `program/unit` for points.
     pub unit: String,
+    /// Digits after the decimal point; zero for points.
+    pub exponent: u32,
 }
 
 /// The trial balance, and whether it holds.

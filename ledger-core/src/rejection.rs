@@ -222,7 +222,9 @@ pub enum Rejection {
         levels_max: u32,
     },
     /// The business date would not move forward. (Addition to the catalogue.)
-    #[error("the business date is already {present}")]
+    #[error(
+        "the business date is {present}; advance-business-date alone moves it, and only forward"
+    )]
     BusinessDateNotAdvancing {
         /// The present business date.
         present: BusinessDate,

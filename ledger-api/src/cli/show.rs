@@ -256,14 +256,9 @@ fn balance_table(balance: &BalanceView, out: &mut impl Write) -> Result<(), CliE
         ],
     ];
     for points in &balance.loyalty_points {
-        let side = if points.cumulated_value > 0 {
-            "DR"
-        } else {
-            "CR"
-        };
         rows.push([
             format!("{} {}", points.bonus_program_reference, points.unit),
-            format!("{} {side}", points.cumulated_value.unsigned_abs()),
+            table::points(points.cumulated_value),
         ]);
     }
     if let Some(as_of) = &balance.as_of {
@@ -332,7 +327,9 @@ fn operations_table(operations: &[OperationView], out: &mut impl Write) -> Resul
             operation.posting_date.clone(),
             operation.value_day.clone().unwrap_or_default(),
             amount
-                .or_else(|| points.map(|p| format!("{} {}", p.cumulated_value, p.unit)))
+                .or_else(|| {
+                    points.map(|of| format!("{} {}", of.unit, table::points(of.cumulated_value)))
+                })
                 .unwrap_or_default(),
             operation
                 .rejection_code
@@ -378,7 +375,7 @@ pub(super) fn journal(
             if value == 0 {
                 String::new()
             } else {
-                value.to_string()
+                table::magnitude(value.into(), leg.exponent)
             }
         };
         Ok(writeln!(

@@ -64,6 +64,12 @@ pub(super) fn decimal(minor: i128, exponent: u32) -> String {
     }
 }
 
+/// Points on the side they stand on.
+pub(super) fn points(value: i128) -> String {
+    let side = if value > 0 { "DR" } else { "CR" };
+    format!("{} {side}", value.unsigned_abs())
+}
+
 /// A magnitude, as a total of one side shows it.
 pub(super) fn magnitude(minor: i128, exponent: u32) -> String {
     decimal(minor, exponent).trim_start_matches('-').to_owned()

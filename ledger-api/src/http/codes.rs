@@ -125,6 +125,11 @@ pub const CODES: &[Code] = &[
         "the rewarded operation is named in both ways",
     ),
     code(
+        "SEARCH_AMOUNT_RANGE_INVALID",
+        400,
+        "the amounts of a search are of two currencies, or the upper one is less",
+    ),
+    code(
         "SEARCH_GROUP1_REQUIRED",
         400,
         "no criterion of a search says whose operations are meant",
@@ -241,7 +246,7 @@ pub const CODES: &[Code] = &[
     code(
         "BUSINESS_DATE_NOT_ADVANCING",
         409,
-        "the business date is there already, or later",
+        "the business date is there already or later, or another command would move it",
     ),
     code(
         "DUPLICATE_EXTERNAL_TRIPLET",

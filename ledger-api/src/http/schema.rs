@@ -108,7 +108,9 @@ fn operation(name: &str) -> Value {
         let (required, fields) = post(kind);
         let mut names: Vec<&str> = OWN.to_vec();
         names.extend(required);
-        return object(&names, own(fields));
+        let mut fields = own(fields);
+        fields.retain(|(name, _)| kind != OperationKind::Bonus || *name != "valueDate");
+        return object(&names, fields);
     }
     let kind = stem.strip_prefix("reverse-").and_then(kind);
     let mut required: Vec<&str> = [OWN, MATCHING].concat();
@@ -144,7 +146,8 @@ fn post(kind: OperationKind) -> (Vec<&'static str>, Vec<(&'static str, Value)>) 
         OperationKind::Fee => (
             vec!["feeType", "referenceAmount"],
             vec![
-                ("referenceAmount", positive()),
+                // Positive, but for an adjustment.
+                ("referenceAmount", nonzero()),
                 ("feeType", plain(text::FeeType::BYTES_MAX)),
                 ("subFeeType", label()),
                 ("frequency", label()),
@@ -263,7 +266,7 @@ fn transaction() -> Vec<(&'static str, Value)> {
         ("exchangeRateSource", label()),
         ("terminalId", label()),
         ("schemeTransactionIdentifier", label()),
-        ("finalClearing", flag()),
+        ("finalClearing", json!({"type": "boolean", "default": true, "description": "Whether what its business case still reserves is given free; else as much as the operation is worth."})),
         ("brand", label()),
         ("cardScheme", label()),
         ("cardTypeCode", label()),
@@ -320,7 +323,7 @@ fn authorization() -> Vec<(&'static str, Value)> {
             codes(TransactionSubType::CODES.iter().map(|(code, _)| *code)),
         ),
         ("financialType", label()),
-        ("totalBillingAmount", limit()),
+        ("totalBillingAmount", amount()),
         ("totalAmount", amount()),
         ("transactionDate", instant()),
         (

@@ -102,12 +102,15 @@ pub enum SearchError {
     /// The virtual card was named in both ways.
     #[error("a virtual card must be named by its reference or by its number, not both")]
     VirtualCardExclusive,
-    /// A range ends before it begins, or its ends are in two currencies.
+    /// A range of dates ends before it begins.
     #[error("the range must not end before it begins")]
     PeriodInvalid {
         /// Its lower end.
         field: &'static str,
     },
+    /// The amounts of a range are of two currencies, or the upper one is less.
+    #[error("both amounts must be of one currency, and the upper one not be less")]
+    AmountRangeInvalid,
 }
 
 impl SearchError {
@@ -120,6 +123,7 @@ impl SearchError {
             Self::RangeIncomplete { .. } => "SEARCH_RANGE_INCOMPLETE",
             Self::VirtualCardExclusive => "SEARCH_VSC_EXCLUSIVE",
             Self::PeriodInvalid { .. } => "PERIOD_INVALID",
+            Self::AmountRangeInvalid => "SEARCH_AMOUNT_RANGE_INVALID",
         }
     }
 
@@ -131,6 +135,7 @@ impl SearchError {
             Self::Group2ExactlyOne => "postingDateFrom",
             Self::RangeIncomplete { field } | Self::PeriodInvalid { field } => field,
             Self::VirtualCardExclusive => "virtualServiceCardNumber",
+            Self::AmountRangeInvalid => "referenceAmountTo",
         }
     }
 }
@@ -177,8 +182,7 @@ impl SearchCriteria {
         let names = ["referenceAmountFrom", "referenceAmountTo"];
         match ends(self.reference_amount, names)? {
             Some((from, to)) if from.currency != to.currency || from.minor > to.minor => {
-                let field = "referenceAmountFrom";
-                Err(SearchError::PeriodInvalid { field })
+                Err(SearchError::AmountRangeInvalid)
             }
             Some(_) | None => Ok(()),
         }

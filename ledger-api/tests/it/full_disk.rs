@@ -6,6 +6,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use ledger_api::replay::{Source, replay};
 use ledger_api::{ApiError, Ledger, LedgerOptions, line};
 use ledger_core::command::Request;
 use ledger_store::StoreKind;
@@ -72,14 +73,19 @@ fn scene(ledger: &Ledger) {
 
 fn fees(batch: u64) -> Vec<Request> {
     let fee = |number| {
-        let line = format!(
-            r#"{{"issuerId":"fd","correlationId":"f{number}","command":"post-fee-operation","account":{{"issuerAccountExternalReference":"A1"}},"body":{{"feeType":"ANNUAL","referenceAmount":{{"value":1,"exponent":2,"isoCode":"EUR"}},"externalOperationDate":"2026-01-01T00:00:00Z","externalOperationReference":"r{number}","externalOperationServicePoster":"CORE"}}}}"#
-        );
-        line::parse(&line).expect("the line is right").request
+        line::parse(&fee_line(number))
+            .expect("the line is right")
+            .request
     };
     (batch * FEES_IN_A_BATCH..(batch + 1) * FEES_IN_A_BATCH)
         .map(fee)
         .collect()
+}
+
+fn fee_line(number: u64) -> String {
+    format!(
+        r#"{{"issuerId":"fd","correlationId":"f{number}","command":"post-fee-operation","account":{{"issuerAccountExternalReference":"A1"}},"body":{{"feeType":"ANNUAL","referenceAmount":{{"value":1,"exponent":2,"isoCode":"EUR"}},"externalOperationDate":"2026-01-01T00:00:00Z","externalOperationReference":"r{number}","externalOperationServicePoster":"CORE"}}}}"#
+    )
 }
 
 /// The balance, in cents: as many as fees were posted.
@@ -158,6 +164,26 @@ fn reopen_while_full(disk: &Disk, store: StoreKind, acknowledged: u64) {
         assert_eq!(output.status.code(), Some(0), "{errors}");
         assert!(out.contains("A1"), "{out}");
     }
+}
+
+/// Of a replay that a full disk ends, everything is told that was durable before, but of the chunk it ended in.
+#[test]
+fn a_replay_tells_what_was_durable_when_the_disk_got_full() {
+    let Some(disk) = Disk::of("12m") else { return };
+    let ledger = open(&disk.mounted.path().join("ledger"), StoreKind::Redb).expect("opened");
+    scene(&ledger);
+    let lines: String = (0..200_000).map(|number| fee_line(number) + "\n").collect();
+    let mut told = 0;
+    let ended = replay(&ledger, lines.as_bytes(), Source::File, |results, _| {
+        told += results.len() as u64;
+        Ok(())
+    });
+    let error = ended.expect_err("the disk is too small");
+    let line = lines.find('\n').expect("a line") + 1;
+    let chunk = u64::try_from(512 * 1024 / line + 1).expect("few");
+    let durable = balance(&ledger);
+    assert!(told <= durable, "{told} of {durable}: {error}");
+    assert!(durable - told <= chunk, "{told} of {durable}: {error}");
 }
 
 /// Questions are answered however little space is left; the status says that there is too little.
