@@ -20,7 +20,13 @@ pub(super) fn check(command: &Command) -> Result<(), Rejection> {
                 .accounting_script
                 .iter()
                 .any(|rule| controls.contains(&rule.contra.as_str()));
-            refuse_if(books_on_control, invalid("accountingScript"))
+            refuse_if(books_on_control, invalid("accountingScript"))?;
+            let mut rules = issuer.accounting_script.iter();
+            let no_interest = rules.any(|rule| match (rule.kind, &rule.detail) {
+                (OperationKind::Interest, Some(of)) => !["CREDIT", "DEBIT"].contains(&of.as_str()),
+                _ => false,
+            });
+            refuse_if(no_interest, Rejection::InterestTypeInvalid)
         }
         Command::DefineProduct(product) => {
             let Some(default) = product.default_credit_limit else {

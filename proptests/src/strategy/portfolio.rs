@@ -206,6 +206,13 @@ fn script_rule() -> impl Strategy<Value = ScriptRule> {
         1 => Just("1100"),
     ];
     (select(OperationKind::ALL.to_vec()), detail, contra).prop_map(|(kind, detail, contra)| {
+        // A fee type says no interest, and seldom stands there: the issuer is refused with it.
+        let detail = match (kind, detail) {
+            (OperationKind::Interest, Some(other)) if other != "DEBIT" && other != FEE_TYPES[0] => {
+                Some("CREDIT")
+            }
+            (_, detail) => detail,
+        };
         ScriptRule {
             kind,
             detail: detail.map(reason),
