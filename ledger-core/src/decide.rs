@@ -399,10 +399,9 @@ pub(crate) struct Context<'a> {
 /// the issuer's business date.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Day {
-    /// The day the latest value date counts from.
+    /// The day that the limits of value dates count from.
     pub(crate) posting: BusinessDate,
-    /// The value date of what takes effect at once, and the day the earliest value date counts from;
-    /// never after the business date.
+    /// The value date of what takes effect at once; never after the business date.
     pub(crate) today: BusinessDate,
     /// The instant after which, with a tolerance, an external date lies in the future.
     pub(crate) latest: Timestamp,

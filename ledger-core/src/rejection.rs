@@ -223,7 +223,7 @@ pub enum Rejection {
     },
     /// The business date would not move forward. (Addition to the catalogue.)
     #[error(
-        "the business date is {present}; advance-business-date alone moves it, and only forward"
+        "advance-business-date alone moves the business date, and only forward; it is {present}"
     )]
     BusinessDateNotAdvancing {
         /// The present business date.

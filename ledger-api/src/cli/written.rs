@@ -14,7 +14,11 @@ pub(super) fn would_overwrite<'a>(
         let data = data.canonicalize();
         matches!((folder, data), (Ok(folder), Ok(data)) if folder.starts_with(&data))
     });
-    in_ledger || kept.into_iter().any(|kept| is_same_place(out, kept))
+    // A name elsewhere may be that of a part of it.
+    let is_part = ledger.is_some_and(|data| {
+        matches!((out.canonicalize(), data.canonicalize()), (Ok(out), Ok(data)) if out.starts_with(&data))
+    });
+    in_ledger || is_part || kept.into_iter().any(|kept| is_same_place(out, kept))
 }
 
 /// Whether two paths lead to one place. What does not exist yet is none.

@@ -138,7 +138,7 @@ pub struct LimitsConfig {
     pub header_timeout_s: NonZeroU64,
     /// How long the body of a call may take to come, in seconds.
     pub body_timeout_s: NonZeroU64,
-    /// How long a connection may be silent while no call of it is under way, or take nothing of an answer, in seconds.
+    /// How long a connection may be silent, but for waiting for an answer to begin, or take nothing of one, in seconds.
     pub idle_timeout_s: NonZeroU64,
 }
 

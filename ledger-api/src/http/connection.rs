@@ -1,7 +1,7 @@
 //! Connections: how many there are at a time, and how long one may be silent.
 //!
-//! A caller who waits for an answer says nothing, and some answers read the whole log: while a call of a connection
-//! is under way, that nothing comes is no silence. That nothing of an answer is taken is.
+//! A caller who waits for an answer says nothing, and some answers read the whole log: until an answer begins, that
+//! nothing comes is no silence. That nothing of an answer is taken is, whatever else goes on.
 
 use std::future::Future as _;
 use std::io;
@@ -108,6 +108,9 @@ pub(crate) struct Watched {
     stream: TcpStream,
     idle: Duration,
     silence: Pin<Box<Sleep>>,
+    /// Since nothing more is taken of what is to be sent, if that is so. It has a time of its own: whoever serves the
+    /// connection asks for more to read before it tries to write.
+    blocked: Option<Pin<Box<Sleep>>>,
     calls: Calls,
     _place: OwnedSemaphorePermit,
 }
@@ -118,31 +121,48 @@ impl Watched {
             stream,
             idle,
             silence: Box::pin(sleep(idle)),
+            blocked: None,
             calls,
             _place: place,
         }
     }
 
-    /// What a call of the stream gave; where that is nothing yet, whether it was nothing for too long, unless it is
-    /// the other side that waits.
-    fn heard<T>(
+    /// What reading gave; where that is nothing yet, whether it was nothing for too long, unless it is the other
+    /// side that waits.
+    fn heard(
         &mut self,
         cx: &mut Context<'_>,
-        polled: Poll<io::Result<T>>,
-        is_waited_for: bool,
-    ) -> Poll<io::Result<T>> {
+        polled: Poll<io::Result<()>>,
+    ) -> Poll<io::Result<()>> {
         if polled.is_ready() {
             self.begin_silence();
             return polled;
         }
         ready!(self.silence.as_mut().poll(cx));
-        if !is_waited_for {
+        if !self.calls.are_under_way() {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         // Polled again, so that it is known when it ends.
         self.begin_silence();
         let _ = self.silence.as_mut().poll(cx);
         Poll::Pending
+    }
+
+    /// What writing gave; where that is nothing yet, whether it was nothing for too long.
+    fn told(
+        &mut self,
+        cx: &mut Context<'_>,
+        polled: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if polled.is_ready() {
+            self.blocked = None;
+            self.begin_silence();
+            return polled;
+        }
+        let idle = self.idle;
+        let blocked = self.blocked.get_or_insert_with(|| Box::pin(sleep(idle)));
+        ready!(blocked.as_mut().poll(cx));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 
     fn begin_silence(&mut self) {
@@ -158,8 +178,7 @@ impl AsyncRead for Watched {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let polled = Pin::new(&mut self.stream).poll_read(cx, buffer);
-        let is_waited_for = self.calls.are_under_way();
-        self.heard(cx, polled, is_waited_for)
+        self.heard(cx, polled)
     }
 }
 
@@ -170,7 +189,7 @@ impl AsyncWrite for Watched {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.heard(cx, polled, false)
+        self.told(cx, polled)
     }
 
     fn poll_write_vectored(
@@ -179,7 +198,7 @@ impl AsyncWrite for Watched {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
-        self.heard(cx, polled, false)
+        self.told(cx, polled)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -235,11 +254,19 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_answer_that_is_not_taken_ends_the_connection() {
         let calls = Calls::default();
-        let (mut watched, _caller) = connected(&calls).await;
+        let (watched, _caller) = connected(&calls).await;
         let _answering = calls.begin();
         let answer = vec![0; 64 * 1024 * 1024];
-        let written = timeout(LONG, watched.write_all(&answer)).await;
-        let error = written.expect("an end").unwrap_err();
+        // Whether more comes is asked all the while, and that first.
+        let (mut read, mut write) = tokio::io::split(watched);
+        let ended = async {
+            tokio::select! {
+                biased;
+                read = read.read_u8() => panic!("nothing came: {read:?}"),
+                written = write.write_all(&answer) => written,
+            }
+        };
+        let error = timeout(LONG, ended).await.expect("an end").unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
 }

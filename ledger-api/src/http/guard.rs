@@ -59,8 +59,16 @@ pub(crate) struct Admitted {
     pub(crate) client: Client,
     /// Shared by whatever goes on for the call, also once whoever made it is gone.
     pub(crate) under_way: Arc<UnderWay>,
-    /// Its connection is not silent meanwhile.
-    _answering: Option<Answering>,
+    /// Its connection is not silent until the answer begins.
+    answering: Option<Answering>,
+}
+
+impl Admitted {
+    /// The answer begins. How fast it is taken is the caller's affair from now on.
+    pub(crate) fn answered(mut self) -> Self {
+        self.answering = None;
+        self
+    }
 }
 
 /// What is kept of a call beside its answer.
@@ -158,7 +166,7 @@ impl Guard {
         Ok(Admitted {
             client,
             under_way: Arc::new(under_way),
-            _answering: request.extensions().get().map(Calls::begin),
+            answering: request.extensions().get().map(Calls::begin),
         })
     }
 }

@@ -153,7 +153,7 @@ async fn admitted(
             let answered = work(service, endpoint, call, stamp).await;
             // Asked after the work, which may have created the issuer.
             stamp.zone = service.zone(&issuer);
-            answered.map(|done| guard::held(done.into_response(stamp), admitted))
+            answered.map(|done| guard::held(done.into_response(stamp), admitted.answered()))
         }
         Err(fault) => Err(fault),
     }

@@ -18,8 +18,9 @@ use crate::views::instant;
 /// The approved authorizations of business cases, each of which is read once for all clearings of a page.
 pub(super) struct Approvals<'a> {
     ledger: &'a Ledger,
-    by_case: HashMap<CaseIndex, Vec<Approved>>,
-    /// Records that may still be read; what is not known by then is left out.
+    /// Nothing of a case that has more records than may still be read.
+    by_case: HashMap<CaseIndex, Option<Vec<Approved>>>,
+    /// Records that may still be read.
     left: usize,
 }
 
@@ -62,7 +63,10 @@ impl<'a> Approvals<'a> {
             None => self.approved(case)?,
         };
         let code = &clearing.transaction.approval_code;
-        let mut before = approved.iter().take_while(|of| of.seq < record.seq);
+        let mut before = approved
+            .iter()
+            .flatten()
+            .take_while(|of| of.seq < record.seq);
         let named = before
             .clone()
             .find(|of| of.code.is_some() && of.code == *code);
@@ -75,13 +79,16 @@ impl<'a> Approvals<'a> {
         Ok(told)
     }
 
-    fn approved(&mut self, case: CaseIndex) -> Result<Vec<Approved>, ApiError> {
+    fn approved(&mut self, case: CaseIndex) -> Result<Option<Vec<Approved>>, ApiError> {
         let messages = {
             let books = self.ledger.reader().books();
             let messages = books.case_files().records(case);
-            messages[..messages.len().min(self.left)].to_vec()
+            match self.left.checked_sub(messages.len()) {
+                Some(left) => self.left = left,
+                None => return Ok(None),
+            }
+            messages.to_vec()
         };
-        self.left -= messages.len();
         let mut approved = Vec::new();
         for seq in messages {
             let Some(record) = self.ledger.reader().record(seq)? else {
@@ -100,6 +107,6 @@ impl<'a> Approvals<'a> {
                 });
             }
         }
-        Ok(approved)
+        Ok(Some(approved))
     }
 }

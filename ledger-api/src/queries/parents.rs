@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, HashMap};
 use ledger_core::command::{PostDetail, Triplet};
 use ledger_core::event::Record;
 use ledger_core::ids::{AccountIndex, OperationId, Seq};
-use ledger_core::projection::books::Books;
 
 use super::full::accounts;
 use super::search::SEARCH_RECORDS_MAX;
@@ -43,9 +42,14 @@ impl Ledger {
             }
         }
         let mut left = SEARCH_RECORDS_MAX;
+        let mut roots = rewarded.len();
         for (root, bonuses) in rewarded {
             let triplets: Vec<_> = bonuses.iter().map(|(_, triplet)| *triplet).collect();
-            let found = self.by_triplets(root, &triplets, true, &mut left)?;
+            // One hierarchy must not use up what the others need.
+            let share = left / roots;
+            let mut of_share = share;
+            let found = self.by_triplets(root, &triplets, true, &mut of_share)?;
+            (left, roots) = (left - (share - of_share), roots - 1);
             for (bonus, triplet) in bonuses {
                 let parent = found.get(triplet).cloned();
                 parents.extend(parent.map(|parent| (bonus, parent)));
@@ -63,10 +67,17 @@ impl Ledger {
         hierarchy: bool,
         left: &mut usize,
     ) -> Result<HashMap<&'a Triplet, Record>, ApiError> {
-        let nearest = {
+        let entries = {
             let books = self.reader().books();
-            nearest(&books, index, triplets, hierarchy, *left)
+            let mut entries = Vec::new();
+            for account in accounts(&books, index, hierarchy) {
+                let history = books.history(account);
+                let all = history.entries(0..history.len()).into_iter();
+                entries.extend(all.map(|entry| (entry.posted_at.0, entry.seq)));
+            }
+            entries
         };
+        let nearest = nearest(entries, triplets, *left);
         let mut wanted = triplets.to_vec();
         let mut found = HashMap::new();
         for seq in nearest {
@@ -101,15 +112,9 @@ fn parent_of(record: &Record) -> Option<Parent<'_>> {
     by_id.or_else(|| rewarded.map(|triplet| Parent::Rewarded(account, triplet)))
 }
 
-/// The operations of an account, or also of those below it, that were posted nearest to the date of any of the
-/// triplets, which is when most are: at most so many, the nearest first.
-fn nearest(
-    books: &Books,
-    index: AccountIndex,
-    triplets: &[&Triplet],
-    hierarchy: bool,
-    most: usize,
-) -> Vec<Seq> {
+/// Of operations, by when they were posted, those nearest to the date of any of the triplets, which is when most are:
+/// at most so many, the nearest first.
+fn nearest(entries: Vec<(i64, Seq)>, triplets: &[&Triplet], most: usize) -> Vec<Seq> {
     let mut dates: Vec<_> = triplets.iter().map(|triplet| triplet.date.0).collect();
     dates.sort_unstable();
     let distance = |at: i64| {
@@ -117,12 +122,8 @@ fn nearest(
         let around = dates[next.saturating_sub(1)..].iter().take(2);
         around.map(|date| date.abs_diff(at)).min().unwrap_or(0)
     };
-    let mut places = Vec::new();
-    for account in accounts(books, index, hierarchy) {
-        let history = books.history(account);
-        let entries = history.entries(0..history.len()).into_iter();
-        places.extend(entries.map(|entry| (distance(entry.posted_at.0), entry.seq)));
-    }
+    let places = entries.into_iter().map(|(at, seq)| (distance(at), seq));
+    let mut places: Vec<_> = places.collect();
     if places.len() > most {
         places.select_nth_unstable(most);
         places.truncate(most);

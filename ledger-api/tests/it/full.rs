@@ -1014,10 +1014,8 @@ fn a_search_needs_to_know_whose_and_when() {
                 reference_amount: between(amount(2), amount(1)),
                 ..of_account.clone()
             },
-            SearchError::PeriodInvalid {
-                field: "referenceAmountFrom",
-            },
-            "PERIOD_INVALID",
+            SearchError::AmountRangeInvalid,
+            "SEARCH_AMOUNT_RANGE_INVALID",
         ),
         (
             SearchCriteria {

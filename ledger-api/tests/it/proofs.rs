@@ -252,6 +252,8 @@ fn a_proof_is_written_over_neither_the_head_nor_the_ledger() {
         let said = run(dir, &format!("prove {what} --data d"), 2);
         assert!(said.contains("--out must be neither"), "{said}");
     }
+    std::os::unix::fs::symlink("d/MANIFEST", dir.join("elsewhere")).expect("linked");
+    run(dir, "prove --record 4 --out elsewhere --data d", 2);
     assert_eq!(fs::read(dir.join("head")).expect("read"), head);
     run(dir, "verify --data d", 0);
     // Over another proof it may be.

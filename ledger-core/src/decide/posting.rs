@@ -59,7 +59,13 @@ impl Context<'_> {
         if value_date > latest {
             return Err(Rejection::ValueDateTooFar { limit: latest });
         }
-        if let Some(back) = configuration.value_date_back_days_max {
+        // What the engine chose itself is never too early, also where the business date is far behind the posting's.
+        let is_chosen =
+            operation.value_date.is_none() && operation.detail.kind() != OperationKind::Payment;
+        if let Some(back) = configuration
+            .value_date_back_days_max
+            .filter(|_| !is_chosen)
+        {
             let earliest = self.day.posting.minus_days(back);
             if value_date < earliest {
                 return Err(Rejection::ValueDateBeforeLimit { limit: earliest });

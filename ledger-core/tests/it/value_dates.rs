@@ -178,6 +178,10 @@ fn a_replayed_history_is_measured_by_its_own_dates() {
         # Also where the business date is behind them.
         fee     A1 9.00 MANUAL_FEE posted=2024-06-10 at=2024-06-09 value=2024-06-06 -> VALUE_DATE_BEFORE_LIMIT valueDate 2024-06-07
         fee     A1 9.00 MANUAL_FEE posted=2024-06-10 at=2024-06-09 value=2024-06-21 -> VALUE_DATE_TOO_FAR valueDate 2024-06-20
+        # What the engine chooses by itself is not measured.
+        fee     A1 8.00 MANUAL_FEE posted=2024-06-10 at=2024-05-20 ref=LATE -> posted value=2024-06-01
+        reverse-fee A1 LATE posted=2024-06-10 at=2024-06-10 -> reversed value=2024-06-01
+        pay     A1 -8.00 posted=2024-06-10 at=2024-06-06 -> VALUE_DATE_BEFORE_LIMIT valueDate 2024-06-07
         balance A1                                  -> 14.50
         balance A1 known=2023-03-10T11:59:59.999Z   -> 0.00
         balance A1 known=2023-03-10T12:00:00Z       -> 7.00

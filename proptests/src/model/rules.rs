@@ -288,7 +288,8 @@ impl Model {
             let limit = BusinessDate(last);
             return Err(Rejection::ValueDateTooFar { limit });
         }
-        if let Some(back) = configuration.value_date_back_days_max {
+        let told = post.value_date.is_some() || kind == OperationKind::Payment;
+        if let (true, Some(back)) = (told, configuration.value_date_back_days_max) {
             let first = dates.posting - i32::try_from(back).expect("a few days");
             if value_date < first {
                 let limit = BusinessDate(first);
