@@ -11,7 +11,7 @@ pub mod search;
 use std::ops::Range;
 
 use ledger_core::command::{AccountAction, AccountSelector};
-use ledger_core::event::{EventBody, Record, Refusal};
+use ledger_core::event::{EventBody, Record};
 use ledger_core::ids::{
     AccountIndex, AccountReference, CommodityIndex, IssuerIndex, OperationId, Seq,
 };
@@ -24,7 +24,7 @@ use ledger_core::rejection::Rejection;
 use ledger_core::text::IssuerId;
 use ledger_core::time::{BusinessDate, Timestamp};
 
-use self::full::{ListFilter, first_places, in_order, is_between, place, refused_places};
+use self::full::{ListFilter, first_places, in_order, refused_places};
 use crate::error::ApiError;
 use crate::ledger::Ledger;
 use crate::operation_view::posted_at;
@@ -209,17 +209,15 @@ impl Ledger {
             let books = self.reader().books();
             let index = find(books.portfolio(), issuer, account)?;
             let history = books.history(index);
-            let posted = history.posted_between(filter.start, filter.end);
-            let refused = books.refused(index);
-            if !filter.include_refused || refused.is_empty() {
-                let (page, more) = filter.page_of(posted);
-                (index, seqs(history.entries(page)), more)
-            } else {
-                let (entries, refused) = (history.entries(posted), refused.to_vec());
+            if filter.include_refused && !books.refused(index).is_empty() {
+                // Only put in order do they tell what is on a page.
+                let position = books.last_seq().unwrap_or(Seq(0));
                 drop(books);
-                let (page, more) = with_refused(entries, &refused, filter);
-                (index, page, more)
+                return self.operations_at(issuer, account, filter, position);
             }
+            let posted = history.posted_between(filter.start, filter.end);
+            let (page, more) = filter.page_of(posted);
+            (index, seqs(history.entries(page)), more)
         };
         let mut views = self.in_brief(index, page)?;
         if filter.newest_first {
@@ -370,22 +368,6 @@ fn trial_balance_lines(
         })
     });
     lines.collect()
-}
-
-/// A page of operations and refusals together.
-fn with_refused(
-    entries: Vec<Entry>,
-    refused: &[Refusal],
-    filter: OperationFilter,
-) -> (Vec<Seq>, bool) {
-    let covered = refused
-        .iter()
-        .filter(|of| is_between(of.posted_at, filter.start, filter.end));
-    let mut places: Vec<_> = entries.into_iter().map(place).collect();
-    places.extend(covered.map(|refusal| (refusal.posted_at, refusal.seq)));
-    places.sort_unstable();
-    let (page, more) = filter.page_of(0..places.len());
-    (places[page].iter().map(|(_, seq)| *seq).collect(), more)
 }
 
 fn seqs(entries: Vec<Entry>) -> Vec<Seq> {

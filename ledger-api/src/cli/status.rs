@@ -37,15 +37,12 @@ pub(super) fn run(args: &PlaceArgs, json: bool, out: &mut impl Write) -> Result<
 fn of_directory(args: &DataArgs) -> Result<StatusView, CliError> {
     refuse_missing(&args.data)?;
     match ForQueries::open(args) {
-        Ok(opened) => {
+        Ok(mut opened) => {
             let sequence = opened.ledger.reader().last_seq().map_or(0, |seq| seq.0);
-            let at_opening = opened.copied_for.is_some();
-            let view = StatusView::closed(sequence, opened.copied_for.as_ref());
+            let at_opening = opened.copied_for.take();
             let at_closing = opened.close()?;
-            match at_opening {
-                true => Ok(view),
-                false => Ok(StatusView::closed(sequence, at_closing.as_ref())),
-            }
+            let unwritable = at_opening.or(at_closing);
+            Ok(StatusView::closed(sequence, unwritable.as_ref()))
         }
         Err(CliError::Api(ApiError::Store(StoreError::Locked { .. }))) => {
             ask_holder(&args.data, &Question::Status {})

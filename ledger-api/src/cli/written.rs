@@ -10,15 +10,18 @@ pub(super) fn would_overwrite<'a>(
 ) -> bool {
     let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new(".")).canonicalize();
-    let in_ledger = ledger.is_some_and(|data| {
+    // Where it would stand, and what a name elsewhere leads to.
+    let places = [folder, out.canonicalize()];
+    let is_inside = |data: &Path| {
         let data = data.canonicalize();
-        matches!((folder, data), (Ok(folder), Ok(data)) if folder.starts_with(&data))
-    });
-    // A name elsewhere may be that of a part of it.
-    let is_part = ledger.is_some_and(|data| {
-        matches!((out.canonicalize(), data.canonicalize()), (Ok(out), Ok(data)) if out.starts_with(&data))
-    });
-    in_ledger || is_part || kept.into_iter().any(|kept| is_same_place(out, kept))
+        data.is_ok_and(|data| {
+            places
+                .iter()
+                .flatten()
+                .any(|place| place.starts_with(&data))
+        })
+    };
+    ledger.is_some_and(is_inside) || kept.into_iter().any(|kept| is_same_place(out, kept))
 }
 
 /// Whether two paths lead to one place. What does not exist yet is none.

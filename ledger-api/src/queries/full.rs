@@ -391,7 +391,7 @@ pub(super) fn refused_places<'a>(
         .map(|refusal| (refusal.posted_at, refusal.seq))
 }
 
-pub(super) fn is_between(at: Timestamp, start: Option<Timestamp>, end: Option<Timestamp>) -> bool {
+fn is_between(at: Timestamp, start: Option<Timestamp>, end: Option<Timestamp>) -> bool {
     start.is_none_or(|start| at >= start) && end.is_none_or(|end| at < end)
 }
 

@@ -39,6 +39,14 @@ fn send(service: &Service, text: &str) -> TcpStream {
     stream
 }
 
+/// Begins a call that lets its body, `{}`, be waited for.
+fn begin_closing(service: &Service, header: &str) -> TcpStream {
+    let head = format!(
+        "POST {PATH}/close-account HTTP/1.1\r\nhost: x\r\n{header}content-type: application/json\r\ncontent-length: 2\r\n\r\n"
+    );
+    send(service, &head)
+}
+
 /// Everything until the service closes the connection.
 fn rest(mut stream: TcpStream) -> String {
     let mut text = Vec::new();
@@ -87,11 +95,8 @@ fn calls_at_once_are_bounded_for_one_and_for_all() {
     ] {
         let service = limited(limits);
         // It has begun, and lets its body be waited for.
-        let head = format!(
-            "POST {PATH}/close-account HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n"
-        );
         let (mut slow, refused) = loop {
-            let slow = send(&service, &head);
+            let slow = begin_closing(&service, "connection: close\r\n");
             let told = (0..100).map(|_| service.get(PATH, &[]));
             // One of these may have come first, and have been the one that was let in.
             if let Some(told) = told.into_iter().find(|told| told.status == 429) {
@@ -117,10 +122,7 @@ fn a_slow_or_silent_caller_is_not_waited_for() {
     });
     let unfinished = send(&service, "GET / HTTP/1.1\r\nhost: x\r\n");
     let silent = send(&service, "");
-    let head = format!(
-        "POST {PATH}/close-account HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n"
-    );
-    let bodiless = send(&service, &head);
+    let bodiless = begin_closing(&service, "");
     let kept = send(&service, "GET /livez HTTP/1.1\r\nhost: x\r\n\r\n");
     assert!(!rest(unfinished).contains("200"), "the head never ended");
     assert_eq!(rest(silent), "");
@@ -140,10 +142,7 @@ fn a_call_under_way_is_no_silence() {
         idle_timeout_s: seconds(1),
         ..LimitsConfig::default()
     });
-    let head = format!(
-        "POST {PATH}/close-account HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n"
-    );
-    let mut slow = send(&service, &head);
+    let mut slow = begin_closing(&service, "");
     // One that is silent for as long as is allowed, and then another.
     for _ in 0..2 {
         assert_eq!(rest(send(&service, "")), "");
