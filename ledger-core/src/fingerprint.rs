@@ -200,40 +200,61 @@ impl FingerprintIndex {
         self.words * size_of::<u64>() + self.shards.len() * size_of::<Shard>()
     }
 
-    /// An index of many keys at once.
-    ///
-    /// Keys are first brought together by shard, so that filling a shard stays within the processor's
-    /// nearest cache. That happens in `room`, which whoever makes several indexes may hand in again.
+    /// An index of many keys at once, shard by shard, so that filling it stays within the processor's cache.
     #[must_use]
-    pub fn of(keys: impl Iterator<Item = (Fingerprint, Seq)> + Clone, room: &mut Vec<u64>) -> Self {
-        let mut ends = vec![0_usize; 1 << SHARD_BITS];
+    pub fn of(keys: &[KeysByShard]) -> Self {
+        let mut index = Self::default();
+        let mut words = Vec::new();
+        for (place, shard) in index.shards.iter_mut().enumerate() {
+            words.clear();
+            for keys in keys {
+                words.extend_from_slice(keys.of_shard(place));
+            }
+            // Sorting them costs less than looking for the place of each.
+            words.sort_unstable();
+            *shard = Shard::of(&words, words.len(), words.len());
+            index.len += words.len();
+            index.words += shard.words.len();
+        }
+        index
+    }
+}
+
+/// Keys and the records that used them, on their way into an index of many.
+#[derive(Debug)]
+pub struct KeysByShard {
+    /// As shards have them, those of one shard together.
+    words: Vec<u64>,
+    /// Where those of each shard end.
+    ends: Vec<u32>,
+}
+
+impl KeysByShard {
+    /// Brings some keys together by shard. That stays within the processor's cache when there are some ten thousand.
+    ///
+    /// # Panics
+    /// When they are more than four thousand million.
+    #[must_use]
+    pub fn of(keys: impl Iterator<Item = (Fingerprint, Seq)> + Clone) -> Self {
+        let mut ends = vec![0_u32; 1 << SHARD_BITS];
         // Nested iterators run from inside several times as fast as they are asked for one item after another.
         keys.clone().for_each(|(key, _)| ends[key.shard()] += 1);
         let mut total = 0;
         for end in &mut ends {
             total += std::mem::replace(end, total);
         }
-        if room.len() < total {
-            *room = vec![0; total];
-        }
-        let words = &mut room[..total];
+        let mut words = vec![0; usize_of(total)];
         keys.for_each(|(key, seq)| {
             let place = &mut ends[key.shard()];
-            words[*place] = key.word(seq);
+            words[usize_of(*place)] = key.word(seq);
             *place += 1;
         });
-        let mut index = Self::default();
-        let mut begin = 0;
-        for (shard, end) in index.shards.iter_mut().zip(ends) {
-            *shard = Shard::with_room(end - begin);
-            words[begin..end]
-                .iter()
-                .for_each(|word| shard.insert(*word));
-            index.words += shard.words.len();
-            begin = end;
-        }
-        index.len = total;
-        index
+        Self { words, ends }
+    }
+
+    fn of_shard(&self, shard: usize) -> &[u64] {
+        let begin = shard.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.words[usize_of(begin)..usize_of(self.ends[shard])]
     }
 }
 
@@ -295,19 +316,25 @@ impl Shard {
     }
 
     fn grow(&mut self) {
-        let mut grown = Self::with_room(usize_of(self.len + 1).max(Self::HOMES_MIN));
+        let room = usize_of(self.len + 1).max(Self::HOMES_MIN);
+        *self = Self::of(&self.words, usize_of(self.len), room);
+    }
+
+    /// A shard of so many words with room for more. There may be gaps between the words, which are in order.
+    fn of(words: &[u64], len: usize, room: usize) -> Self {
+        let mut shard = Self::with_room(room);
         let mut next = 0;
-        for word in &self.words {
+        for word in words {
             // A gap writes a gap, where the next word then goes: there is no outcome to guess wrong.
-            let place = grown.home(*word).max(next);
-            if place == grown.words.len() {
-                grown.spill();
+            let place = shard.home(*word).max(next);
+            if place == shard.words.len() {
+                shard.spill();
             }
-            grown.words[place] = *word;
+            shard.words[place] = *word;
             next = place + usize::from(*word != 0);
         }
-        grown.len = self.len;
-        *self = grown;
+        shard.len = u32::try_from(len).expect("fewer than the places");
+        shard
     }
 }
 
@@ -364,8 +391,9 @@ mod tests {
             for n in 0..3_000 {
                 assert_eq!(found(&index, key(n)), [n + 1]);
             }
-            let keys = (0..3_000).map(|n| (Fingerprint(key(n)), Seq(n + 1)));
-            let at_once = FingerprintIndex::of(keys, &mut Vec::new());
+            let chunks = [0..1_000, 1_000..1_000, 1_000..3_000]
+                .map(|places| KeysByShard::of(places.map(|n| (Fingerprint(key(n)), Seq(n + 1)))));
+            let at_once = FingerprintIndex::of(&chunks);
             assert_eq!(at_once.len(), 3_000);
             for n in 0..3_000 {
                 assert_eq!(found(&at_once, key(n)), [n + 1]);
@@ -387,7 +415,7 @@ mod tests {
         assert!((8..=12).contains(&each), "{each} bytes a key");
         // Those that come at once leave room for as many again by a half.
         let keys = (0..400_000).map(|n| (Fingerprint(scattered(n)), Seq(n + 1)));
-        let at_once = FingerprintIndex::of(keys, &mut Vec::new());
+        let at_once = FingerprintIndex::of(&[KeysByShard::of(keys)]);
         assert!(!at_once.is_empty());
         let each = (at_once.retained_bytes() - fixed) / at_once.len();
         assert_eq!(each, 13, "bytes a key");

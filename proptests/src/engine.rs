@@ -5,12 +5,13 @@ use std::sync::Arc;
 use ledger_core::command::Request;
 use ledger_core::decide::{Answer, decide};
 use ledger_core::event::Record;
-use ledger_core::fingerprint::FingerprintIndex;
+use ledger_core::fingerprint::{FingerprintIndex, KeysByShard};
+use ledger_core::ids::AccountIndex;
 use ledger_core::portfolio::Portfolio;
 use ledger_core::projection::books::Books;
 use ledger_core::projection::case_files::CaseFiles;
 use ledger_core::projection::gist::Gist;
-use ledger_core::projection::restoration::RestoredHistories;
+use ledger_core::projection::restoration::RestoredBand;
 use ledger_core::projection::timeline::Timeline;
 use ledger_core::state::{LedgerState, Recalled, RecordKeys};
 use ledger_core::time::Timestamp;
@@ -54,52 +55,42 @@ impl Engine {
         Self::from_log(self.log)
     }
 
-    /// A writer and a reader restored from the gists of the records before `end`, taken in chunks of
-    /// `chunk` records as a checkpoint would, and from the records after that.
+    /// A writer and a reader restored as from a checkpoint of the records before `end`, in bands of so many
+    /// accounts, and from the records after that.
     #[must_use]
-    pub fn restored(self, chunk: usize, end: usize) -> Self {
+    pub fn restored(self, band_accounts: usize, end: usize) -> Self {
         let log = self.log;
         let (before, after) = log.split_at(end);
         let mut portfolio = Portfolio::default();
         let mut case_files = CaseFiles::default();
         let mut timeline = Timeline::default();
-        let mut counts = Vec::new();
-        for account in before.iter().filter_map(|record| record.account()) {
-            let place = usize::try_from(account.0).expect("a place fits the address space");
-            counts.resize(counts.len().max(place + 1), 0);
-            counts[place] = u8::saturating_add(counts[place], 1);
-        }
-        let mut histories = RestoredHistories::with_room(&counts);
         let mut folded = Books::default();
-        for records in before.chunks(chunk) {
-            let gists: Vec<_> = records.iter().map(|record| Gist::of(record)).collect();
-            let whole = records.iter().map(AsRef::as_ref).zip(&gists);
-            let whole = whole.filter(|(_, gist)| gist.needs_record());
-            for (record, _) in whole {
+        let mut gists = Vec::new();
+        for record in before {
+            let gist = Gist::of(record);
+            if gist.needs_record() {
                 portfolio.restore(record);
                 case_files.add(&portfolio, record);
                 timeline.add(record);
             }
-            histories.restore(&gists);
-            records.iter().for_each(|record| folded.apply(record));
+            gists.push(gist);
+            folded.apply(record);
         }
-        portfolio.restore_plain(&histories);
+        let bands = restored_bands(&gists, band_accounts);
+        bands.iter().for_each(|band| portfolio.restore_plain(band));
         // A checkpoint has the totals as they were at its end.
         let totals = folded.general_ledger().totals().to_vec();
         let mut books = before.last().map_or_else(Books::default, |last| {
-            Books::restored(portfolio, case_files, timeline, histories, totals, last.seq)
+            Books::restored(portfolio, case_files, timeline, bands, totals, last.seq)
         });
         let keys = before.iter().map(|r| (RecordKeys::of(r), r.seq));
-        let triplets = keys.clone();
-        let mut room = Vec::new();
+        let correlations = keys.clone().map(|(keys, seq)| (keys.correlation, seq));
+        let triplets = keys.filter_map(|(keys, seq)| keys.triplet.map(|key| (key, seq)));
         let mut state = before.last().map_or_else(LedgerState::default, |last| {
             LedgerState::restored(
                 books.portfolio().clone(),
-                FingerprintIndex::of(keys.map(|(keys, seq)| (keys.correlation, seq)), &mut room),
-                FingerprintIndex::of(
-                    triplets.filter_map(|(keys, seq)| keys.triplet.map(|key| (key, seq))),
-                    &mut room,
-                ),
+                FingerprintIndex::of(&[KeysByShard::of(correlations)]),
+                FingerprintIndex::of(&[KeysByShard::of(triplets)]),
                 last.seq,
                 last.recorded_at,
             )
@@ -144,4 +135,27 @@ impl Engine {
     pub fn books(&self) -> &Books {
         &self.books
     }
+}
+
+/// The bands of what these gists tell.
+fn restored_bands(gists: &[Gist], band_accounts: usize) -> Vec<RestoredBand> {
+    let last = gists.iter().filter_map(Gist::account).max();
+    let accounts = (0..last.map_or(0, |last| last.0 + 1)).map(AccountIndex);
+    let accounts: Vec<_> = accounts.collect();
+    let bands = accounts.chunks(band_accounts);
+    let restored = bands.map(|band| {
+        let on = |account: AccountIndex| {
+            let on = gists.iter().filter(|gist| gist.account() == Some(account));
+            u8::try_from(on.count()).unwrap_or(u8::MAX)
+        };
+        let counts: Vec<u8> = band.iter().copied().map(on).collect();
+        let mut restored = RestoredBand::with_room(band[0], &counts);
+        let of_band = |gist: &&Gist| gist.account().is_some_and(|on| band.contains(&on));
+        gists
+            .iter()
+            .filter(of_band)
+            .for_each(|gist| restored.restore(*gist));
+        restored
+    });
+    restored.collect()
 }

@@ -11,12 +11,12 @@ use crate::projection::case_files::CaseFiles;
 use crate::projection::general_ledger::{GeneralLedger, Total};
 use crate::projection::gist::entry_of;
 use crate::projection::history::History;
-use crate::projection::restoration::RestoredHistories;
+use crate::projection::restoration::{RestoredBand, joined};
 use crate::projection::timeline::Timeline;
 use crate::time::{BusinessDate, Timestamp};
 
 /// Records whose accounts are touched before any of them is applied.
-pub(crate) const TOUCHED_RECORDS_MAX: usize = 256;
+const TOUCHED_RECORDS_MAX: usize = 256;
 
 /// Everything queries are answered from, as of one record.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -91,17 +91,17 @@ impl Books {
         }
     }
 
-    /// The books of which these are the parts, as of the record at `last_seq`.
+    /// The books of which these are the parts, as of the record at `last_seq`. The bands come in the order of opening.
     #[must_use]
     pub fn restored(
         portfolio: Portfolio,
         case_files: CaseFiles,
         timeline: Timeline,
-        histories: RestoredHistories,
+        bands: Vec<RestoredBand>,
         totals: Vec<Total>,
         last_seq: Seq,
     ) -> Self {
-        let (histories, refused) = histories.into_parts(portfolio.accounts.len());
+        let (histories, refused) = joined(bands, portfolio.accounts.len());
         let below = portfolio
             .accounts()
             .filter_map(|(index, account)| Some((account.parent?, index)));

@@ -1,14 +1,12 @@
 //! Restoring the folds from what a checkpoint kept, in parts that can be restored side by side: the
-//! portfolio from the records needed whole, the histories from the gists, and what the other records add up to from
-//! both.
+//! portfolio from the records needed whole, the histories from the gists, band by band of accounts, and what the
+//! other records add up to from both.
 
 use std::collections::HashMap;
-use std::hint::black_box;
 
 use crate::event::{Record, Refusal};
 use crate::ids::AccountIndex;
 use crate::portfolio::{Portfolio, usize_of};
-use crate::projection::books::TOUCHED_RECORDS_MAX;
 use crate::projection::gist::Gist;
 use crate::projection::history::History;
 
@@ -21,12 +19,12 @@ impl Portfolio {
         self.apply(record, &mut |_, _| {});
     }
 
-    /// Takes in what all other postings add up to.
+    /// Takes in what all other postings on the accounts of a band add up to.
     ///
     /// # Panics
     /// When they are on accounts that do not exist.
-    pub fn restore_plain(&mut self, histories: &RestoredHistories) {
-        for (index, restored) in (0_u32..).map(AccountIndex).zip(&histories.accounts) {
+    pub fn restore_plain(&mut self, band: &RestoredBand) {
+        for (index, restored) in (band.first.0..).map(AccountIndex).zip(&band.accounts) {
             if !restored.history.is_empty() {
                 self.restore_operations(
                     index,
@@ -39,9 +37,11 @@ impl Portfolio {
     }
 }
 
-/// The histories and refusals of all accounts, while they are restored, and what their plain postings add up to.
-#[derive(Debug, Default)]
-pub struct RestoredHistories {
+/// The histories and refusals of accounts that were opened one after another, while they are restored, and what
+/// their plain postings add up to. All of a band is at hand for the processor when there are a few thousand.
+#[derive(Debug)]
+pub struct RestoredBand {
+    first: AccountIndex,
     accounts: Vec<RestoredHistory>,
     refused: HashMap<AccountIndex, Vec<Refusal>>,
 }
@@ -58,74 +58,69 @@ struct RestoredHistory {
     payments_minor: i128,
 }
 
-impl RestoredHistories {
-    /// Makes room for so many operations of each account, in the order of opening. A byte counts far enough:
-    /// room is made for the first run of a history.
+impl RestoredBand {
+    /// Makes room for so many operations of each account from `first` on, in the order of opening. A byte counts
+    /// far enough: room is made for the first run of a history.
     #[must_use]
-    pub fn with_room(operations: &[u8]) -> Self {
+    pub fn with_room(first: AccountIndex, operations: &[u8]) -> Self {
         let room = |count: &u8| RestoredHistory {
             history: History::with_room(usize::from(*count)),
             ..RestoredHistory::default()
         };
         Self {
+            first,
             accounts: operations.iter().map(room).collect(),
             refused: HashMap::new(),
         }
     }
 
-    /// Takes in the gists of the next records.
+    /// Takes in the gist of the next record.
     ///
     /// # Panics
-    /// When an operation is on an account that no room was made for.
-    pub fn restore(&mut self, gists: &[Gist]) {
-        for gists in gists.chunks(TOUCHED_RECORDS_MAX) {
-            touch(gists, |place| {
-                let restored = self.accounts.get(place);
-                restored.map_or(0, |restored| restored.history.last_minor())
-            });
-            for gist in gists {
-                match *gist {
-                    Gist::Plain {
-                        account,
-                        entry,
-                        payment,
-                    } => {
-                        let restored = &mut self.accounts[usize_of(account.0)];
-                        restored.history.add(entry);
-                        let sum = if payment {
-                            &mut restored.payments_minor
-                        } else {
-                            &mut restored.accepted_minor
-                        };
-                        *sum += i128::from(entry.minor);
-                    }
-                    Gist::Operation { account, entry } => {
-                        self.accounts[usize_of(account.0)].history.add(entry);
-                    }
-                    Gist::Refused { account, refusal } => {
-                        self.refused.entry(account).or_default().push(refusal);
-                    }
-                    Gist::Other => {}
-                }
+    /// When it is an operation on an account that no room was made for.
+    pub fn restore(&mut self, gist: Gist) {
+        match gist {
+            Gist::Plain {
+                account,
+                entry,
+                payment,
+            } => {
+                let restored = self.account(account);
+                restored.history.add(entry);
+                let sum = if payment {
+                    &mut restored.payments_minor
+                } else {
+                    &mut restored.accepted_minor
+                };
+                *sum += i128::from(entry.minor);
             }
+            Gist::Operation { account, entry } => self.account(account).history.add(entry),
+            Gist::Refused { account, refusal } => {
+                self.refused.entry(account).or_default().push(refusal);
+            }
+            Gist::Other => {}
         }
     }
 
-    /// The histories of so many accounts, and the refusals.
-    pub(crate) fn into_parts(
-        self,
-        accounts: usize,
-    ) -> (Vec<History>, HashMap<AccountIndex, Vec<Refusal>>) {
-        let mut histories = Vec::with_capacity(accounts);
-        histories.extend(self.accounts.into_iter().map(|restored| restored.history));
-        histories.resize_with(accounts, History::default);
-        (histories, self.refused)
+    fn account(&mut self, account: AccountIndex) -> &mut RestoredHistory {
+        let place = account.0.checked_sub(self.first.0);
+        &mut self.accounts[usize_of(place.expect("an account of the band"))]
     }
 }
 
-/// Reads something of each account that is about to change, so that it is in the processor's cache.
-fn touch(gists: &[Gist], read: impl Fn(usize) -> i64) {
-    let accounts = gists.iter().filter_map(Gist::account);
-    let touched = accounts.fold(0, |touched, account| touched ^ read(usize_of(account.0)));
-    black_box(touched);
+/// The histories of so many accounts, and the refusals, of all bands in the order of opening.
+pub(crate) fn joined(
+    bands: Vec<RestoredBand>,
+    accounts: usize,
+) -> (Vec<History>, HashMap<AccountIndex, Vec<Refusal>>) {
+    let mut histories = Vec::with_capacity(accounts);
+    let mut refused = HashMap::new();
+    for band in bands {
+        histories.resize_with(usize_of(band.first.0), History::default);
+        let restored = band.accounts.into_iter();
+        histories.extend(restored.map(|restored| restored.history));
+        refused.extend(band.refused);
+    }
+    histories.resize_with(accounts, History::default);
+    (histories, refused)
 }

@@ -5,7 +5,7 @@
 //! | offset | type | what |
 //! |---|---|---|
 //! | 0 | 4 bytes | magic `LGCP` |
-//! | 4 | u16 | version, 4 |
+//! | 4 | u16 | version, 5 |
 //! | 6 | u16 | zero |
 //! | 8 | u64 | sequence number of the first record |
 //! | 16 | u32 | number of records |
@@ -14,18 +14,25 @@
 //! | 32 | i64 | when the last record was recorded, milliseconds since 1970 |
 //! | 40 | 32 bytes | hash of the log's block that ends with the last record |
 //! | 72 | 32 bytes | link: blake3 of (link of the chunk before, zeros before the first; bytes 0 to 71) |
-//! | 104 | | body: columns with an item a record; the records needed whole; the totals |
+//! | 104 | | body: keys; gists; the records needed whole; the totals |
 //! | | | zeros up to a multiple of 4,096 bytes |
 //!
+//! The keys are columns with an item a record: the hashes of correlation ids, those of triplets, and a byte that is
+//! 1 where there is a triplet. The gists are how many there are (u32), and columns with an item for each operation
+//! and refusal: the place of its record in the chunk, amount, posting date, account, value date, and a byte of
+//! flags. They lie in the order of bands of 4,096 accounts, and in a band as recorded, so that each band can be
+//! restored by itself.
+//!
 //! A column of hashes has the first 40 bits of each, which is all that an index keeps. A column of numbers
-//! (see `column.rs`) has the difference of each from the least. The flags are a byte each.
+//! (see `column.rs`) has the difference of each from the least.
 
 use ledger_core::event::Record;
 use ledger_core::fingerprint::Fingerprint;
-use ledger_core::ids::AccountIndex;
 use ledger_core::projection::general_ledger::Total;
 use ledger_core::projection::gist::Gist;
+use ledger_core::projection::history::Entry;
 use ledger_core::state::RecordKeys;
+use ledger_core::time::BusinessDate;
 
 use super::column;
 use crate::codec;
@@ -34,7 +41,7 @@ use crate::event_log::LogHead;
 
 pub(super) const MAGIC: [u8; 4] = *b"LGCP";
 /// A checkpoint of another version is made again from the log.
-pub(super) const VERSION: u16 = 4;
+pub(super) const VERSION: u16 = 5;
 pub(super) const LINKED_BYTES: usize = 72;
 pub(super) const HEADER_BYTES: usize = LINKED_BYTES + 32;
 
@@ -47,37 +54,56 @@ pub(super) struct Link(pub(super) [u8; 32]);
 pub(super) struct Chunk {
     first_seq: u64,
     recorded_at: i64,
-    columns: Columns,
+    keys: Keys,
+    gists: Gists,
     /// Records needed whole: when recorded (i64), place in the chunk (u32), length of the event (u32), event.
     whole: Vec<u8>,
     event: Vec<u8>,
     sealed: Vec<u8>,
 }
 
+/// Accounts of a band. What restoring their histories touches fits the processor's second cache, when each has some
+/// ten operations.
+pub(super) const BAND_ACCOUNTS: u32 = 4_096;
+
 /// One item a record each.
 #[derive(Debug, Default)]
-struct Columns {
+struct Keys {
     correlations: Vec<u64>,
     triplets: Vec<u64>,
-    minors: Vec<i64>,
-    posted_at: Vec<i64>,
-    accounts: Vec<i64>,
-    value_dates: Vec<i64>,
-    flags: Vec<u8>,
+    /// 1 where there is a triplet, else 0.
+    has_triplet: Vec<u8>,
+}
+
+/// One item each operation and refusal.
+#[derive(Debug, Default)]
+struct Gists {
+    rows: Vec<Row>,
+    /// Of each row its band, and below it, in 32 bits, its place.
+    order: Vec<u64>,
+    sorted: Vec<Row>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Row {
+    minor: i64,
+    posted_at: i64,
+    /// Place of the record in the chunk.
+    record: u32,
+    account: u32,
+    value_date: i32,
+    flags: u8,
 }
 
 // What a record's gist is, in its flags.
-pub(super) const OTHER: u8 = 0;
 pub(super) const PLAIN: u8 = 1;
 pub(super) const PAYMENT: u8 = 2;
 pub(super) const OPERATION: u8 = 4;
 pub(super) const REFUSED: u8 = 8;
-/// The record takes a triplet.
-pub(super) const TRIPLET: u8 = 16;
 
 impl Chunk {
     pub(super) fn len(&self) -> usize {
-        self.columns.flags.len()
+        self.keys.correlations.len()
     }
 
     pub(super) fn add(&mut self, record: &Record, keys: &RecordKeys) {
@@ -85,21 +111,24 @@ impl Chunk {
             self.first_seq = record.seq.0;
         }
         self.recorded_at = record.recorded_at.0;
+        let place = small(self.len());
         let gist = Gist::of(record);
         if gist.needs_record() {
             let event = codec::encode(&record.event, &mut self.event);
             self.whole
                 .extend_from_slice(&record.recorded_at.0.to_le_bytes());
-            for number in [self.columns.flags.len(), event.len()] {
-                self.whole.extend_from_slice(&small(number).to_le_bytes());
+            for number in [place, small(event.len())] {
+                self.whole.extend_from_slice(&number.to_le_bytes());
             }
             self.whole.extend_from_slice(event);
         }
-        self.columns.add(gist, keys);
+        self.gists.add(gist, place);
+        self.keys.add(keys);
     }
 
     pub(super) fn clear(&mut self) {
-        self.columns.clear();
+        self.keys.clear();
+        self.gists.rows.clear();
         self.whole.clear();
     }
 
@@ -113,8 +142,9 @@ impl Chunk {
         let bytes = &mut self.sealed;
         bytes.clear();
         bytes.resize(HEADER_BYTES, 0);
-        self.columns.write(bytes);
-        let records = self.columns.flags.len();
+        self.keys.write(bytes);
+        self.gists.write(bytes);
+        let records = self.keys.correlations.len();
         bytes.extend_from_slice(&small(self.whole.len()).to_le_bytes());
         bytes.extend_from_slice(&self.whole);
         codec::encode_totals(totals, &mut self.event);
@@ -136,78 +166,89 @@ impl Chunk {
     }
 }
 
-impl Columns {
-    fn add(&mut self, gist: Gist, keys: &RecordKeys) {
-        let (account, entry, mut flags) = match gist {
+impl Keys {
+    fn add(&mut self, keys: &RecordKeys) {
+        self.correlations.push(keys.correlation.to_bits());
+        self.triplets
+            .push(keys.triplet.map_or(0, Fingerprint::to_bits));
+        self.has_triplet.push(keys.triplet.is_some().into());
+    }
+
+    fn clear(&mut self) {
+        self.correlations.clear();
+        self.triplets.clear();
+        self.has_triplet.clear();
+    }
+
+    fn write(&self, bytes: &mut Vec<u8>) {
+        column::write_hashes(&self.correlations, bytes);
+        column::write_hashes(&self.triplets, bytes);
+        bytes.extend_from_slice(&self.has_triplet);
+    }
+}
+
+impl Gists {
+    fn add(&mut self, gist: Gist, record: u32) {
+        let (account, entry, flags) = match gist {
             Gist::Plain {
                 account,
                 entry,
                 payment,
             } => {
                 let flags = if payment { PLAIN | PAYMENT } else { PLAIN };
-                (account, Some(entry), flags)
+                (account, entry, flags)
             }
-            Gist::Operation { account, entry } => (account, Some(entry), OPERATION),
-            Gist::Refused { account, .. } => (account, None, REFUSED),
-            Gist::Other => (AccountIndex(0), None, OTHER),
+            Gist::Operation { account, entry } => (account, entry, OPERATION),
+            Gist::Refused { account, refusal } => {
+                // What a refusal does not have is as in the row before, so that it widens no column.
+                let before = self.rows.last();
+                let entry = Entry {
+                    posted_at: refusal.posted_at,
+                    seq: refusal.seq,
+                    value_date: BusinessDate(before.map_or(0, |row| row.value_date)),
+                    minor: before.map_or(0, |row| row.minor),
+                };
+                (account, entry, REFUSED)
+            }
+            Gist::Other => return,
         };
-        if keys.triplet.is_some() {
-            flags |= TRIPLET;
-        }
-        self.correlations.push(keys.correlation.to_bits());
-        self.triplets
-            .push(keys.triplet.map_or(0, Fingerprint::to_bits));
-        // What a record does not have is as in the one before, so that it widens no column.
-        let given = |value: Option<i64>, column: &[i64]| {
-            value.unwrap_or_else(|| column.last().copied().unwrap_or(0))
-        };
-        let minor = given(entry.map(|e| e.minor), &self.minors);
-        let posted_at = match gist {
-            Gist::Refused { refusal, .. } => Some(refusal.posted_at),
-            Gist::Plain { .. } | Gist::Operation { .. } | Gist::Other => entry.map(|e| e.posted_at),
-        };
-        let posted_at = given(posted_at.map(|at| at.0), &self.posted_at);
-        let value_date = given(entry.map(|e| e.value_date.0.into()), &self.value_dates);
-        self.minors.push(minor);
-        self.posted_at.push(posted_at);
-        self.accounts.push(account.0.into());
-        self.value_dates.push(value_date);
-        self.flags.push(flags);
-    }
-
-    fn clear(&mut self) {
-        let Self {
-            correlations,
-            triplets,
-            minors,
-            posted_at,
-            accounts,
-            value_dates,
+        self.rows.push(Row {
+            minor: entry.minor,
+            posted_at: entry.posted_at.0,
+            record,
+            account: account.0,
+            value_date: entry.value_date.0,
             flags,
-        } = self;
-        for hashes in [correlations, triplets] {
-            hashes.clear();
-        }
-        for numbers in [minors, posted_at, accounts, value_dates] {
-            numbers.clear();
-        }
-        flags.clear();
+        });
     }
 
-    fn write(&self, bytes: &mut Vec<u8>) {
-        for hashes in [&self.correlations, &self.triplets] {
-            column::write_hashes(hashes, bytes);
-        }
-        let numbers = [
-            &self.minors,
-            &self.posted_at,
-            &self.accounts,
-            &self.value_dates,
-        ];
-        for numbers in numbers {
-            column::write_numbers(numbers, bytes);
-        }
-        bytes.extend_from_slice(&self.flags);
+    fn write(&mut self, bytes: &mut Vec<u8>) {
+        self.sort();
+        let rows = &self.sorted;
+        bytes.extend_from_slice(&small(rows.len()).to_le_bytes());
+        column::write_numbers(rows.iter().map(|row| row.record.into()), bytes);
+        column::write_numbers(rows.iter().map(|row| row.minor), bytes);
+        column::write_numbers(rows.iter().map(|row| row.posted_at), bytes);
+        column::write_numbers(rows.iter().map(|row| row.account.into()), bytes);
+        column::write_numbers(rows.iter().map(|row| row.value_date.into()), bytes);
+        bytes.extend(rows.iter().map(|row| row.flags));
+    }
+
+    /// Brings the rows together by band. It is small numbers that are sorted, not the rows.
+    fn sort(&mut self) {
+        let band = |row: &Row| u64::from(row.account / BAND_ACCOUNTS) << 32;
+        self.order.clear();
+        self.order.extend(
+            self.rows
+                .iter()
+                .map(band)
+                .zip(0..)
+                .map(|(band, place)| band | place),
+        );
+        self.order.sort_unstable();
+        let row = |order: &u64| self.rows[usize_of(order & u64::from(u32::MAX))];
+        self.sorted.clear();
+        self.sorted.extend(self.order.iter().map(row));
     }
 }
 
@@ -222,6 +263,10 @@ impl Link {
 
 fn small(length: usize) -> u32 {
     u32::try_from(length).expect("a chunk is far shorter than 4 GiB")
+}
+
+fn usize_of(place: u64) -> usize {
+    usize::try_from(place).expect("a place in memory")
 }
 
 pub(super) fn large(length: usize) -> u64 {

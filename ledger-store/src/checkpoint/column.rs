@@ -5,7 +5,7 @@ use std::ops::Range;
 /// Numbers that are read at a time; so few stay in the processor's nearest cache.
 pub(super) const ROW: usize = 256;
 /// Bytes that are kept of a hash, the first ones; an index of keys uses no more.
-const HASH_BYTES: usize = 5;
+pub(super) const HASH_BYTES: usize = 5;
 
 /// Writes the first 40 bits of each.
 pub(super) fn write_hashes(hashes: &[u64], bytes: &mut Vec<u8>) {
@@ -14,19 +14,19 @@ pub(super) fn write_hashes(hashes: &[u64], bytes: &mut Vec<u8>) {
     }
 }
 
-/// Writes the least number, how many bytes the others take that are counted from it (0, 1, 2, 4 or 8),
+/// Writes the least number, how many bytes the others take that are counted from it (0 to 4, or 8),
 /// and these.
-pub(super) fn write_numbers(numbers: &[i64], bytes: &mut Vec<u8>) {
-    let least = numbers.iter().copied().min().unwrap_or(0);
-    let above = |number: &i64| number.wrapping_sub(least).cast_unsigned();
-    let width = width_of(numbers.iter().map(above).max().unwrap_or(0));
+pub(super) fn write_numbers(numbers: impl Iterator<Item = i64> + Clone, bytes: &mut Vec<u8>) {
+    let least = numbers.clone().min().unwrap_or(0);
+    let above = numbers.map(|number| number.wrapping_sub(least).cast_unsigned());
+    let width = width_of(above.clone().max().unwrap_or(0));
     bytes.extend_from_slice(&least.to_le_bytes());
     bytes.push(width);
-    let above = numbers.iter().map(above);
     match width {
         0 => {}
         1 => above.for_each(|number| bytes.push(number.to_le_bytes()[0])),
         2 => above.for_each(|number| bytes.extend_from_slice(&number.to_le_bytes()[..2])),
+        3 => above.for_each(|number| bytes.extend_from_slice(&number.to_le_bytes()[..3])),
         4 => above.for_each(|number| bytes.extend_from_slice(&number.to_le_bytes()[..4])),
         _ => above.for_each(|number| bytes.extend_from_slice(&number.to_le_bytes())),
     }
@@ -37,7 +37,8 @@ fn width_of(most: u64) -> u8 {
         0 => 0,
         1..=0xff => 1,
         0x100..=0xffff => 2,
-        0x1_0000..=0xffff_ffff => 4,
+        0x1_0000..=0xff_ffff => 3,
+        0x100_0000..=0xffff_ffff => 4,
         _ => 8,
     }
 }
@@ -79,23 +80,12 @@ impl<'a> Rest<'a> {
     }
 }
 
-/// Where a column of hashes is.
-#[derive(Debug, Clone)]
-pub(super) struct Hashes(Range<usize>);
-
-impl Hashes {
-    /// Finds a column of so many hashes.
-    pub(super) fn find(rest: &mut Rest<'_>, count: usize) -> Option<Self> {
-        rest.take(count.checked_mul(HASH_BYTES)?).map(Self)
-    }
-
-    /// The hashes; `bytes` are those it was found in.
-    pub(super) fn iter<'a>(&self, bytes: &'a [u8]) -> impl Iterator<Item = u64> + Clone + use<'a> {
-        let (hashes, _) = bytes[self.0.clone()].as_chunks::<HASH_BYTES>();
-        let whole =
-            |[a, b, c, d, e]: &[u8; HASH_BYTES]| u64::from_be_bytes([*a, *b, *c, *d, *e, 0, 0, 0]);
-        hashes.iter().map(whole)
-    }
+/// The hashes of a column.
+pub(super) fn hashes(bytes: &[u8]) -> impl Iterator<Item = u64> + Clone {
+    let (hashes, _) = bytes.as_chunks::<HASH_BYTES>();
+    let whole =
+        |[a, b, c, d, e]: &[u8; HASH_BYTES]| u64::from_be_bytes([*a, *b, *c, *d, *e, 0, 0, 0]);
+    hashes.iter().map(whole)
 }
 
 /// Where a column of numbers is, and how its items are kept.
@@ -112,7 +102,7 @@ impl Numbers {
     pub(super) fn find(rest: &mut Rest<'_>, count: usize) -> Option<Self> {
         let least = i64::from_le_bytes(rest.array()?);
         let [width] = rest.array()?;
-        if !matches!(width, 0 | 1 | 2 | 4 | 8) {
+        if !matches!(width, 0..=4 | 8) {
             return None;
         }
         Some(Self {
@@ -123,8 +113,8 @@ impl Numbers {
         })
     }
 
-    /// Whether all numbers are as they must be; `bytes` are those it was found in.
-    pub(super) fn all(&self, bytes: &[u8], is_right: impl Fn(i64) -> bool) -> bool {
+    /// Whether all numbers are as they must be, asked in order; `bytes` are those it was found in.
+    pub(super) fn all(&self, bytes: &[u8], mut is_right: impl FnMut(i64) -> bool) -> bool {
         let mut row = [0; ROW];
         (0..self.count).step_by(ROW).all(|from| {
             let row = &mut row[..ROW.min(self.count - from)];
@@ -144,6 +134,11 @@ impl Numbers {
             2 => self.widen(&column.as_chunks().0[from..to], numbers, |item| {
                 u16::from_le_bytes(*item).into()
             }),
+            3 => self.widen(
+                &column.as_chunks().0[from..to],
+                numbers,
+                |[low, middle, high]| u32::from_le_bytes([*low, *middle, *high, 0]).into(),
+            ),
             4 => self.widen(&column.as_chunks().0[from..to], numbers, |item| {
                 u32::from_le_bytes(*item).into()
             }),
@@ -172,11 +167,12 @@ mod tests {
             (vec![1_672_668_000_000, 1_672_668_000_255], 1),
             (vec![-128, 128, 0], 2),
             ((0..300).collect(), 2),
+            (vec![7, 0xff_ffff + 7, 0x1_0000], 3),
             (vec![0, 0xffff_ffff], 4),
             (vec![i64::MIN, 0, i64::MAX], 8),
         ] {
             let mut bytes = vec![];
-            write_numbers(&numbers, &mut bytes);
+            write_numbers(numbers.iter().copied(), &mut bytes);
             assert_eq!(bytes.len(), 9 + numbers.len() * width, "{numbers:?}");
             bytes.push(42);
             let mut rest = Rest::of(&bytes);
@@ -198,7 +194,7 @@ mod tests {
                 assert!(Numbers::find(&mut rest, numbers.len()).is_none());
             }
         }
-        let mut no_width = Rest::of(&[0, 0, 0, 0, 0, 0, 0, 0, 3]);
+        let mut no_width = Rest::of(&[0, 0, 0, 0, 0, 0, 0, 0, 5]);
         assert!(Numbers::find(&mut no_width, 0).is_none());
     }
 
@@ -206,11 +202,6 @@ mod tests {
     fn hashes_keep_what_an_index_uses() {
         let mut bytes = vec![];
         write_hashes(&[0x0123_4567_89ab_cdef, u64::MAX], &mut bytes);
-        let hashes = [0x0123_4567_8900_0000, 0xffff_ffff_ff00_0000];
-        let mut rest = Rest::of(&bytes);
-        let found = Hashes::find(&mut rest, 2).unwrap();
-        assert!(found.iter(&bytes).eq(hashes));
-        assert!(rest.left().is_empty());
-        assert!(Hashes::find(&mut Rest::of(&bytes[..9]), 2).is_none());
+        assert!(hashes(&bytes).eq([0x0123_4567_8900_0000, 0xffff_ffff_ff00_0000]));
     }
 }

@@ -1,26 +1,30 @@
 //! Restoring the folds from the checkpoint.
 
-use std::io::{self, BufReader, Read};
+use std::iter;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{self, Receiver};
 use std::thread;
 
-use ledger_core::fingerprint::FingerprintIndex;
+use ledger_core::fingerprint::{FingerprintIndex, KeysByShard};
 use ledger_core::ids::Seq;
 use ledger_core::portfolio::Portfolio;
 use ledger_core::projection::books::Books;
 use ledger_core::projection::case_files::CaseFiles;
-use ledger_core::projection::restoration::RestoredHistories;
+use ledger_core::projection::restoration::RestoredBand;
 use ledger_core::projection::timeline::Timeline;
 use ledger_core::state::LedgerState;
 
-use super::chunk::{HEADER_BYTES, Link};
-use super::sealed::{Header, Sealed};
-use super::{CHECKPOINT, Checkpointer};
+use self::reading::{Chunks, read};
+use super::Checkpointer;
+use super::chunk::Link;
+use super::sealed::{Sealed, first_account};
 use crate::data_dir::DataDir;
-use crate::disk::{ALIGNMENT, Access, DiskFile};
 use crate::event_log::LogHead;
 use crate::guard;
+
+mod reading;
 
 /// The folds as of the end of the checkpoint.
 pub(crate) struct Restored {
@@ -70,29 +74,26 @@ impl Parts {
     }
 }
 
-/// The portfolio, the histories and the keys share nothing, so they are restored side by side: the
+/// The portfolio, the histories of each band, and the keys share nothing, so they are restored side by side: the
 /// portfolio while the chunks are read, the others once it is known how many there are.
 fn restore(dir: &DataDir) -> Option<Parts> {
     let (sender, chunks) = mpsc::channel::<Arc<Sealed>>();
     thread::scope(|scope| {
         let portfolio = scope.spawn(|| guard::catch(|| restore_portfolio(chunks)));
-        let (chunks, counts) = read(dir, &sender);
+        let Chunks {
+            chunks,
+            correlations,
+            triplets,
+        } = read(dir, &sender);
         drop(sender);
         let last = chunks.last()?;
-        let shared = chunks.clone();
-        let histories = scope.spawn(move || guard::catch(|| restore_histories(&shared, &counts)));
-        let mut room = Vec::new();
-        let correlations = chunks.iter().flat_map(|c| c.correlations());
-        let correlations = FingerprintIndex::of(correlations, &mut room);
-        let triplets = chunks.iter().flat_map(|c| c.triplets());
-        let triplets = FingerprintIndex::of(triplets, &mut room);
-        drop(room);
+        let (correlations, triplets, bands) =
+            restore_side_by_side(&chunks, correlations, triplets)?;
         let told = portfolio.join().and_then(|caught| caught).ok()?;
         let (mut portfolio, mut copy, case_files, timeline) = told?;
-        let histories = histories.join().and_then(|caught| caught).ok()?;
         thread::scope(|scope| {
-            let other = scope.spawn(|| guard::catch(|| copy.restore_plain(&histories)));
-            portfolio.restore_plain(&histories);
+            let other = scope.spawn(|| guard::catch(|| restore_plain(&mut copy, &bands)));
+            restore_plain(&mut portfolio, &bands);
             other.join().and_then(|caught| caught)
         })
         .ok()?;
@@ -104,7 +105,7 @@ fn restore(dir: &DataDir) -> Option<Parts> {
                 portfolio,
                 case_files,
                 timeline,
-                histories,
+                bands,
                 last.totals.clone(),
                 last_seq,
             ),
@@ -112,6 +113,43 @@ fn restore(dir: &DataDir) -> Option<Parts> {
             link: last.link,
         })
     })
+}
+
+/// The keys of correlation ids, those of triplets, and the histories, on as many threads as can run at once.
+fn restore_side_by_side(
+    chunks: &[Arc<Sealed>],
+    correlations: Vec<KeysByShard>,
+    triplets: Vec<KeysByShard>,
+) -> Option<(FingerprintIndex, FingerprintIndex, Vec<RestoredBand>)> {
+    let bands = &Bands::of(chunks);
+    thread::scope(|scope| {
+        let beside = scope.spawn(|| guard::catch(|| (index_of(triplets), bands.restore())));
+        let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let helpers: Vec<_> = (2..cores)
+            .map(|_| scope.spawn(|| guard::catch(|| bands.restore())))
+            .collect();
+        let correlations = index_of(correlations);
+        let mut restored = bands.restore();
+        let (triplets, others) = beside.join().and_then(|caught| caught).ok()?;
+        restored.extend(others);
+        for helper in helpers {
+            restored.extend(helper.join().and_then(|caught| caught).ok()?);
+        }
+        restored.sort_unstable_by_key(|(band, _)| *band);
+        let bands = restored.into_iter().map(|(_, restored)| restored);
+        Some((correlations, triplets, bands.collect()))
+    })
+}
+
+/// The index of these keys, which are not needed any more.
+fn index_of(keys: Vec<KeysByShard>) -> FingerprintIndex {
+    FingerprintIndex::of(&keys)
+}
+
+fn restore_plain(portfolio: &mut Portfolio, bands: &[RestoredBand]) {
+    for band in bands {
+        portfolio.restore_plain(band);
+    }
 }
 
 /// The portfolio, twice: the two folds share no memory. With it what is told by the records kept whole alone.
@@ -132,79 +170,42 @@ fn restore_portfolio(
     Some((portfolio.clone(), portfolio, case_files, timeline))
 }
 
-fn restore_histories(chunks: &[Arc<Sealed>], counts: &[u8]) -> RestoredHistories {
-    let mut histories = RestoredHistories::with_room(counts);
-    for chunk in chunks {
-        chunk.each_gists(|gists| histories.restore(gists));
-    }
-    histories
+/// The bands of all chunks. Whoever restores takes the next that nobody took.
+struct Bands<'a> {
+    chunks: &'a [Arc<Sealed>],
+    count: u32,
+    next: AtomicU32,
 }
 
-/// Reads chunks up to the end or to the first that is not sound, and hands each on. With them it gives how
-/// many operations each account has, up to 255, which are counted while the disk reads on.
-fn read(dir: &DataDir, to: &Sender<Arc<Sealed>>) -> (Vec<Arc<Sealed>>, Vec<u8>) {
-    let (mut chunks, mut counts) = (Vec::new(), Vec::new());
-    let Ok(file) = dir.open(CHECKPOINT, Access::Read) else {
-        return (chunks, counts);
-    };
-    let mut left = file.len().unwrap_or(0);
-    // It was written past the cache, so it comes from the disk; only asking for all at once is fast.
-    file.will_be_read();
-    let rest = Rest {
-        file,
-        at: 0,
-        end: left,
-    };
-    let mut file = BufReader::with_capacity(READ_BYTES, rest);
-    let (mut link, mut last_seq) = (Link::default(), 0);
-    while let Some(chunk) = next(&mut file, &mut left, link, last_seq).map(Arc::new) {
-        (link, last_seq) = (chunk.link, chunk.head.last_seq);
-        chunks.push(Arc::clone(&chunk));
-        if to.send(Arc::clone(&chunk)).is_err() {
-            break;
+impl<'a> Bands<'a> {
+    fn of(chunks: &'a [Arc<Sealed>]) -> Self {
+        let last = chunks.iter().filter_map(|chunk| chunk.last_band()).max();
+        Self {
+            chunks,
+            count: last.map_or(0, |last| last + 1),
+            next: AtomicU32::new(0),
         }
-        chunk.count(&mut counts);
     }
-    (chunks, counts)
-}
 
-/// What was not read yet of a file.
-struct Rest {
-    file: Box<dyn DiskFile>,
-    at: u64,
-    end: u64,
-}
-
-impl Read for Rest {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let left = usize::try_from(self.end - self.at).unwrap_or(usize::MAX);
-        let part = buffer.len().min(left);
-        self.file.read_exact_at(&mut buffer[..part], self.at)?;
-        self.at += u64::try_from(part).unwrap_or(u64::MAX);
-        Ok(part)
+    fn restore(&self) -> Vec<(u32, RestoredBand)> {
+        let taken = || Some(self.next.fetch_add(1, Ordering::Relaxed));
+        iter::from_fn(taken)
+            .take_while(|band| *band < self.count)
+            .map(|band| (band, restore_band(self.chunks, band)))
+            .collect()
     }
 }
 
-/// Headers are read with what follows them.
-const READ_BYTES: usize = 64 * 1024;
-
-fn next(file: &mut impl Read, left: &mut u64, link: Link, last_seq: u64) -> Option<Sealed> {
-    let mut header = [0; HEADER_BYTES];
-    file.read_exact(&mut header).ok()?;
-    let header = Header::decode(&header, link, last_seq)?;
-    let length = u64::try_from(HEADER_BYTES)
-        .ok()?
-        .checked_add(header.body_bytes)?;
-    let padding = length.checked_next_multiple_of(u64::try_from(ALIGNMENT).ok()?)? - length;
-    // A length that is not the file's is not asked memory for.
-    *left = left.checked_sub(length.checked_add(padding)?)?;
-    let mut body = vec![0; usize::try_from(header.body_bytes).ok()?];
-    file.read_exact(&mut body).ok()?;
-    let mut zeros = [0; ALIGNMENT];
-    file.read_exact(zeros.get_mut(..usize::try_from(padding).ok()?)?)
-        .ok()?;
-    // Nothing is said by the padding, so nothing is asked of it.
-    header.with(body)
+fn restore_band(chunks: &[Arc<Sealed>], band: u32) -> RestoredBand {
+    let mut counts = Vec::new();
+    for chunk in chunks {
+        chunk.count(band, &mut counts);
+    }
+    let mut restored = RestoredBand::with_room(first_account(band), &counts);
+    for chunk in chunks {
+        chunk.each_gist(band, |gist| restored.restore(gist));
+    }
+    restored
 }
 
 #[cfg(test)]

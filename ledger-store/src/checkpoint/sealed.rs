@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use ledger_core::event::{Record, Refusal};
-use ledger_core::fingerprint::Fingerprint;
+use ledger_core::fingerprint::{Fingerprint, KeysByShard};
 use ledger_core::ids::{AccountIndex, Seq};
 use ledger_core::projection::general_ledger::Total;
 use ledger_core::projection::gist::Gist;
@@ -14,10 +14,10 @@ use ledger_core::projection::history::Entry;
 use ledger_core::time::{BusinessDate, Timestamp};
 
 use super::chunk::{
-    HEADER_BYTES, LINKED_BYTES, Link, MAGIC, OPERATION, OTHER, PAYMENT, REFUSED, TRIPLET, VERSION,
+    BAND_ACCOUNTS, HEADER_BYTES, LINKED_BYTES, Link, MAGIC, OPERATION, PAYMENT, REFUSED, VERSION,
     large,
 };
-use super::column::{Hashes, Numbers, ROW, Rest};
+use super::column::{self, HASH_BYTES, Numbers, ROW, Rest};
 use crate::block::ChainHash;
 use crate::codec;
 use crate::disk::ALIGNMENT;
@@ -74,42 +74,44 @@ impl Header {
         link
     }
 
-    /// The chunk with this body, if it is the one the header is of.
-    pub(super) fn with(self, body: Vec<u8>) -> Option<Sealed> {
-        if crc32c::crc32c(&body) != self.body_checksum {
+    /// Length of the chunk in the file.
+    fn bytes(&self) -> u64 {
+        (large(HEADER_BYTES) + self.body_bytes).next_multiple_of(large(ALIGNMENT))
+    }
+
+    /// Length of the keys, which the body begins with.
+    pub(super) fn keys_bytes(&self) -> u64 {
+        large(self.records * Keys::BYTES)
+    }
+
+    /// The chunk with this body, in two parts, if it is the one the header is of, and its keys.
+    pub(super) fn with(self, keys: &[u8], body: Vec<u8>) -> Option<(Sealed, Keys)> {
+        let checksum = crc32c::crc32c_append(crc32c::crc32c(keys), &body);
+        if checksum != self.body_checksum {
             return None;
         }
+        let keys = Keys::of(keys, &self)?;
         let mut rest = Rest::of(&body);
-        let columns = Columns::find(&mut rest, self.records)?;
-        // An account has an opening of its own, so there are fewer than records: no sum or history is made
-        // room for that cannot be.
-        let accounts_known = columns.accounts.all(&body, |place| {
-            u32::try_from(place).is_ok_and(|place| u64::from(place) < self.head.last_seq)
-        });
-        let are_days = columns
-            .value_dates
-            .all(&body, |day| i32::try_from(day).is_ok());
-        if !accounts_known || !are_days {
-            return None;
-        }
+        let gists = Gists::find(&mut rest, &body, &self)?;
         let length = u32::from_le_bytes(rest.array()?);
         let whole = rest.take(usize::try_from(length).ok()?)?;
         let totals = codec::decode_totals(rest.left())?;
-        Some(Sealed {
+        let sealed = Sealed {
             link: self.link,
             head: self.head,
             recorded_at: self.recorded_at,
-            bytes: large((HEADER_BYTES + body.len()).next_multiple_of(ALIGNMENT)),
+            bytes: self.bytes(),
             first_seq: self.first_seq,
             totals,
-            columns,
+            gists,
             whole,
             body,
-        })
+        };
+        Some((sealed, keys))
     }
 }
 
-/// A chunk read from the file, sound in itself.
+/// A chunk read from the file, sound in itself, without its keys.
 pub(super) struct Sealed {
     pub(super) link: Link,
     pub(super) head: LogHead,
@@ -119,63 +121,104 @@ pub(super) struct Sealed {
     /// Totals of double entry at its end.
     pub(super) totals: Vec<Total>,
     first_seq: u64,
-    columns: Columns,
+    gists: Gists,
     /// Where the records needed whole are.
     whole: Range<usize>,
+    /// Without the keys.
     body: Vec<u8>,
 }
 
-/// Where in the body each column is.
-struct Columns {
-    correlations: Hashes,
-    triplets: Hashes,
+/// The keys of all records of a chunk.
+pub(super) struct Keys {
+    pub(super) correlations: KeysByShard,
+    pub(super) triplets: KeysByShard,
+}
+
+impl Keys {
+    /// Bytes a record: two hashes, and whether there is the second.
+    const BYTES: usize = 2 * HASH_BYTES + 1;
+
+    fn of(bytes: &[u8], header: &Header) -> Option<Self> {
+        let mut rest = Rest::of(bytes);
+        let correlations = column::hashes(rest.slice(header.records * HASH_BYTES)?);
+        let triplets = column::hashes(rest.slice(header.records * HASH_BYTES)?);
+        let seqs = || (header.first_seq..).map(Seq);
+        let correlations = correlations.map(Fingerprint::from_bits).zip(seqs());
+        let triplets = triplets.map(Fingerprint::from_bits).zip(seqs());
+        let triplets = triplets
+            .zip(rest.left())
+            .filter(|(_, has_triplet)| **has_triplet != 0)
+            .map(|(key, _)| key);
+        Some(Self {
+            correlations: KeysByShard::of(correlations),
+            triplets: KeysByShard::of(triplets),
+        })
+    }
+}
+
+/// Where in the body each column with an item for each operation and refusal is.
+struct Gists {
+    records: Numbers,
     minors: Numbers,
     posted_at: Numbers,
     accounts: Numbers,
     value_dates: Numbers,
     flags: Range<usize>,
+    /// Each band that has any, and where its items end. They are in order.
+    bands: Vec<(u32, usize)>,
 }
 
-impl Columns {
-    /// Finds the columns of so many records.
-    fn find(rest: &mut Rest<'_>, records: usize) -> Option<Self> {
-        Some(Self {
-            correlations: Hashes::find(rest, records)?,
-            triplets: Hashes::find(rest, records)?,
-            minors: Numbers::find(rest, records)?,
-            posted_at: Numbers::find(rest, records)?,
-            accounts: Numbers::find(rest, records)?,
-            value_dates: Numbers::find(rest, records)?,
-            flags: rest.take(records)?,
-        })
+impl Gists {
+    /// Finds the columns, if what they say can be.
+    fn find(rest: &mut Rest<'_>, body: &[u8], header: &Header) -> Option<Self> {
+        let count = usize::try_from(u32::from_le_bytes(rest.array()?)).ok()?;
+        let mut found = Self {
+            records: Numbers::find(rest, count)?,
+            minors: Numbers::find(rest, count)?,
+            posted_at: Numbers::find(rest, count)?,
+            accounts: Numbers::find(rest, count)?,
+            value_dates: Numbers::find(rest, count)?,
+            flags: rest.take(count)?,
+            bands: Vec::new(),
+        };
+        let are_records = found.records.all(body, |record| {
+            usize::try_from(record).is_ok_and(|record| record < header.records)
+        });
+        let are_days = found
+            .value_dates
+            .all(body, |day| i32::try_from(day).is_ok());
+        let bands = &mut found.bands;
+        let mut end = 0;
+        // An account has an opening of its own, so there are fewer than records: no history is made room for
+        // that cannot be.
+        let are_in_order = found.accounts.all(body, |account| {
+            let known = u32::try_from(account)
+                .ok()
+                .filter(|account| u64::from(*account) < header.head.last_seq);
+            let Some(account) = known else { return false };
+            end += 1;
+            let band = account / BAND_ACCOUNTS;
+            match bands.last_mut() {
+                Some((last, until)) if *last == band => *until = end,
+                Some((last, _)) if *last > band => return false,
+                Some(_) | None => bands.push((band, end)),
+            }
+            true
+        });
+        (are_records && are_days && are_in_order).then_some(found)
+    }
+
+    /// The places of the items of a band.
+    fn of_band(&self, band: u32) -> Range<usize> {
+        let end_of = |place: usize| self.bands[place].1;
+        match self.bands.binary_search_by_key(&band, |(band, _)| *band) {
+            Ok(place) => place.checked_sub(1).map_or(0, end_of)..end_of(place),
+            Err(_) => 0..0,
+        }
     }
 }
 
 impl Sealed {
-    fn seqs(&self) -> impl Iterator<Item = Seq> + Clone + use<> {
-        (self.first_seq..).map(Seq)
-    }
-
-    fn flags(&self) -> &[u8] {
-        &self.body[self.columns.flags.clone()]
-    }
-
-    /// The keys of correlation ids, with the places of their records.
-    pub(super) fn correlations(&self) -> impl Iterator<Item = (Fingerprint, Seq)> + Clone {
-        let bits = self.columns.correlations.iter(&self.body);
-        bits.map(Fingerprint::from_bits).zip(self.seqs())
-    }
-
-    /// The keys of triplets, with the places of their records.
-    pub(super) fn triplets(&self) -> impl Iterator<Item = (Fingerprint, Seq)> + Clone {
-        let bits = self.columns.triplets.iter(&self.body);
-        bits.map(Fingerprint::from_bits)
-            .zip(self.seqs())
-            .zip(self.flags())
-            .filter(|(_, flags)| **flags & TRIPLET != 0)
-            .map(|(key, _)| key)
-    }
-
     /// The records needed whole; nothing in place of one that this program did not write, and then no more.
     pub(super) fn whole(&self) -> impl Iterator<Item = Option<Record>> {
         let mut rest = Rest::of(&self.body[self.whole.clone()]);
@@ -203,19 +246,23 @@ impl Sealed {
         })
     }
 
-    /// Counts the operations of each account, up to 255.
-    pub(super) fn count(&self, counts: &mut Vec<u8>) {
+    /// The last band that has an operation or a refusal.
+    pub(super) fn last_band(&self) -> Option<u32> {
+        self.gists.bands.last().map(|(band, _)| *band)
+    }
+
+    /// Counts the operations of each account of a band, up to 255.
+    pub(super) fn count(&self, band: u32, counts: &mut Vec<u8>) {
+        let first = i64::from(first_account(band).0);
         let mut accounts = [0; ROW];
-        let mut from = 0;
-        for flags in self.flags().chunks(ROW) {
-            let accounts = &mut accounts[..flags.len()];
-            self.columns.accounts.read(&self.body, from, accounts);
-            from += flags.len();
-            for (account, flags) in accounts.iter().zip(flags) {
-                if matches!(flags & !TRIPLET, OTHER | REFUSED) {
+        for places in rows_of(self.gists.of_band(band)) {
+            let accounts = &mut accounts[..places.len()];
+            self.gists.accounts.read(&self.body, places.start, accounts);
+            for (account, flags) in accounts.iter().zip(self.flags(places)) {
+                if *flags == REFUSED {
                     continue;
                 }
-                let place = usize::try_from(*account).expect("a place in memory");
+                let place = usize::try_from(account - first).expect("a place in memory");
                 if place >= counts.len() {
                     counts.resize(place + 1, 0);
                 }
@@ -224,46 +271,55 @@ impl Sealed {
         }
     }
 
-    /// Hands on the gists of its records in order, some at a time.
-    pub(super) fn each_gists(&self, mut take: impl FnMut(&[Gist])) {
-        let mut rows = [[0; ROW]; 4];
-        let mut gists = Vec::with_capacity(ROW);
-        let mut seqs = self.seqs();
-        let mut from = 0;
-        for flags in self.flags().chunks(ROW) {
+    /// Hands on the gists of a band, in the order of their records.
+    pub(super) fn each_gist(&self, band: u32, mut take: impl FnMut(Gist)) {
+        let mut numbers = [[0; ROW]; 5];
+        for places in rows_of(self.gists.of_band(band)) {
             let columns = [
-                &self.columns.minors,
-                &self.columns.posted_at,
-                &self.columns.accounts,
-                &self.columns.value_dates,
+                &self.gists.records,
+                &self.gists.minors,
+                &self.gists.posted_at,
+                &self.gists.accounts,
+                &self.gists.value_dates,
             ];
-            for (row, column) in rows.iter_mut().zip(columns) {
-                column.read(&self.body, from, &mut row[..flags.len()]);
+            for (row, column) in numbers.iter_mut().zip(columns) {
+                column.read(&self.body, places.start, &mut row[..places.len()]);
             }
-            let [minors, posted_at, accounts, value_dates] = &rows;
-            let numbers = minors.iter().zip(posted_at).zip(accounts).zip(value_dates);
-            gists.clear();
-            gists.extend(numbers.zip(flags).zip(&mut seqs).map(
-                |(((((minor, posted_at), account), value_date), flags), seq)| {
-                    let account = u32::try_from(*account).expect("an account's place");
-                    let entry = Entry {
-                        posted_at: Timestamp(*posted_at),
-                        seq,
-                        value_date: BusinessDate(i32::try_from(*value_date).expect("a day")),
-                        minor: *minor,
-                    };
-                    gist_of(*flags, AccountIndex(account), entry)
-                },
-            ));
-            take(&gists);
-            from += flags.len();
+            for (place, flags) in self.flags(places).iter().enumerate() {
+                let [record, minor, posted_at, account, value_date] =
+                    numbers.each_ref().map(|row| row[place]);
+                let entry = Entry {
+                    posted_at: Timestamp(posted_at),
+                    seq: Seq(self.first_seq + record.cast_unsigned()),
+                    value_date: BusinessDate(i32::try_from(value_date).expect("a day")),
+                    minor,
+                };
+                let account = u32::try_from(account).expect("an account's place");
+                take(gist_of(*flags, AccountIndex(account), entry));
+            }
         }
+    }
+
+    fn flags(&self, places: Range<usize>) -> &[u8] {
+        &self.body[self.gists.flags.clone()][places]
     }
 }
 
+/// The account that a band begins with.
+pub(super) fn first_account(band: u32) -> AccountIndex {
+    AccountIndex(band * BAND_ACCOUNTS)
+}
+
+/// Places, as many at a time as are read at a time.
+fn rows_of(places: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    let end = places.end;
+    places
+        .step_by(ROW)
+        .map(move |from| from..end.min(from + ROW))
+}
+
 fn gist_of(flags: u8, account: AccountIndex, entry: Entry) -> Gist {
-    match flags & !TRIPLET {
-        OTHER => Gist::Other,
+    match flags {
         OPERATION => Gist::Operation { account, entry },
         REFUSED => Gist::Refused {
             account,

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use ledger_core::command::{AccountAction, AccountSelector, Command, OnAccount, Request};
 use ledger_core::projection::books::Books;
 use ledger_core::time::Timestamp;
 use ledger_store::checkpoint::CHECKPOINT;
@@ -11,7 +12,7 @@ use ledger_store::writer::Writer;
 use ledger_store::{EventLog, LogHead, LogOptions, StoreKind};
 use tempfile::TempDir;
 
-use crate::commands::{NOW, fee, setup};
+use crate::commands::{NOW, external, fee, fee_operation, opening, request, setup};
 use crate::records::Random;
 
 /// Fees in a batch.
@@ -89,6 +90,54 @@ fn a_closed_log_opens_from_its_checkpoint_alone() {
             recovered.start(|| NOW).0.close().unwrap();
         }
     }
+}
+
+/// Three bands of accounts, the middle one with few operations, in two chunks; and every key is known again.
+#[test]
+fn accounts_of_several_bands_are_restored_each_with_what_is_its_own() {
+    const ACCOUNTS: u64 = 9_000;
+    let store = StoreKind::Redb;
+    let dir = tempfile::tempdir().unwrap();
+    let mut random = Random::new(11);
+    let mut fees = Vec::new();
+    for number in 0..4_000 {
+        let account = match random.below(100) {
+            0 => 4_096 + random.below(4_096),
+            1..50 => random.below(4_096),
+            _ => 8_192 + random.below(ACCOUNTS - 8_192),
+        };
+        fees.push(fee_on(1 + account, number));
+    }
+    let openings = (2..=ACCOUNTS).map(|n| request(2_000_000 + n, Command::OpenAccount(opening(n))));
+    let mut requests = setup();
+    requests.extend(openings);
+    let (first, second) = fees.split_at(2_500);
+    requests.extend_from_slice(first);
+    for requests in [requests, second.to_vec()] {
+        let (writer, _) = open(dir.path(), store).start(|| NOW);
+        for requests in requests.chunks(5_000) {
+            writer.submit(requests.to_vec()).unwrap().wait().unwrap();
+        }
+        writer.close().unwrap();
+    }
+    let (books, head) = from_the_log(dir.path(), store);
+    let recovered = open(dir.path(), store);
+    assert_eq!(recovered.covered, head);
+    assert!(recovered.books == books);
+    assert_eq!(recovered.state.portfolio(), books.portfolio());
+    let (writer, _) = recovered.start(|| NOW);
+    writer.submit(fees).unwrap().wait().unwrap();
+    writer.close().unwrap();
+    assert_eq!(open(dir.path(), store).log.head(), head);
+}
+
+fn fee_on(account: u64, number: u64) -> Request {
+    let on = OnAccount {
+        account: AccountSelector::External(external(account)),
+        posting_date: None,
+        action: AccountAction::Post(fee_operation(number, 100)),
+    };
+    request(number, Command::OnAccount(on))
 }
 
 #[test]

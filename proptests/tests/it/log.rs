@@ -46,7 +46,7 @@ proptest! {
     fn a_checkpoint_is_invisible(
         steps in strategy::history(1..60),
         at in any::<prop::sample::Index>(),
-        chunk in 1_usize..40,
+        band_accounts in 1_usize..8,
         end in any::<prop::sample::Index>(),
     ) {
         let (_, expected) = run(&steps);
@@ -54,7 +54,7 @@ proptest! {
         let (engine, mut answers) = run(before);
         let end = end.index(engine.log().count() + 1);
         let (books, portfolio) = (engine.books().clone(), engine.state().portfolio().clone());
-        let mut engine = engine.restored(chunk, end);
+        let mut engine = engine.restored(band_accounts, end);
         prop_assert_eq!(engine.books(), &books);
         prop_assert_eq!(engine.state().portfolio(), &portfolio);
         for step in after {

@@ -18,7 +18,7 @@ proptest! {
     #[test]
     fn however_the_state_came_about_its_hash_is_the_same(
         steps in strategy::history(1..60),
-        chunk in 1_usize..40,
+        band_accounts in 1_usize..8,
         end in any::<Index>(),
     ) {
         let (engine, _) = run(&steps);
@@ -26,7 +26,7 @@ proptest! {
         prop_assert_eq!(engine.books().state_hash(), hash);
         prop_assert_eq!(LedgerState::replay(engine.log()).state_hash(), hash);
         let end = end.index(engine.log().count() + 1);
-        let restored = engine.restored(chunk, end);
+        let restored = engine.restored(band_accounts, end);
         prop_assert_eq!(restored.state().state_hash(), hash);
         prop_assert_eq!(restored.books().state_hash(), hash);
     }

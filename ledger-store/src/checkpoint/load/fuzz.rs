@@ -17,14 +17,17 @@ use ledger_core::text::{ReasonCode, ReservationReference};
 use ledger_core::time::{BusinessDate, Moment};
 
 use self::changes::Change;
+use super::reading::read_from;
 use super::*;
-use crate::checkpoint::chunk::Chunk;
+use crate::checkpoint::chunk::{Chunk, HEADER_BYTES};
+use crate::checkpoint::sealed::Header;
 use crate::codec;
 use crate::commands::{
     self, NOW, TODAY, authorization, clearing, eur, external, fee_of, fee_operation, opening,
     request, setup,
 };
 use crate::deciding::Deciding;
+use crate::disk::ALIGNMENT;
 use crate::event_log::EventLog;
 use crate::framing::Framer;
 use crate::mem_log::MemLog;
@@ -246,29 +249,19 @@ fn restored_within_bounds(bytes: &[u8]) -> Option<Found> {
 }
 
 /// As [`restore`], of bytes in memory and on this thread alone, so that its memory can be counted.
-fn restored(mut file: &[u8]) -> Option<Found> {
-    let (mut link, mut last_seq) = (Link::default(), 0);
-    let mut left = file.len() as u64;
-    let mut chunks = Vec::new();
-    while let Some(chunk) = next(&mut file, &mut left, link, last_seq).map(Arc::new) {
-        (link, last_seq) = (chunk.link, chunk.head.last_seq);
-        chunks.push(chunk);
-    }
-    let last = chunks.last()?;
+fn restored(file: &[u8]) -> Option<Found> {
     let (sender, receiver) = mpsc::channel();
-    for chunk in &chunks {
-        sender.send(Arc::clone(chunk)).ok()?;
-    }
+    let read = read_from(file, file.len() as u64, &sender);
     drop(sender);
+    let chunks = read.chunks;
+    let last = chunks.last()?;
     let told = guard::catch(|| restore_portfolio(receiver)).ok()??;
     let (mut portfolio, _, case_files, timeline) = told;
-    let mut counts = Vec::new();
-    guard::catch(|| chunks.iter().for_each(|chunk| chunk.count(&mut counts))).ok()?;
-    let histories = guard::catch(|| restore_histories(&chunks, &counts)).ok()?;
-    guard::catch(|| portfolio.restore_plain(&histories)).ok()?;
-    let mut room = Vec::new();
-    let _ = FingerprintIndex::of(chunks.iter().flat_map(|c| c.correlations()), &mut room);
-    let _ = FingerprintIndex::of(chunks.iter().flat_map(|c| c.triplets()), &mut room);
+    let bands = guard::catch(|| Bands::of(&chunks).restore()).ok()?;
+    let bands: Vec<_> = bands.into_iter().map(|(_, band)| band).collect();
+    guard::catch(|| restore_plain(&mut portfolio, &bands)).ok()?;
+    let _ = index_of(read.correlations);
+    let _ = index_of(read.triplets);
     let copy = portfolio.clone();
     Some(Found {
         head: last.head,
@@ -277,7 +270,7 @@ fn restored(mut file: &[u8]) -> Option<Found> {
             portfolio,
             case_files,
             timeline,
-            histories,
+            bands,
             last.totals.clone(),
             Seq(last.head.last_seq),
         ),
