@@ -230,7 +230,8 @@ pub struct KeysByShard {
 }
 
 impl KeysByShard {
-    /// Brings some keys together by shard. That stays within the processor's cache when there are some ten thousand.
+    /// Brings some keys together by shard. That stays within the processor's second cache when there are up to some
+    /// hundred thousand.
     ///
     /// # Panics
     /// When they are more than four thousand million.

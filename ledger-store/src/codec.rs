@@ -112,8 +112,8 @@ pub(crate) const TOTALS_BYTES_MAX: usize = 64 << 20;
 
 fn whole<'a, T: BorrowDecode<'a, ()>, const BYTES_MAX: usize>(bytes: &'a [u8]) -> Option<T> {
     let config = bincode::config::standard().with_limit::<BYTES_MAX>();
-    let decoded = bincode::borrow_decode_from_slice(bytes, config).ok();
-    decoded
-        .filter(|(_, length)| *length == bytes.len())
-        .map(|(value, _)| value)
+    match bincode::borrow_decode_from_slice(bytes, config) {
+        Ok((value, length)) if length == bytes.len() => Some(value),
+        Ok(_) | Err(_) => None,
+    }
 }

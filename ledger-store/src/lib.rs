@@ -35,6 +35,7 @@ pub mod new_log;
 pub mod reader;
 pub mod recovery;
 mod redb_log;
+mod side_by_side;
 mod sled_log;
 mod sync;
 pub mod tree;

@@ -1,7 +1,5 @@
 //! Opening: restores what the checkpoint has, and reads the rest of the log.
 
-use std::thread;
-
 use ledger_core::event::Record;
 use ledger_core::projection::books::Books;
 use ledger_core::state::{LedgerState, RecordKeys};
@@ -16,6 +14,7 @@ use crate::error::StoreError;
 use crate::event_log::{EventLog, LogHead};
 use crate::guard;
 use crate::reader::Reader;
+use crate::side_by_side::side_by_side;
 use crate::writer::{Stepper, Writer};
 
 /// A log with the two folds of it.
@@ -48,18 +47,18 @@ pub fn recover(dir: impl Into<DataDir>) -> Result<Recovered, StoreError> {
 /// As [`recover`].
 pub fn recover_with(dir: impl Into<DataDir>, options: LogOptions) -> Result<Recovered, StoreError> {
     let dir = &dir.into();
-    let (opening, parts) = if options.background {
-        thread::scope(|scope| {
-            let loading = scope.spawn(|| checkpoint::load(dir));
-            let opening = DiskLog::begin(dir, options);
-            (opening, loading.join().unwrap_or(None))
-        })
-    } else {
-        (DiskLog::begin(dir, options), checkpoint::load(dir))
+    let begin = || DiskLog::begin(dir, options);
+    let load = || checkpoint::load(dir);
+    let (parts, opening) = match options.background {
+        true => side_by_side(load, begin),
+        false => {
+            let opening = begin();
+            (Some(load()), opening)
+        }
     };
     let mut opening = opening?;
     let chunk_records = options.checkpoint_records;
-    let mut folds = match parts {
+    let mut folds = match parts.flatten() {
         // The log alone says whether the checkpoint is one of it.
         Some(parts) if opening.reaches(parts.head)? => parts.accept(dir, chunk_records),
         Some(parts) => {

@@ -137,25 +137,40 @@ impl Engine {
     }
 }
 
-/// The bands of what these gists tell.
+/// The bands of what these gists tell; those of which nothing is told are left out.
 fn restored_bands(gists: &[Gist], band_accounts: usize) -> Vec<RestoredBand> {
-    let last = gists.iter().filter_map(Gist::account).max();
+    let last = gists.iter().filter_map(account_of).max();
     let accounts = (0..last.map_or(0, |last| last.0 + 1)).map(AccountIndex);
     let accounts: Vec<_> = accounts.collect();
-    let bands = accounts.chunks(band_accounts);
-    let restored = bands.map(|band| {
-        let on = |account: AccountIndex| {
-            let on = gists.iter().filter(|gist| gist.account() == Some(account));
+    let mut bands = Vec::new();
+    for band in accounts.chunks(band_accounts) {
+        let on = |account: &AccountIndex| {
+            let on = gists
+                .iter()
+                .filter(|gist| account_of(gist) == Some(*account));
             u8::try_from(on.count()).unwrap_or(u8::MAX)
         };
-        let counts: Vec<u8> = band.iter().copied().map(on).collect();
+        let mut counts: Vec<u8> = band.iter().map(on).collect();
+        while counts.last() == Some(&0) {
+            counts.pop();
+        }
+        if counts.is_empty() {
+            continue;
+        }
         let mut restored = RestoredBand::with_room(band[0], &counts);
-        let of_band = |gist: &&Gist| gist.account().is_some_and(|on| band.contains(&on));
-        gists
-            .iter()
-            .filter(of_band)
-            .for_each(|gist| restored.restore(*gist));
-        restored
-    });
-    restored.collect()
+        let of_band = |gist: &&Gist| account_of(gist).is_some_and(|on| band.contains(&on));
+        let gists = gists.iter().filter(of_band);
+        gists.for_each(|gist| restored.restore(*gist));
+        bands.push(restored);
+    }
+    bands
+}
+
+fn account_of(gist: &Gist) -> Option<AccountIndex> {
+    match gist {
+        Gist::Plain { account, .. }
+        | Gist::Operation { account, .. }
+        | Gist::Refused { account, .. } => Some(*account),
+        Gist::Other => None,
+    }
 }

@@ -3,13 +3,14 @@
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::ops::Range;
 
 use ledger_core::command::{AccountSelector, OperationKind, Triplet};
 use ledger_core::event::Record;
 use ledger_core::ids::{AccountIndex, OperationId, Seq};
 use ledger_core::portfolio::Portfolio;
 use ledger_core::projection::books::Books;
-use ledger_core::projection::history::Entry;
+use ledger_core::projection::history::{Entry, History};
 use ledger_core::text::IssuerId;
 use ledger_core::time::Timestamp;
 
@@ -196,10 +197,10 @@ impl Ledger {
         let size = filter.page_size.clamp(1, PAGE_OPERATIONS_MAX);
         let skipped = filter.page.saturating_mul(size);
         // One more than is shown says whether more follow. Where kinds are left out, how many it takes is
-        // only known from the records.
+        // only known from the records, of which so many are read.
         let wanted = match filter.needs_records() {
             false => skipped.saturating_add(size + 1),
-            true => usize::MAX,
+            true => SEARCH_RECORDS_MAX + 1,
         };
         // Records are read without holding the books, so that the writer need not wait.
         let (mut places, position) = {
@@ -345,7 +346,7 @@ fn covers(portfolio: &Portfolio, meant: AccountIndex, of: AccountIndex, hierarch
     false
 }
 
-/// The first operations of an account in the order asked for, as many as are wanted, and some more.
+/// The first operations of an account that are listed, in the order asked for: as many as are wanted, and some more.
 pub(super) fn first_places(
     books: &Books,
     account: AccountIndex,
@@ -354,28 +355,40 @@ pub(super) fn first_places(
     wanted: usize,
 ) -> Vec<Place> {
     let history = books.history(account);
-    let mut rest = history.posted_between(filter.start, filter.end);
+    let posted = history.posted_between(filter.start, filter.end);
+    let timeline = books.timeline();
+    first_that(history, posted, filter.newest_first, wanted, |entry| {
+        entry.seq <= position && (filter.include_unprinted || !timeline.is_unprinted(entry.seq))
+    })
+}
+
+/// The first of these operations of which something is so, from either end: as many as are wanted, and some more.
+pub(super) fn first_that(
+    history: &History,
+    mut rest: Range<usize>,
+    newest_first: bool,
+    wanted: usize,
+    is_so: impl Fn(&Entry) -> bool,
+) -> Vec<Place> {
     let mut places = Vec::new();
-    // What was recorded later may lie between, so it takes a few goes; each longer than the one before, for there
-    // may be much of it.
+    // It takes a few goes; each longer than the one before, for there may be much that is passed over.
     let mut length = wanted;
     while !rest.is_empty() && places.len() < wanted {
         let count = length.min(rest.len());
-        length = length.saturating_mul(2);
-        let (go, left) = match filter.newest_first {
+        length = length.saturating_mul(2).min(GO_ENTRIES_MAX.max(wanted));
+        let (go, left) = match newest_first {
             true => (rest.end - count..rest.end, rest.start..rest.end - count),
             false => (rest.start..rest.start + count, rest.start + count..rest.end),
         };
         rest = left;
         let entries = history.entries(go).into_iter();
-        let timeline = books.timeline();
-        let is_listed = |entry: &Entry| {
-            entry.seq <= position && (filter.include_unprinted || !timeline.is_unprinted(entry.seq))
-        };
-        places.extend(entries.filter(is_listed).map(place));
+        places.extend(entries.filter(&is_so).map(place));
     }
     places
 }
+
+/// Entries of a history that are copied in one go, unless more are wanted.
+const GO_ENTRIES_MAX: usize = 65_536;
 
 /// The remembered refusals of an account that are listed, in the order of the log.
 pub(super) fn refused_places<'a>(
@@ -395,7 +408,7 @@ fn is_between(at: Timestamp, start: Option<Timestamp>, end: Option<Timestamp>) -
     start.is_none_or(|start| at >= start) && end.is_none_or(|end| at < end)
 }
 
-pub(super) fn place(entry: Entry) -> Place {
+fn place(entry: Entry) -> Place {
     (entry.posted_at, entry.seq)
 }
 
@@ -403,5 +416,40 @@ pub(super) fn in_order(places: &mut [Place], newest_first: bool) {
     match newest_first {
         true => places.sort_unstable_by_key(|place| Reverse(*place)),
         false => places.sort_unstable(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ledger_core::time::BusinessDate;
+
+    use super::*;
+
+    #[test]
+    fn the_first_from_either_end_are_found_however_far_apart_they_are() {
+        let mut history = History::default();
+        for n in 0..1_000_u32 {
+            history.add(Entry {
+                // Some are posted before others that were recorded before them.
+                posted_at: Timestamp(i64::from(n / 10 * 10 + n * 7 % 10)),
+                seq: Seq(u64::from(n) + 1),
+                value_date: BusinessDate(0),
+                minor: i64::from(n * 31 % 97),
+            });
+        }
+        for (wanted, rest) in [(0, 0), (2, 1_000), (7, 600), (50, 1_000), (1_000, 1_000)] {
+            for newest_first in [false, true] {
+                let is_so = |entry: &Entry| entry.minor == 5;
+                let found = first_that(&history, 0..rest, newest_first, wanted, is_so);
+                let mut all = history.entries(0..rest);
+                all.retain(is_so);
+                let mut all: Vec<_> = all.into_iter().map(place).collect();
+                in_order(&mut all, newest_first);
+                let mut sorted = found.clone();
+                in_order(&mut sorted, newest_first);
+                assert!(found.len() >= wanted.min(all.len()));
+                assert_eq!(sorted[..], all[..found.len()], "{wanted} of {rest}");
+            }
+        }
     }
 }

@@ -1,10 +1,12 @@
 //! The operation that an operation belongs to: the one it reverses, or rewards.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 
 use ledger_core::command::{PostDetail, Triplet};
 use ledger_core::event::Record;
 use ledger_core::ids::{AccountIndex, OperationId, Seq};
+use ledger_core::projection::history::History;
 
 use super::full::accounts;
 use super::search::SEARCH_RECORDS_MAX;
@@ -72,8 +74,10 @@ impl Ledger {
             let mut entries = Vec::new();
             for account in accounts(&books, index, hierarchy) {
                 let history = books.history(account);
-                let all = history.entries(0..history.len()).into_iter();
-                entries.extend(all.map(|entry| (entry.posted_at.0, entry.seq)));
+                for window in windows(history, triplets, *left) {
+                    let around = history.entries(window).into_iter();
+                    entries.extend(around.map(|entry| (entry.posted_at.0, entry.seq)));
+                }
             }
             entries
         };
@@ -112,6 +116,25 @@ fn parent_of(record: &Record) -> Option<Parent<'_>> {
     by_id.or_else(|| rewarded.map(|triplet| Parent::Rewarded(account, triplet)))
 }
 
+/// Places in a history of all that can be among the so many posted nearest to the date of any of the triplets; none
+/// twice.
+fn windows(history: &History, triplets: &[&Triplet], most: usize) -> Vec<Range<usize>> {
+    let around = |triplet: &&Triplet| {
+        let before = history.posted_between(None, Some(triplet.date)).end;
+        before.saturating_sub(most)..before.saturating_add(most).min(history.len())
+    };
+    let mut windows: Vec<_> = triplets.iter().map(around).collect();
+    windows.sort_unstable_by_key(|window| window.start);
+    let mut apart: Vec<Range<usize>> = Vec::new();
+    for window in windows {
+        match apart.last_mut() {
+            Some(last) if window.start <= last.end => last.end = last.end.max(window.end),
+            Some(_) | None => apart.push(window),
+        }
+    }
+    apart
+}
+
 /// Of operations, by when they were posted, those nearest to the date of any of the triplets, which is when most are:
 /// at most so many, the nearest first.
 fn nearest(entries: Vec<(i64, Seq)>, triplets: &[&Triplet], most: usize) -> Vec<Seq> {
@@ -130,4 +153,61 @@ fn nearest(entries: Vec<(i64, Seq)>, triplets: &[&Triplet], most: usize) -> Vec<
     }
     places.sort_unstable();
     places.into_iter().map(|(_, seq)| seq).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use ledger_core::projection::history::Entry;
+    use ledger_core::text::{OperationReference, ServicePoster};
+    use ledger_core::time::{BusinessDate, Timestamp};
+
+    use super::*;
+
+    #[test]
+    fn the_nearest_are_among_those_looked_at() {
+        let mut history = History::default();
+        for n in 0..500_u32 {
+            history.add(Entry {
+                posted_at: Timestamp(i64::from(n * n / 100)),
+                seq: Seq(u64::from(n) + 1),
+                value_date: BusinessDate(0),
+                minor: 1,
+            });
+        }
+        let triplet = |date| Triplet {
+            date: Timestamp(date),
+            reference: OperationReference::new("R").unwrap(),
+            service_poster: ServicePoster::new("CORE").unwrap(),
+        };
+        for dates in [
+            vec![-5],
+            vec![0, 0],
+            vec![900, 40, 901],
+            vec![10_000, 1_200, 2_400],
+        ] {
+            let triplets: Vec<_> = dates.iter().map(|date| triplet(*date)).collect();
+            let triplets: Vec<_> = triplets.iter().collect();
+            for most in [0, 1, 20, 499, usize::MAX] {
+                let places = |window| {
+                    let entries = history.entries(window).into_iter();
+                    entries.map(|entry| (entry.posted_at.0, entry.seq))
+                };
+                let windows = windows(&history, &triplets, most);
+                let looked_at: Vec<_> = windows.into_iter().flat_map(places).collect();
+                assert!(looked_at.len() <= most.saturating_mul(2 * dates.len()));
+                let all = places(0..history.len()).collect();
+                // Of two at one distance either will do.
+                let distances = |found: Vec<Seq>| -> Vec<u64> {
+                    let at = |seq: &Seq| ((seq.0 - 1) * (seq.0 - 1) / 100).cast_signed();
+                    let to = |at: i64| dates.iter().map(move |date| date.abs_diff(at)).min();
+                    found.iter().filter_map(|seq| to(at(seq))).collect()
+                };
+                assert_eq!(
+                    distances(nearest(looked_at, &triplets, most)),
+                    distances(nearest(all, &triplets, most)),
+                    "the {most} nearest to {dates:?}"
+                );
+            }
+        }
+    }
 }

@@ -13,7 +13,7 @@ use ledger_core::time::Timestamp;
 use thiserror::Error;
 
 use super::PAGE_OPERATIONS_MAX;
-use super::full::{Place, Scope, in_order, place};
+use super::full::{Place, Scope, first_that, in_order};
 use crate::error::ApiError;
 use crate::ledger::Ledger;
 use crate::operation_view::ApiOperation;
@@ -230,7 +230,8 @@ impl SearchCriteria {
         of_kind && approved && accepted && transacted && posted && amount
     }
 
-    /// Places of what may be meant of an account, by what the books know without the records.
+    /// Places of what may be meant of an account, by what the books know without the records: the latest, more than
+    /// are read.
     fn places_in(&self, books: &Books, index: AccountIndex, position: Seq) -> Vec<Place> {
         let history = books.history(index);
         let (start, end) = match complete(self.posting_date) {
@@ -238,13 +239,12 @@ impl SearchCriteria {
             Some((from, to)) => (Some(from), to.0.checked_add(1).map(Timestamp)),
             None => (None, None),
         };
+        let posted = history.posted_between(start, end);
         let amount = complete(self.reference_amount);
-        let entries = history.entries(history.posted_between(start, end));
-        let entries = entries.into_iter().filter(|entry| {
+        first_that(history, posted, true, SEARCH_RECORDS_MAX + 1, |entry| {
             entry.seq <= position
                 && amount.is_none_or(|(from, to)| (from.minor..=to.minor).contains(&entry.minor))
-        });
-        entries.map(place).collect()
+        })
     }
 }
 
@@ -327,6 +327,8 @@ impl Ledger {
                 }
             }
         }
+        // The writer need not wait for what follows.
+        drop(books);
         in_order(&mut places, true);
         (places, issuers, position)
     }

@@ -91,7 +91,10 @@ impl Books {
         }
     }
 
-    /// The books of which these are the parts, as of the record at `last_seq`. The bands come in the order of opening.
+    /// The books of which these are the parts, as of the record at `last_seq`.
+    ///
+    /// # Panics
+    /// When the bands do not come in the order of opening.
     #[must_use]
     pub fn restored(
         portfolio: Portfolio,

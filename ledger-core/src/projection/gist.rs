@@ -94,17 +94,6 @@ impl Gist {
             Self::Plain { .. } | Self::Refused { .. } => false,
         }
     }
-
-    /// The account it touches.
-    #[must_use]
-    pub fn account(&self) -> Option<AccountIndex> {
-        match self {
-            Self::Plain { account, .. }
-            | Self::Operation { account, .. }
-            | Self::Refused { account, .. } => Some(*account),
-            Self::Other => None,
-        }
-    }
 }
 
 /// An operation as its account's history keeps it.

@@ -43,7 +43,8 @@ impl Portfolio {
 pub struct RestoredBand {
     first: AccountIndex,
     accounts: Vec<RestoredHistory>,
-    refused: HashMap<AccountIndex, Vec<Refusal>>,
+    /// In the order of their records.
+    refused: Vec<(AccountIndex, Refusal)>,
 }
 
 /// The history of an account, and its sums beside it: what an operation touches is one line of the processor's
@@ -70,7 +71,7 @@ impl RestoredBand {
         Self {
             first,
             accounts: operations.iter().map(room).collect(),
-            refused: HashMap::new(),
+            refused: Vec::new(),
         }
     }
 
@@ -96,7 +97,7 @@ impl RestoredBand {
             }
             Gist::Operation { account, entry } => self.account(account).history.add(entry),
             Gist::Refused { account, refusal } => {
-                self.refused.entry(account).or_default().push(refusal);
+                self.refused.push((account, refusal));
             }
             Gist::Other => {}
         }
@@ -108,18 +109,25 @@ impl RestoredBand {
     }
 }
 
-/// The histories of so many accounts, and the refusals, of all bands in the order of opening.
+/// The histories of so many accounts, and the refusals.
+///
+/// # Panics
+/// When the bands do not come in the order of opening.
 pub(crate) fn joined(
     bands: Vec<RestoredBand>,
     accounts: usize,
 ) -> (Vec<History>, HashMap<AccountIndex, Vec<Refusal>>) {
     let mut histories = Vec::with_capacity(accounts);
-    let mut refused = HashMap::new();
+    let mut refused = HashMap::<_, Vec<_>>::new();
     for band in bands {
-        histories.resize_with(usize_of(band.first.0), History::default);
+        let first = usize_of(band.first.0);
+        assert!(histories.len() <= first, "bands come in order");
+        histories.resize_with(first, History::default);
         let restored = band.accounts.into_iter();
         histories.extend(restored.map(|restored| restored.history));
-        refused.extend(band.refused);
+        for (account, refusal) in band.refused {
+            refused.entry(account).or_default().push(refusal);
+        }
     }
     histories.resize_with(accounts, History::default);
     (histories, refused)

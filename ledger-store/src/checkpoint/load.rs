@@ -1,14 +1,12 @@
 //! Restoring the folds from the checkpoint.
 
-use std::iter;
-use std::num::NonZeroUsize;
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{self, Receiver};
-use std::thread;
 
-use ledger_core::fingerprint::{FingerprintIndex, KeysByShard};
-use ledger_core::ids::Seq;
+use ledger_core::fingerprint::FingerprintIndex;
+use ledger_core::ids::{AccountIndex, Seq};
 use ledger_core::portfolio::Portfolio;
 use ledger_core::projection::books::Books;
 use ledger_core::projection::case_files::CaseFiles;
@@ -19,10 +17,11 @@ use ledger_core::state::LedgerState;
 use self::reading::{Chunks, read};
 use super::Checkpointer;
 use super::chunk::Link;
-use super::sealed::{Sealed, first_account};
+use super::sealed::Sealed;
 use crate::data_dir::DataDir;
 use crate::event_log::LogHead;
 use crate::guard;
+use crate::side_by_side::{on_all_cores, side_by_side};
 
 mod reading;
 
@@ -75,137 +74,155 @@ impl Parts {
 }
 
 /// The portfolio, the histories of each band, and the keys share nothing, so they are restored side by side: the
-/// portfolio while the chunks are read, the others once it is known how many there are.
+/// portfolio while the chunks are read, the others after that.
 fn restore(dir: &DataDir) -> Option<Parts> {
-    let (sender, chunks) = mpsc::channel::<Arc<Sealed>>();
-    thread::scope(|scope| {
-        let portfolio = scope.spawn(|| guard::catch(|| restore_portfolio(chunks)));
-        let Chunks {
-            chunks,
+    let (sender, chunks) = mpsc::channel();
+    let (told, others) = side_by_side(
+        || restore_portfolio(chunks),
+        || Others::restore(read(dir, sender)),
+    );
+    complete(told??, others?)
+}
+
+/// What the records kept whole tell. The portfolio is there twice: the two folds share no memory.
+struct Told {
+    portfolio: Portfolio,
+    copy: Portfolio,
+    case_files: CaseFiles,
+    timeline: Timeline,
+}
+
+/// Restores what the records kept whole tell; nothing when this program did not write one of them.
+fn restore_portfolio(chunks: Receiver<Arc<Sealed>>) -> Option<Told> {
+    let mut portfolio = Portfolio::default();
+    let mut case_files = CaseFiles::default();
+    let mut timeline = Timeline::default();
+    for chunk in chunks {
+        chunk.each_whole(|record| {
+            portfolio.restore(record);
+            case_files.add(&portfolio, record);
+            timeline.add(record);
+        })?;
+    }
+    Some(Told {
+        copy: portfolio.clone(),
+        portfolio,
+        case_files,
+        timeline,
+    })
+}
+
+/// What the gists and keys tell, with where the checkpoint ends.
+struct Others {
+    correlations: FingerprintIndex,
+    triplets: FingerprintIndex,
+    bands: Vec<RestoredBand>,
+    last: Arc<Sealed>,
+    /// Length of the chunks in the file.
+    bytes: u64,
+}
+
+/// What comes of one job of [`Others::restore`].
+enum Done {
+    Index(FingerprintIndex),
+    Band(RestoredBand),
+}
+
+impl Others {
+    /// Nothing when there is no chunk.
+    fn restore(read: Chunks) -> Option<Self> {
+        let last = Arc::clone(read.chunks.last()?);
+        let bands = bands_of(&read.chunks);
+        // The longest jobs first.
+        let indexes = [&read.correlations, &read.triplets];
+        let done = on_all_cores(indexes.len() + bands.len(), |job| match indexes.get(job) {
+            Some(keys) => Done::Index(FingerprintIndex::of(keys)),
+            None => Done::Band(restore_band(&bands[job - indexes.len()])),
+        })?;
+        let (mut indexes, mut bands) = (Vec::new(), Vec::new());
+        for done in done {
+            match done {
+                Done::Index(index) => indexes.push(index),
+                Done::Band(band) => bands.push(band),
+            }
+        }
+        let [correlations, triplets] = indexes.try_into().ok()?;
+        Some(Self {
             correlations,
             triplets,
-        } = read(dir, &sender);
-        drop(sender);
-        let last = chunks.last()?;
-        let (correlations, triplets, bands) =
-            restore_side_by_side(&chunks, correlations, triplets)?;
-        let told = portfolio.join().and_then(|caught| caught).ok()?;
-        let (mut portfolio, mut copy, case_files, timeline) = told?;
-        thread::scope(|scope| {
-            let other = scope.spawn(|| guard::catch(|| restore_plain(&mut copy, &bands)));
-            restore_plain(&mut portfolio, &bands);
-            other.join().and_then(|caught| caught)
+            bands,
+            last,
+            bytes: read.chunks.iter().map(|chunk| chunk.bytes).sum(),
         })
-        .ok()?;
-        let last_seq = Seq(last.head.last_seq);
-        Some(Parts {
-            head: last.head,
-            state: LedgerState::restored(copy, correlations, triplets, last_seq, last.recorded_at),
-            books: Books::restored(
-                portfolio,
-                case_files,
-                timeline,
-                bands,
-                last.totals.clone(),
-                last_seq,
-            ),
-            bytes: chunks.iter().map(|chunk| chunk.bytes).sum(),
-            link: last.link,
-        })
-    })
+    }
 }
 
-/// The keys of correlation ids, those of triplets, and the histories, on as many threads as can run at once.
-fn restore_side_by_side(
-    chunks: &[Arc<Sealed>],
-    correlations: Vec<KeysByShard>,
-    triplets: Vec<KeysByShard>,
-) -> Option<(FingerprintIndex, FingerprintIndex, Vec<RestoredBand>)> {
-    let bands = &Bands::of(chunks);
-    thread::scope(|scope| {
-        let beside = scope.spawn(|| guard::catch(|| (index_of(triplets), bands.restore())));
-        let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        let helpers: Vec<_> = (2..cores)
-            .map(|_| scope.spawn(|| guard::catch(|| bands.restore())))
-            .collect();
-        let correlations = index_of(correlations);
-        let mut restored = bands.restore();
-        let (triplets, others) = beside.join().and_then(|caught| caught).ok()?;
-        restored.extend(others);
-        for helper in helpers {
-            restored.extend(helper.join().and_then(|caught| caught).ok()?);
+/// A band of accounts, and where in the chunks its gists are.
+struct Band<'a> {
+    first: AccountIndex,
+    parts: Vec<(&'a Sealed, Range<usize>)>,
+}
+
+/// The bands that have any gist, in order.
+fn bands_of(chunks: &[Arc<Sealed>]) -> Vec<Band<'_>> {
+    let mut bands = BTreeMap::<AccountIndex, Vec<_>>::new();
+    for chunk in chunks {
+        for (first, places) in chunk.bands() {
+            bands.entry(first).or_default().push((&**chunk, places));
         }
-        restored.sort_unstable_by_key(|(band, _)| *band);
-        let bands = restored.into_iter().map(|(_, restored)| restored);
-        Some((correlations, triplets, bands.collect()))
-    })
+    }
+    let bands = bands.into_iter();
+    bands.map(|(first, parts)| Band { first, parts }).collect()
 }
 
-/// The index of these keys, which are not needed any more.
-fn index_of(keys: Vec<KeysByShard>) -> FingerprintIndex {
-    FingerprintIndex::of(&keys)
+fn restore_band(band: &Band<'_>) -> RestoredBand {
+    let mut counts = Vec::new();
+    for (chunk, places) in &band.parts {
+        chunk.count(places.clone(), band.first, &mut counts);
+    }
+    let mut restored = RestoredBand::with_room(band.first, &counts);
+    for (chunk, places) in &band.parts {
+        chunk.each_gist(places.clone(), |gist| restored.restore(gist));
+    }
+    restored
+}
+
+/// Adds what plain postings come to, and puts the folds together.
+fn complete(mut told: Told, others: Others) -> Option<Parts> {
+    let bands = &others.bands;
+    let (restored, ()) = side_by_side(
+        || restore_plain(&mut told.copy, bands),
+        || restore_plain(&mut told.portfolio, bands),
+    );
+    restored?;
+    let Others { last, bytes, .. } = others;
+    let last_seq = Seq(last.head.last_seq);
+    Some(Parts {
+        head: last.head,
+        state: LedgerState::restored(
+            told.copy,
+            others.correlations,
+            others.triplets,
+            last_seq,
+            last.recorded_at,
+        ),
+        books: Books::restored(
+            told.portfolio,
+            told.case_files,
+            told.timeline,
+            others.bands,
+            last.totals.clone(),
+            last_seq,
+        ),
+        bytes,
+        link: last.link,
+    })
 }
 
 fn restore_plain(portfolio: &mut Portfolio, bands: &[RestoredBand]) {
     for band in bands {
         portfolio.restore_plain(band);
     }
-}
-
-/// The portfolio, twice: the two folds share no memory. With it what is told by the records kept whole alone.
-fn restore_portfolio(
-    chunks: Receiver<Arc<Sealed>>,
-) -> Option<(Portfolio, Portfolio, CaseFiles, Timeline)> {
-    let mut portfolio = Portfolio::default();
-    let mut case_files = CaseFiles::default();
-    let mut timeline = Timeline::default();
-    for chunk in chunks {
-        for record in chunk.whole() {
-            let record = record?;
-            portfolio.restore(&record);
-            case_files.add(&portfolio, &record);
-            timeline.add(&record);
-        }
-    }
-    Some((portfolio.clone(), portfolio, case_files, timeline))
-}
-
-/// The bands of all chunks. Whoever restores takes the next that nobody took.
-struct Bands<'a> {
-    chunks: &'a [Arc<Sealed>],
-    count: u32,
-    next: AtomicU32,
-}
-
-impl<'a> Bands<'a> {
-    fn of(chunks: &'a [Arc<Sealed>]) -> Self {
-        let last = chunks.iter().filter_map(|chunk| chunk.last_band()).max();
-        Self {
-            chunks,
-            count: last.map_or(0, |last| last + 1),
-            next: AtomicU32::new(0),
-        }
-    }
-
-    fn restore(&self) -> Vec<(u32, RestoredBand)> {
-        let taken = || Some(self.next.fetch_add(1, Ordering::Relaxed));
-        iter::from_fn(taken)
-            .take_while(|band| *band < self.count)
-            .map(|band| (band, restore_band(self.chunks, band)))
-            .collect()
-    }
-}
-
-fn restore_band(chunks: &[Arc<Sealed>], band: u32) -> RestoredBand {
-    let mut counts = Vec::new();
-    for chunk in chunks {
-        chunk.count(band, &mut counts);
-    }
-    let mut restored = RestoredBand::with_room(first_account(band), &counts);
-    for chunk in chunks {
-        chunk.each_gist(band, |gist| restored.restore(gist));
-    }
-    restored
 }
 
 #[cfg(test)]

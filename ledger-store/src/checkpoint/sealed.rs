@@ -1,12 +1,12 @@
 //! A chunk of the checkpoint as it is read; `chunk.rs` describes its form.
 //!
 //! What is read of a large ledger is hundreds of megabytes, and memory that a process uses for the first time
-//! costs more than reading does. So the bytes are kept as they are, and taken apart a few records at a time.
+//! costs more than reading does. So all but the keys is kept as it is, and taken apart a few records at a time.
 
 use std::ops::Range;
 
 use ledger_core::event::{Record, Refusal};
-use ledger_core::fingerprint::{Fingerprint, KeysByShard};
+use ledger_core::fingerprint::Fingerprint;
 use ledger_core::ids::{AccountIndex, Seq};
 use ledger_core::projection::general_ledger::Total;
 use ledger_core::projection::gist::Gist;
@@ -26,12 +26,14 @@ use crate::event_log::LogHead;
 /// The header of a chunk that continues the one before.
 pub(super) struct Header {
     pub(super) body_bytes: u64,
+    /// Length of the chunk in the file.
+    pub(super) bytes: u64,
     body_checksum: u32,
     link: Link,
     head: LogHead,
     recorded_at: Timestamp,
     first_seq: u64,
-    records: usize,
+    records: u32,
 }
 
 impl Header {
@@ -50,8 +52,13 @@ impl Header {
             && bytes[LINKED_BYTES..] == link.0
             && first_seq == last_seq + 1
             && records > 0;
+        let body_bytes = u64::from_le_bytes(array(bytes, 24));
+        let length = body_bytes
+            .checked_add(large(HEADER_BYTES))?
+            .checked_next_multiple_of(large(ALIGNMENT))?;
         sound.then(|| Self {
-            body_bytes: u64::from_le_bytes(array(bytes, 24)),
+            body_bytes,
+            bytes: length,
             body_checksum: u32::from_le_bytes(array(bytes, 20)),
             link,
             head: LogHead {
@@ -60,7 +67,7 @@ impl Header {
             },
             recorded_at: Timestamp(i64::from_le_bytes(array(bytes, 32))),
             first_seq,
-            records: usize::try_from(records).unwrap_or(usize::MAX),
+            records,
         })
     }
 
@@ -74,23 +81,23 @@ impl Header {
         link
     }
 
-    /// Length of the chunk in the file.
-    fn bytes(&self) -> u64 {
-        (large(HEADER_BYTES) + self.body_bytes).next_multiple_of(large(ALIGNMENT))
-    }
-
     /// Length of the keys, which the body begins with.
     pub(super) fn keys_bytes(&self) -> u64 {
-        large(self.records * Keys::BYTES)
+        u64::from(self.records) * Keys::BYTES
+    }
+
+    /// Length of what follows the body.
+    pub(super) fn padding_bytes(&self) -> u64 {
+        self.bytes - self.body_bytes - large(HEADER_BYTES)
     }
 
     /// The chunk with this body, in two parts, if it is the one the header is of, and its keys.
-    pub(super) fn with(self, keys: &[u8], body: Vec<u8>) -> Option<(Sealed, Keys)> {
+    pub(super) fn with<'a>(self, keys: &'a [u8], body: Vec<u8>) -> Option<(Sealed, Keys<'a>)> {
         let checksum = crc32c::crc32c_append(crc32c::crc32c(keys), &body);
         if checksum != self.body_checksum {
             return None;
         }
-        let keys = Keys::of(keys, &self)?;
+        let keys = Keys::find(keys, &self)?;
         let mut rest = Rest::of(&body);
         let gists = Gists::find(&mut rest, &body, &self)?;
         let length = u32::from_le_bytes(rest.array()?);
@@ -100,7 +107,7 @@ impl Header {
             link: self.link,
             head: self.head,
             recorded_at: self.recorded_at,
-            bytes: self.bytes(),
+            bytes: self.bytes,
             first_seq: self.first_seq,
             totals,
             gists,
@@ -129,30 +136,41 @@ pub(super) struct Sealed {
 }
 
 /// The keys of all records of a chunk.
-pub(super) struct Keys {
-    pub(super) correlations: KeysByShard,
-    pub(super) triplets: KeysByShard,
+pub(super) struct Keys<'a> {
+    first_seq: u64,
+    correlations: &'a [u8],
+    triplets: &'a [u8],
+    has_triplet: &'a [u8],
 }
 
-impl Keys {
+impl<'a> Keys<'a> {
     /// Bytes a record: two hashes, and whether there is the second.
-    const BYTES: usize = 2 * HASH_BYTES + 1;
+    const BYTES: u64 = 11;
 
-    fn of(bytes: &[u8], header: &Header) -> Option<Self> {
+    fn find(bytes: &'a [u8], header: &Header) -> Option<Self> {
         let mut rest = Rest::of(bytes);
-        let correlations = column::hashes(rest.slice(header.records * HASH_BYTES)?);
-        let triplets = column::hashes(rest.slice(header.records * HASH_BYTES)?);
-        let seqs = || (header.first_seq..).map(Seq);
-        let correlations = correlations.map(Fingerprint::from_bits).zip(seqs());
-        let triplets = triplets.map(Fingerprint::from_bits).zip(seqs());
-        let triplets = triplets
-            .zip(rest.left())
-            .filter(|(_, has_triplet)| **has_triplet != 0)
-            .map(|(key, _)| key);
+        let hashes = usize::try_from(header.records).ok()? * HASH_BYTES;
         Some(Self {
-            correlations: KeysByShard::of(correlations),
-            triplets: KeysByShard::of(triplets),
+            first_seq: header.first_seq,
+            correlations: rest.slice(hashes)?,
+            triplets: rest.slice(hashes)?,
+            has_triplet: rest.left(),
         })
+    }
+
+    /// Those of correlation ids, with the places of their records.
+    pub(super) fn correlations(&self) -> impl Iterator<Item = (Fingerprint, Seq)> + use<'a> {
+        let keys = column::hashes(self.correlations).map(Fingerprint::from_bits);
+        keys.zip((self.first_seq..).map(Seq))
+    }
+
+    /// Those of triplets, with the places of their records.
+    pub(super) fn triplets(&self) -> impl Iterator<Item = (Fingerprint, Seq)> + use<'a> {
+        let keys = column::hashes(self.triplets).map(Fingerprint::from_bits);
+        keys.zip((self.first_seq..).map(Seq))
+            .zip(self.has_triplet)
+            .filter(|(_, has_triplet)| **has_triplet != 0)
+            .map(|(key, _)| key)
     }
 }
 
@@ -171,7 +189,11 @@ struct Gists {
 impl Gists {
     /// Finds the columns, if what they say can be.
     fn find(rest: &mut Rest<'_>, body: &[u8], header: &Header) -> Option<Self> {
-        let count = usize::try_from(u32::from_le_bytes(rest.array()?)).ok()?;
+        let count = u32::from_le_bytes(rest.array()?);
+        if count > header.records {
+            return None;
+        }
+        let count = usize::try_from(count).ok()?;
         let mut found = Self {
             records: Numbers::find(rest, count)?,
             minors: Numbers::find(rest, count)?,
@@ -181,20 +203,22 @@ impl Gists {
             flags: rest.take(count)?,
             bands: Vec::new(),
         };
-        let are_records = found.records.all(body, |record| {
-            usize::try_from(record).is_ok_and(|record| record < header.records)
-        });
         let are_days = found
             .value_dates
             .all(body, |day| i32::try_from(day).is_ok());
-        let bands = &mut found.bands;
+        let are_in_order = found.find_bands(body, header) && found.are_as_recorded(body, header);
+        (are_days && are_in_order).then_some(found)
+    }
+
+    /// Notes where each band ends; not so when they are not in order, or an account cannot be.
+    fn find_bands(&mut self, body: &[u8], header: &Header) -> bool {
+        let bands = &mut self.bands;
         let mut end = 0;
-        // An account has an opening of its own, so there are fewer than records: no history is made room for
-        // that cannot be.
-        let are_in_order = found.accounts.all(body, |account| {
-            let known = u32::try_from(account)
-                .ok()
-                .filter(|account| u64::from(*account) < header.head.last_seq);
+        self.accounts.all(body, |account| {
+            // An account has an opening of its own, so there are fewer than records: no history is made room
+            // for that cannot be.
+            let known = u32::try_from(account).ok();
+            let known = known.filter(|account| u64::from(*account) < header.head.last_seq);
             let Some(account) = known else { return false };
             end += 1;
             let band = account / BAND_ACCOUNTS;
@@ -204,65 +228,65 @@ impl Gists {
                 Some(_) | None => bands.push((band, end)),
             }
             true
-        });
-        (are_records && are_days && are_in_order).then_some(found)
+        })
     }
 
-    /// The places of the items of a band.
-    fn of_band(&self, band: u32) -> Range<usize> {
-        let end_of = |place: usize| self.bands[place].1;
-        match self.bands.binary_search_by_key(&band, |(band, _)| *band) {
-            Ok(place) => place.checked_sub(1).map_or(0, end_of)..end_of(place),
-            Err(_) => 0..0,
-        }
+    /// Whether the records of each band are of the chunk, and in order.
+    fn are_as_recorded(&self, body: &[u8], header: &Header) -> bool {
+        let mut ends = self.bands.iter().map(|(_, end)| *end);
+        let (mut place, mut end, mut least) = (0, 0, 0);
+        self.records.all(body, |record| {
+            if place == end {
+                (end, least) = (ends.next().unwrap_or(usize::MAX), 0);
+            }
+            place += 1;
+            let follows = (least..i64::from(header.records)).contains(&record);
+            least = record.saturating_add(1);
+            follows
+        })
     }
 }
 
 impl Sealed {
-    /// The records needed whole; nothing in place of one that this program did not write, and then no more.
-    pub(super) fn whole(&self) -> impl Iterator<Item = Option<Record>> {
+    /// Hands on the records needed whole; nothing when this program did not write one of them, which ends it.
+    pub(super) fn each_whole(&self, mut take: impl FnMut(&Record)) -> Option<()> {
         let mut rest = Rest::of(&self.body[self.whole.clone()]);
-        std::iter::from_fn(move || {
-            if rest.left().is_empty() {
-                return None;
-            }
-            let record = self.record(&mut rest);
-            if record.is_none() {
-                rest = Rest::of(&[]);
-            }
-            Some(record)
+        while !rest.left().is_empty() {
+            let recorded_at = i64::from_le_bytes(rest.array()?);
+            let place = u32::from_le_bytes(rest.array()?);
+            let length = u32::from_le_bytes(rest.array()?);
+            let event = rest.slice(usize::try_from(length).ok()?)?;
+            take(&Record {
+                seq: Seq(self.first_seq + u64::from(place)),
+                recorded_at: Timestamp(recorded_at),
+                event: codec::decode_event(event)?,
+            });
+        }
+        Some(())
+    }
+
+    /// The first account of each band that has a gist, and the places of its gists, in order.
+    pub(super) fn bands(&self) -> impl Iterator<Item = (AccountIndex, Range<usize>)> {
+        let mut begin = 0;
+        self.gists.bands.iter().map(move |(band, end)| {
+            let places = std::mem::replace(&mut begin, *end)..*end;
+            (AccountIndex(band * BAND_ACCOUNTS), places)
         })
     }
 
-    fn record(&self, rest: &mut Rest<'_>) -> Option<Record> {
-        let recorded_at = i64::from_le_bytes(rest.array()?);
-        let place = u32::from_le_bytes(rest.array()?);
-        let length = u32::from_le_bytes(rest.array()?);
-        let event = rest.slice(usize::try_from(length).ok()?)?;
-        Some(Record {
-            seq: Seq(self.first_seq + u64::from(place)),
-            recorded_at: Timestamp(recorded_at),
-            event: codec::decode_event(event)?,
-        })
-    }
-
-    /// The last band that has an operation or a refusal.
-    pub(super) fn last_band(&self) -> Option<u32> {
-        self.gists.bands.last().map(|(band, _)| *band)
-    }
-
-    /// Counts the operations of each account of a band, up to 255.
-    pub(super) fn count(&self, band: u32, counts: &mut Vec<u8>) {
-        let first = i64::from(first_account(band).0);
+    /// Counts the operations of each account among the gists at these places, up to 255. The accounts are those of the
+    /// band that begins with `first`.
+    pub(super) fn count(&self, places: Range<usize>, first: AccountIndex, counts: &mut Vec<u8>) {
         let mut accounts = [0; ROW];
-        for places in rows_of(self.gists.of_band(band)) {
+        for places in rows_of(places) {
             let accounts = &mut accounts[..places.len()];
             self.gists.accounts.read(&self.body, places.start, accounts);
             for (account, flags) in accounts.iter().zip(self.flags(places)) {
                 if *flags == REFUSED {
                     continue;
                 }
-                let place = usize::try_from(account - first).expect("a place in memory");
+                let place = usize::try_from(account - i64::from(first.0));
+                let place = place.expect("a place in memory");
                 if place >= counts.len() {
                     counts.resize(place + 1, 0);
                 }
@@ -271,10 +295,10 @@ impl Sealed {
         }
     }
 
-    /// Hands on the gists of a band, in the order of their records.
-    pub(super) fn each_gist(&self, band: u32, mut take: impl FnMut(Gist)) {
+    /// Hands on the gists at these places, in order.
+    pub(super) fn each_gist(&self, places: Range<usize>, mut take: impl FnMut(Gist)) {
         let mut numbers = [[0; ROW]; 5];
-        for places in rows_of(self.gists.of_band(band)) {
+        for places in rows_of(places) {
             let columns = [
                 &self.gists.records,
                 &self.gists.minors,
@@ -303,11 +327,6 @@ impl Sealed {
     fn flags(&self, places: Range<usize>) -> &[u8] {
         &self.body[self.gists.flags.clone()][places]
     }
-}
-
-/// The account that a band begins with.
-pub(super) fn first_account(band: u32) -> AccountIndex {
-    AccountIndex(band * BAND_ACCOUNTS)
 }
 
 /// Places, as many at a time as are read at a time.
@@ -340,4 +359,62 @@ fn array<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
     *bytes[at..]
         .first_chunk()
         .expect("the header is long enough")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::chunk::PLAIN;
+    use super::*;
+
+    /// Finds the gists of a chunk of three records, the last of ten of the log; each is a record and an account.
+    fn found(gists: &[(i64, i64)]) -> Option<Vec<(u32, usize)>> {
+        let header = Header {
+            body_bytes: 0,
+            bytes: 0,
+            body_checksum: 0,
+            link: Link::default(),
+            head: LogHead {
+                last_seq: 10,
+                ..LogHead::EMPTY
+            },
+            recorded_at: Timestamp(0),
+            first_seq: 8,
+            records: 3,
+        };
+        let mut body = u32::try_from(gists.len()).unwrap().to_le_bytes().to_vec();
+        let records = gists.iter().map(|(record, _)| *record);
+        let accounts = gists.iter().map(|(_, account)| *account);
+        let zeros = gists.iter().map(|_| 0);
+        column::write_numbers(records, &mut body);
+        column::write_numbers(zeros.clone(), &mut body);
+        column::write_numbers(zeros.clone(), &mut body);
+        column::write_numbers(accounts, &mut body);
+        column::write_numbers(zeros, &mut body);
+        body.extend(gists.iter().map(|_| PLAIN));
+        let found = Gists::find(&mut Rest::of(&body), &body, &header);
+        found.map(|gists| gists.bands)
+    }
+
+    #[test]
+    fn gists_that_cannot_be_are_none() {
+        let last = i64::from(BAND_ACCOUNTS);
+        assert_eq!(found(&[]), Some(vec![]));
+        assert_eq!(
+            found(&[(1, 0), (2, 0), (0, last)]),
+            Some(vec![(0, 2), (1, 3)])
+        );
+        for (gists, why) in [
+            (vec![(0, last), (1, 0)], "bands out of order"),
+            (vec![(0, 0), (1, last), (2, 0)], "a band twice"),
+            (vec![(1, 0), (0, 1)], "records of a band out of order"),
+            (vec![(1, 0), (1, 0)], "a record twice"),
+            (vec![(3, 0)], "a record of no chunk"),
+            (vec![(-1, 0)], "a record before the chunk"),
+            (vec![(0, 10)], "an account that cannot have been opened"),
+            (vec![(0, -1)], "no account"),
+            (vec![(0, 0), (1, 0), (2, 0), (0, last)], "more than records"),
+        ] {
+            assert_eq!(found(&gists), None, "{why}");
+        }
+    }
 }

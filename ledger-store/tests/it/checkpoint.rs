@@ -3,16 +3,21 @@
 use std::fs;
 use std::path::Path;
 
-use ledger_core::command::{AccountAction, AccountSelector, Command, OnAccount, Request};
+use ledger_core::command::{
+    AccountAction, AccountSelector, Command, OnAccount, OperationKind, PostOperation, Request,
+    ReverseOperation,
+};
+use ledger_core::ids::AccountIndex;
 use ledger_core::projection::books::Books;
-use ledger_core::time::Timestamp;
+use ledger_core::text::ReasonCode;
+use ledger_core::time::{BusinessDate, Moment, Timestamp};
 use ledger_store::checkpoint::CHECKPOINT;
 use ledger_store::recovery::{Recovered, recover_with};
 use ledger_store::writer::Writer;
 use ledger_store::{EventLog, LogHead, LogOptions, StoreKind};
 use tempfile::TempDir;
 
-use crate::commands::{NOW, external, fee, fee_operation, opening, request, setup};
+use crate::commands::{NOW, TODAY, external, fee, fee_operation, opening, request, setup, triplet};
 use crate::records::Random;
 
 /// Fees in a batch.
@@ -92,7 +97,8 @@ fn a_closed_log_opens_from_its_checkpoint_alone() {
     }
 }
 
-/// Three bands of accounts, the middle one with few operations, in two chunks; and every key is known again.
+/// Three bands of accounts, the middle one with few operations, in two chunks: operations of many amounts and
+/// dates, recorded out of posting order too, reversals, and refusals.
 #[test]
 fn accounts_of_several_bands_are_restored_each_with_what_is_its_own() {
     const ACCOUNTS: u64 = 9_000;
@@ -101,12 +107,17 @@ fn accounts_of_several_bands_are_restored_each_with_what_is_its_own() {
     let mut random = Random::new(11);
     let mut fees = Vec::new();
     for number in 0..4_000 {
-        let account = match random.below(100) {
+        let account = 1 + match random.below(100) {
             0 => 4_096 + random.below(4_096),
             1..50 => random.below(4_096),
             _ => 8_192 + random.below(ACCOUNTS - 8_192),
         };
-        fees.push(fee_on(1 + account, number));
+        fees.push(fee_on(account, number, &mut random));
+        // The second of them is refused, since all is reversed then.
+        if number % 50 == 0 {
+            fees.push(reversal_on(account, number, 100_000 + number));
+            fees.push(reversal_on(account, number, 200_000 + number));
+        }
     }
     let openings = (2..=ACCOUNTS).map(|n| request(2_000_000 + n, Command::OpenAccount(opening(n))));
     let mut requests = setup();
@@ -121,21 +132,61 @@ fn accounts_of_several_bands_are_restored_each_with_what_is_its_own() {
         writer.close().unwrap();
     }
     let (books, head) = from_the_log(dir.path(), store);
+    let refused = |account| books.refused(AccountIndex(account)).len();
+    assert!((5_000..9_000).map(refused).sum::<usize>() > 0);
     let recovered = open(dir.path(), store);
     assert_eq!(recovered.covered, head);
     assert!(recovered.books == books);
     assert_eq!(recovered.state.portfolio(), books.portfolio());
-    let (writer, _) = recovered.start(|| NOW);
+    let (writer, reader) = recovered.start(|| NOW);
+    // Nothing is posted again, neither under its own correlation id nor under another.
+    writer.submit(fees.clone()).unwrap().wait().unwrap();
+    for (number, fee) in (300_000..).zip(&mut fees) {
+        fee.correlation = request(number, fee.command.clone()).correlation;
+    }
     writer.submit(fees).unwrap().wait().unwrap();
+    let length = |books: &Books| {
+        (0..9_000)
+            .map(|n| books.history(AccountIndex(n)).len())
+            .sum()
+    };
+    let before: usize = length(&books);
+    assert_eq!(before, 4_080);
+    assert_eq!(length(&reader.books()), before);
     writer.close().unwrap();
-    assert_eq!(open(dir.path(), store).log.head(), head);
 }
 
-fn fee_on(account: u64, number: u64) -> Request {
+fn fee_on(account: u64, number: u64, random: &mut Random) -> Request {
+    let minor = 1 + i64::try_from(random.below(70_000)).unwrap();
+    let earlier = i64::try_from(random.below(1_000_000)).unwrap();
+    let days_ago = i32::try_from(random.below(20)).unwrap();
+    let value_date = Moment::Day(BusinessDate(TODAY.0 - days_ago));
+    let on = OnAccount {
+        account: AccountSelector::External(external(account)),
+        posting_date: Some(Timestamp(NOW.0 - earlier)),
+        action: AccountAction::Post(PostOperation {
+            value_date: Some(value_date),
+            ..fee_operation(number, minor)
+        }),
+    };
+    request(number, Command::OnAccount(on))
+}
+
+fn reversal_on(account: u64, of: u64, number: u64) -> Request {
+    let reversal = ReverseOperation {
+        kind: OperationKind::Fee,
+        triplet: triplet(number),
+        matching: triplet(of),
+        reference_amount: None,
+        reversal_reason: Some(ReasonCode::new("REVERSAL_ON_DEMAND").unwrap()),
+        fee_type: None,
+        description: None,
+        external_code: None,
+    };
     let on = OnAccount {
         account: AccountSelector::External(external(account)),
         posting_date: None,
-        action: AccountAction::Post(fee_operation(number, 100)),
+        action: AccountAction::Reverse(Box::new(reversal)),
     };
     request(number, Command::OnAccount(on))
 }

@@ -19,7 +19,7 @@ use ledger_core::time::{BusinessDate, Moment};
 use self::changes::Change;
 use super::reading::read_from;
 use super::*;
-use crate::checkpoint::chunk::{Chunk, HEADER_BYTES};
+use crate::checkpoint::chunk::{BAND_ACCOUNTS, Chunk, HEADER_BYTES};
 use crate::checkpoint::sealed::Header;
 use crate::codec;
 use crate::commands::{
@@ -83,6 +83,7 @@ fn the_checkpoint_that_is_changed_is_a_sound_one() {
     }
     let kept = &INTACT.prefixes.last().expect("three chunks").books;
     assert_eq!(kept.refused(AccountIndex(0)).len(), 2);
+    assert_eq!(kept.history(AccountIndex(BAND_ACCOUNTS)).len(), 1);
     assert!(
         kept.general_ledger()
             .discrepancies(kept.portfolio())
@@ -150,14 +151,15 @@ fn intact() -> Intact {
 
 /// Requests of every kind that a checkpoint keeps in another way.
 fn mixed(first: u64) -> Vec<Request> {
-    let on = |number: u64, action| {
+    let on_account = |account: u64, number: u64, action| {
         let on = OnAccount {
-            account: AccountSelector::External(external(1)),
+            account: AccountSelector::External(external(account)),
             posting_date: None,
             action,
         };
         request(number, Command::OnAccount(on))
     };
+    let on = |number: u64, action| on_account(1, number, action);
     let mut later = fee_operation(first + 1, 500);
     later.value_date = Some(Moment::Day(BusinessDate(TODAY.0 + 3)));
     let mut payment = fee_operation(first + 2, -700);
@@ -193,6 +195,12 @@ fn mixed(first: u64) -> Vec<Request> {
             })),
         ),
         request(first + 5, Command::OpenAccount(opening(first + 5))),
+        // The account of the last chunk is of another band.
+        on_account(
+            first + 5,
+            first + 11,
+            AccountAction::Post(fee_operation(first + 11, 70_000)),
+        ),
         fee_of(first + 6, 250),
         on(
             first + 8,
@@ -250,29 +258,25 @@ fn restored_within_bounds(bytes: &[u8]) -> Option<Found> {
 
 /// As [`restore`], of bytes in memory and on this thread alone, so that its memory can be counted.
 fn restored(file: &[u8]) -> Option<Found> {
-    let (sender, receiver) = mpsc::channel();
-    let read = read_from(file, file.len() as u64, &sender);
-    drop(sender);
-    let chunks = read.chunks;
-    let last = chunks.last()?;
-    let told = guard::catch(|| restore_portfolio(receiver)).ok()??;
-    let (mut portfolio, _, case_files, timeline) = told;
-    let bands = guard::catch(|| Bands::of(&chunks).restore()).ok()?;
-    let bands: Vec<_> = bands.into_iter().map(|(_, band)| band).collect();
-    guard::catch(|| restore_plain(&mut portfolio, &bands)).ok()?;
-    let _ = index_of(read.correlations);
-    let _ = index_of(read.triplets);
-    let copy = portfolio.clone();
+    let (sender, chunks) = mpsc::channel();
+    let read = read_from(file, file.len() as u64, sender);
+    let told = guard::catch(|| restore_portfolio(chunks)).ok()??;
+    let restored = || {
+        let bands = bands_of(&read.chunks);
+        Some(Others {
+            correlations: FingerprintIndex::of(&read.correlations),
+            triplets: FingerprintIndex::of(&read.triplets),
+            bands: bands.iter().map(restore_band).collect(),
+            last: Arc::clone(read.chunks.last()?),
+            bytes: 0,
+        })
+    };
+    let others = guard::catch(restored).ok()??;
+    let parts = guard::catch(|| complete(told, others)).ok()??;
+    assert_eq!(parts.state.portfolio(), parts.books.portfolio());
     Some(Found {
-        head: last.head,
-        portfolio: copy,
-        books: Books::restored(
-            portfolio,
-            case_files,
-            timeline,
-            bands,
-            last.totals.clone(),
-            Seq(last.head.last_seq),
-        ),
+        head: parts.head,
+        portfolio: parts.state.portfolio().clone(),
+        books: parts.books,
     })
 }

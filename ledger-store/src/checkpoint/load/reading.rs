@@ -4,7 +4,8 @@ use std::io::{self, BufReader, Read};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
-use ledger_core::fingerprint::KeysByShard;
+use ledger_core::fingerprint::{Fingerprint, KeysByShard};
+use ledger_core::ids::Seq;
 
 use super::super::CHECKPOINT;
 use super::super::chunk::{HEADER_BYTES, Link};
@@ -12,7 +13,7 @@ use super::super::sealed::{Header, Keys, Sealed};
 use crate::data_dir::DataDir;
 use crate::disk::{ALIGNMENT, Access, DiskFile};
 
-/// The chunks, and the keys of each.
+/// The chunks, and their keys.
 #[derive(Default)]
 pub(super) struct Chunks {
     pub(super) chunks: Vec<Arc<Sealed>>,
@@ -21,7 +22,7 @@ pub(super) struct Chunks {
 }
 
 /// Reads chunks up to the end or to the first that is not sound, and hands each on.
-pub(super) fn read(dir: &DataDir, to: &Sender<Arc<Sealed>>) -> Chunks {
+pub(super) fn read(dir: &DataDir, to: Sender<Arc<Sealed>>) -> Chunks {
     let Ok(file) = dir.open(CHECKPOINT, Access::Read) else {
         return Chunks::default();
     };
@@ -37,21 +38,39 @@ pub(super) fn read(dir: &DataDir, to: &Sender<Arc<Sealed>>) -> Chunks {
 }
 
 /// As [`read`], from so many bytes.
-pub(super) fn read_from(mut file: impl Read, mut left: u64, to: &Sender<Arc<Sealed>>) -> Chunks {
-    let mut read = Chunks::default();
+pub(super) fn read_from(mut file: impl Read, mut left: u64, to: Sender<Arc<Sealed>>) -> Chunks {
+    let mut found = Chunks::default();
+    let (mut correlations, mut triplets) = (Vec::new(), Vec::new());
     let (mut link, mut last_seq) = (Link::default(), 0);
     let mut room = Vec::new();
     while let Some((chunk, keys)) = next(&mut file, &mut left, link, last_seq, &mut room) {
         (link, last_seq) = (chunk.link, chunk.head.last_seq);
+        correlations.extend(keys.correlations());
+        triplets.extend(keys.triplets());
+        if correlations.len() >= KEYS_TOGETHER {
+            bring_together(&mut correlations, &mut found.correlations);
+            bring_together(&mut triplets, &mut found.triplets);
+        }
         let chunk = Arc::new(chunk);
-        read.chunks.push(Arc::clone(&chunk));
-        read.correlations.push(keys.correlations);
-        read.triplets.push(keys.triplets);
+        found.chunks.push(Arc::clone(&chunk));
         if to.send(chunk).is_err() {
             break;
         }
     }
-    read
+    bring_together(&mut correlations, &mut found.correlations);
+    bring_together(&mut triplets, &mut found.triplets);
+    found
+}
+
+/// Keys that are brought together by shard at a time, at least: those of one chunk, or of many short ones. They stay
+/// within the processor's second cache.
+const KEYS_TOGETHER: usize = 1 << 16;
+
+fn bring_together(keys: &mut Vec<(Fingerprint, Seq)>, by_shard: &mut Vec<KeysByShard>) {
+    if !keys.is_empty() {
+        by_shard.push(KeysByShard::of(keys.iter().copied()));
+        keys.clear();
+    }
 }
 
 /// What was not read yet of a file.
@@ -75,30 +94,26 @@ impl Read for Rest {
 const READ_BYTES: usize = 64 * 1024;
 
 /// The next chunk. Its keys are read into `room`, whatever is there.
-fn next(
+fn next<'a>(
     file: &mut impl Read,
     left: &mut u64,
     link: Link,
     last_seq: u64,
-    room: &mut Vec<u8>,
-) -> Option<(Sealed, Keys)> {
+    room: &'a mut Vec<u8>,
+) -> Option<(Sealed, Keys<'a>)> {
     let mut header = [0; HEADER_BYTES];
     file.read_exact(&mut header).ok()?;
     let header = Header::decode(&header, link, last_seq)?;
-    let length = u64::try_from(HEADER_BYTES)
-        .ok()?
-        .checked_add(header.body_bytes)?;
-    let padding = length.checked_next_multiple_of(u64::try_from(ALIGNMENT).ok()?)? - length;
     // A length that is not the file's is not asked memory for.
-    *left = left.checked_sub(length.checked_add(padding)?)?;
+    *left = left.checked_sub(header.bytes)?;
     let body_bytes = header.body_bytes.checked_sub(header.keys_bytes())?;
     room.resize(usize::try_from(header.keys_bytes()).ok()?, 0);
     file.read_exact(room).ok()?;
     let mut body = vec![0; usize::try_from(body_bytes).ok()?];
     file.read_exact(&mut body).ok()?;
     let mut zeros = [0; ALIGNMENT];
-    file.read_exact(zeros.get_mut(..usize::try_from(padding).ok()?)?)
-        .ok()?;
+    let padding = zeros.get_mut(..usize::try_from(header.padding_bytes()).ok()?)?;
+    file.read_exact(padding).ok()?;
     // Nothing is said by the padding, so nothing is asked of it.
     header.with(room, body)
 }
