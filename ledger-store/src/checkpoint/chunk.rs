@@ -78,21 +78,24 @@ struct Keys {
 /// One item each operation and refusal.
 #[derive(Debug, Default)]
 struct Gists {
-    rows: Vec<Row>,
-    /// Of each row its band, and below it, in 32 bits, its place.
-    order: Vec<u64>,
-    sorted: Vec<Row>,
+    /// Place of the record in the chunk.
+    records: Vec<u32>,
+    minors: Vec<i64>,
+    posted_at: Vec<i64>,
+    accounts: Vec<u32>,
+    value_dates: Vec<i32>,
+    flags: Vec<u8>,
+    by_band: ByBand,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Row {
-    minor: i64,
-    posted_at: i64,
-    /// Place of the record in the chunk.
-    record: u32,
-    account: u32,
-    value_date: i32,
-    flags: u8,
+/// The places of gists, those of one band together.
+#[derive(Debug, Default)]
+struct ByBand {
+    places: Vec<u32>,
+    /// Where those of each band end.
+    ends: Vec<u32>,
+    /// The numbers of a column in that order.
+    numbers: Vec<i64>,
 }
 
 // What a record's gist is, in its flags.
@@ -128,7 +131,7 @@ impl Chunk {
 
     pub(super) fn clear(&mut self) {
         self.keys.clear();
-        self.gists.rows.clear();
+        self.gists.clear();
         self.whole.clear();
     }
 
@@ -200,56 +203,92 @@ impl Gists {
             }
             Gist::Operation { account, entry } => (account, entry, OPERATION),
             Gist::Refused { account, refusal } => {
-                // What a refusal does not have is as in the row before, so that it hardly ever widens a column.
-                let before = self.rows.last();
+                // What a refusal does not have is as in the one before, so that it hardly ever widens a column.
                 let entry = Entry {
                     posted_at: refusal.posted_at,
                     seq: refusal.seq,
-                    value_date: BusinessDate(before.map_or(0, |row| row.value_date)),
-                    minor: before.map_or(0, |row| row.minor),
+                    value_date: BusinessDate(self.value_dates.last().copied().unwrap_or(0)),
+                    minor: self.minors.last().copied().unwrap_or(0),
                 };
                 (account, entry, REFUSED)
             }
             Gist::Other => return,
         };
-        self.rows.push(Row {
-            minor: entry.minor,
-            posted_at: entry.posted_at.0,
-            record,
-            account: account.0,
-            value_date: entry.value_date.0,
+        self.records.push(record);
+        self.minors.push(entry.minor);
+        self.posted_at.push(entry.posted_at.0);
+        self.accounts.push(account.0);
+        self.value_dates.push(entry.value_date.0);
+        self.flags.push(flags);
+    }
+
+    fn clear(&mut self) {
+        let Self {
+            records,
+            minors,
+            posted_at,
+            accounts,
+            value_dates,
             flags,
-        });
+            by_band: _,
+        } = self;
+        for column in [records, accounts] {
+            column.clear();
+        }
+        for column in [minors, posted_at] {
+            column.clear();
+        }
+        value_dates.clear();
+        flags.clear();
     }
 
     /// Writes them, band by band.
     fn write(&mut self, bytes: &mut Vec<u8>) {
-        self.sort();
-        let rows = &self.sorted;
-        bytes.extend_from_slice(&small(rows.len()).to_le_bytes());
-        column::write_numbers(rows.iter().map(|row| row.record.into()), bytes);
-        column::write_numbers(rows.iter().map(|row| row.minor), bytes);
-        column::write_numbers(rows.iter().map(|row| row.posted_at), bytes);
-        column::write_numbers(rows.iter().map(|row| row.account.into()), bytes);
-        column::write_numbers(rows.iter().map(|row| row.value_date.into()), bytes);
-        bytes.extend(rows.iter().map(|row| row.flags));
+        let by_band = &mut self.by_band;
+        by_band.arrange(&self.accounts);
+        bytes.extend_from_slice(&small(self.accounts.len()).to_le_bytes());
+        by_band.write(&self.records, bytes);
+        by_band.write(&self.minors, bytes);
+        by_band.write(&self.posted_at, bytes);
+        by_band.write(&self.accounts, bytes);
+        by_band.write(&self.value_dates, bytes);
+        let flags = |place: &u32| self.flags[usize_of(*place)];
+        bytes.extend(by_band.places.iter().map(flags));
+    }
+}
+
+impl ByBand {
+    /// Finds the places of gists on these accounts: in each band as they came.
+    fn arrange(&mut self, accounts: &[u32]) {
+        let band = |account: &u32| usize_of(account / BAND_ACCOUNTS);
+        let last = accounts.iter().map(band).max();
+        self.ends.clear();
+        self.ends.resize(last.map_or(0, |last| last + 1), 0);
+        for account in accounts {
+            self.ends[band(account)] += 1;
+        }
+        let mut total = 0;
+        for end in &mut self.ends {
+            total += std::mem::replace(end, total);
+        }
+        self.places.clear();
+        self.places.resize(accounts.len(), 0);
+        for (place, account) in (0..).zip(accounts) {
+            let end = &mut self.ends[band(account)];
+            self.places[usize_of(*end)] = place;
+            *end += 1;
+        }
     }
 
-    /// Brings the rows together by band. It is small numbers that are sorted, not the rows.
-    fn sort(&mut self) {
-        let band = |row: &Row| u64::from(row.account / BAND_ACCOUNTS) << 32;
-        self.order.clear();
-        self.order.extend(
-            self.rows
-                .iter()
-                .map(band)
-                .zip(0..)
-                .map(|(band, place)| band | place),
-        );
-        self.order.sort_unstable();
-        let row = |order: &u64| self.rows[usize_of(order & u64::from(u32::MAX))];
-        self.sorted.clear();
-        self.sorted.extend(self.order.iter().map(row));
+    /// Writes a column in that order.
+    fn write<T: Copy + Into<i64>>(&mut self, column: &[T], bytes: &mut Vec<u8>) {
+        let numbers = self
+            .places
+            .iter()
+            .map(|place| column[usize_of(*place)].into());
+        self.numbers.clear();
+        self.numbers.extend(numbers);
+        column::write_numbers(&self.numbers, bytes);
     }
 }
 
@@ -266,7 +305,7 @@ fn small(length: usize) -> u32 {
     u32::try_from(length).expect("a chunk is far shorter than 4 GiB")
 }
 
-fn usize_of(place: u64) -> usize {
+fn usize_of(place: u32) -> usize {
     usize::try_from(place).expect("a place in memory")
 }
 

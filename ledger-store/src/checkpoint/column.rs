@@ -16,9 +16,11 @@ pub(super) fn write_hashes(hashes: &[u64], bytes: &mut Vec<u8>) {
 
 /// Writes the least number, how many bytes the others take that are counted from it (0 to 4, or 8),
 /// and these.
-pub(super) fn write_numbers(numbers: impl Iterator<Item = i64> + Clone, bytes: &mut Vec<u8>) {
-    let least = numbers.clone().min().unwrap_or(0);
-    let above = numbers.map(|number| number.wrapping_sub(least).cast_unsigned());
+pub(super) fn write_numbers(numbers: &[i64], bytes: &mut Vec<u8>) {
+    let least = numbers.iter().copied().min().unwrap_or(0);
+    let above = numbers
+        .iter()
+        .map(|number| number.wrapping_sub(least).cast_unsigned());
     let width = width_of(above.clone().max().unwrap_or(0));
     bytes.extend_from_slice(&least.to_le_bytes());
     bytes.push(width);
@@ -172,7 +174,7 @@ mod tests {
             (vec![i64::MIN, 0, i64::MAX], 8),
         ] {
             let mut bytes = vec![];
-            write_numbers(numbers.iter().copied(), &mut bytes);
+            write_numbers(&numbers, &mut bytes);
             assert_eq!(bytes.len(), 9 + numbers.len() * width, "{numbers:?}");
             bytes.push(42);
             let mut rest = Rest::of(&bytes);

@@ -382,14 +382,11 @@ mod tests {
             records: 3,
         };
         let mut body = u32::try_from(gists.len()).unwrap().to_le_bytes().to_vec();
-        let records = gists.iter().map(|(record, _)| *record);
-        let accounts = gists.iter().map(|(_, account)| *account);
-        let zeros = gists.iter().map(|_| 0);
-        column::write_numbers(records, &mut body);
-        column::write_numbers(zeros.clone(), &mut body);
-        column::write_numbers(zeros.clone(), &mut body);
-        column::write_numbers(accounts, &mut body);
-        column::write_numbers(zeros, &mut body);
+        let (records, accounts): (Vec<_>, Vec<_>) = gists.iter().copied().unzip();
+        let zeros = vec![0; gists.len()];
+        for column in [&records, &zeros, &zeros, &accounts, &zeros] {
+            column::write_numbers(column, &mut body);
+        }
         body.extend(gists.iter().map(|_| PLAIN));
         let found = Gists::find(&mut Rest::of(&body), &body, &header);
         found.map(|gists| gists.bands)
