@@ -28,7 +28,7 @@ fn appending(criterion: &mut Criterion) {
                 let mut operations = Operations::on_accounts(1_000);
                 let mut state = LedgerState::default();
                 for requests in operations.scene() {
-                    let opened = decided(&mut state, requests).records;
+                    let opened = decided(&mut state, requests).records.into_vec();
                     let blocks = blocks_of(&opened, &mut framer);
                     log.append(&blocks).expect("appended");
                 }

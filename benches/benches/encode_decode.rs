@@ -11,7 +11,9 @@ use std::hint::black_box;
 fn records(count: usize) -> Vec<Record> {
     let mut operations = Operations::on_accounts(1_000);
     let mut state = state_of(&operations);
-    decided(&mut state, operations.next(count)).records
+    decided(&mut state, operations.next(count))
+        .records
+        .into_vec()
 }
 
 fn encoding(criterion: &mut Criterion) {

@@ -45,7 +45,7 @@ fn records() -> Vec<Record> {
     scene
         .into_iter()
         .chain([operations.next(OPERATIONS)])
-        .flat_map(|requests| decided(&mut state, requests).records)
+        .flat_map(|requests| decided(&mut state, requests).records.into_vec())
         .collect()
 }
 

@@ -81,17 +81,15 @@ pub fn state_of(operations: &Operations) -> LedgerState {
 }
 
 /// Decides requests that name nothing earlier, in goes of as many as the engine takes.
-pub fn decided(state: &mut LedgerState, requests: Vec<Request>) -> Batch {
+pub fn decided(state: &mut LedgerState, mut requests: Vec<Request>) -> Batch {
     let mut batch = Batch::default();
     let mut prepared = Prepared::default();
-    let mut requests = requests.into_iter();
-    while requests.len() > 0 {
-        let go = requests.len().min(GO_REQUESTS_MAX);
-        state.prepare(&requests.as_slice()[..go], &mut prepared);
+    for go in requests.chunks_mut(GO_REQUESTS_MAX) {
+        state.prepare(go, &mut prepared);
         // Nothing is named again, so what is looked at is looked at in vain.
         let seen = prepared.recall_list().iter();
         let recalled = Recalled::new(seen.map(|seq| Arc::new(unrelated(*seq))));
-        decide_prepared(state, &mut requests, &prepared, NOW, &recalled, &mut batch);
+        decide_prepared(state, go, &prepared, NOW, &recalled, &mut batch);
     }
     batch
 }

@@ -7,9 +7,13 @@
 
 mod authorization;
 mod posting;
+mod records;
 mod reference;
 mod reversal;
 
+pub use self::records::Records;
+
+use self::records::Head;
 use self::reversal::Reversal;
 use crate::annotations::Annotations;
 use crate::authorization::{AuthorizationResult, DecidedAuthorization, SecondKey};
@@ -17,7 +21,7 @@ use crate::command::{
     AccountAction, AccountSelector, Command, OnAccount, PostDetail, Request, SetCreditLimit,
 };
 use crate::difference;
-use crate::event::{Decided, Event, EventBody, Record};
+use crate::event::{Decided, EventBody, Record};
 use crate::form;
 use crate::ids::{AccountIndex, AccountReference, IssuerIndex, OperationId, Seq};
 use crate::money::Amount;
@@ -31,7 +35,7 @@ use crate::time::{BusinessDate, DayMemory, Moment, Timestamp};
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Batch {
     /// Records, continuing the log.
-    pub records: Vec<Record>,
+    pub records: Records,
     /// The keys of each record, for whoever keeps an index of them too.
     pub keys: Vec<RecordKeys>,
     /// Answers, one for each request.
@@ -101,20 +105,19 @@ pub const HIERARCHY_LEVELS_MAX: u32 = 16;
 /// When `recalled` lacks a record of the recall list.
 pub fn decide(
     state: &mut LedgerState,
-    requests: Vec<Request>,
+    mut requests: Vec<Request>,
     now: Timestamp,
     recalled: &Recalled,
 ) -> Batch {
     let mut batch = Batch::default();
     let mut prepared = Prepared::default();
     state.prepare(&requests, &mut prepared);
-    let mut requests = requests.into_iter();
     decide_prepared(state, &mut requests, &prepared, now, recalled, &mut batch);
     batch
 }
 
-/// Decides the requests that `prepared` is about, the next of `requests`, and adds their records and answers
-/// to a batch.
+/// Decides the requests that `prepared` is about, and adds their records and answers to a batch. What is left of
+/// the requests then has no use.
 ///
 /// A batch may be decided in several goes, each prepared after the one before was decided: so a go can
 /// be short enough for the processor's cache, and the batch long enough for the disk.
@@ -123,18 +126,14 @@ pub fn decide(
 /// When `recalled` lacks a record of the recall list; it may when `prepared` is about other requests.
 pub fn decide_prepared(
     state: &mut LedgerState,
-    requests: &mut std::vec::IntoIter<Request>,
+    requests: &mut [Request],
     prepared: &Prepared,
     now: Timestamp,
     recalled: &Recalled,
     batch: &mut Batch,
 ) {
     let now = now.max(state.last_recorded_at);
-    for keys in &prepared.keys {
-        // Judged where it lies, and then moved once, into its record.
-        let Some(request) = requests.as_slice().first() else {
-            break;
-        };
+    for (request, keys) in requests.iter_mut().zip(&prepared.keys) {
         let keys = keys.or_known_now(state, request);
         let lookup = Lookup {
             keys,
@@ -142,23 +141,18 @@ pub fn decide_prepared(
             batch: &batch.records,
         };
         let verdict = judge(state, request, now, &prepared.days, &lookup);
-        let request = requests.next().expect("it was just judged");
         match verdict {
             Verdict::Record(issuer, ruling) => {
-                batch.records.push(Record {
+                let annotations = request.annotations.take();
+                let head = Head {
                     seq: state.last_seq.next(),
                     recorded_at: now,
-                    event: Event {
-                        issuer,
-                        correlation: request.correlation,
-                        body: ruling.into_body(request.command),
-                        // An empty box would not be there when the record is read back.
-                        annotations: request
-                            .annotations
-                            .filter(|annotations| **annotations != *Annotations::NONE),
-                    },
-                });
-                let record = batch.records.last().expect("it was just pushed");
+                    issuer,
+                    correlation: request.correlation,
+                    // An empty box would not be there when the record is read back.
+                    annotations: annotations.filter(|given| **given != *Annotations::NONE),
+                };
+                let record = batch.records.add(head, ruling, &mut request.command);
                 let keys = keys.of_record(record);
                 state.apply_keyed(record, keys);
                 let amounts = record
@@ -273,34 +267,18 @@ fn judge(
 }
 
 impl Ruling {
-    /// The event of what happened to the command, or of its refusal. In line, and a posting taken out of its
-    /// command by one pattern, so that it is not copied on the way.
-    #[inline(always)]
+    /// The event of what happened to the command, or of its refusal.
     fn into_body(self, command: Command) -> EventBody {
-        match self {
-            Self::OnAccount(_, Ok(Favour::Post(decided))) => {
-                let Command::OnAccount(OnAccount {
-                    action: AccountAction::Post(operation),
-                    ..
-                }) = command
-                else {
-                    another_command()
-                };
-                EventBody::OperationPosted { decided, operation }
-            }
-            Self::OnAccount(account, outcome) => {
-                let Command::OnAccount(on) = command else {
-                    another_command()
-                };
+        match (self, command) {
+            (Self::OnAccount(account, outcome), Command::OnAccount(on)) => {
                 body_of(account, outcome, on)
             }
-            Self::Reference(body) => *body,
+            (Self::Reference(body), _) => *body,
+            (Self::OnAccount(..), _) => another_command(),
         }
     }
 }
 
-/// As [`Ruling::into_body`], for all that is rarer than a posting.
-#[inline(never)]
 fn body_of(account: AccountIndex, outcome: Result<Favour, Rejection>, on: OnAccount) -> EventBody {
     let OnAccount {
         posting_date,
@@ -330,6 +308,9 @@ fn body_of(account: AccountIndex, outcome: Result<Favour, Rejection>, on: OnAcco
             account,
             posting_date,
         },
+        (Favour::Post(decided), AccountAction::Post(operation)) => {
+            EventBody::OperationPosted { decided, operation }
+        }
         (Favour::Reverse(decided), AccountAction::Reverse(reversal)) => decided.into_body(reversal),
         (Favour::Clear(decided, released_minor), AccountAction::Post(operation)) => {
             EventBody::OperationCleared {

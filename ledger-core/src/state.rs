@@ -219,6 +219,12 @@ impl LedgerState {
         for key in keys.iter().filter_map(|keys| keys.triplet) {
             touched ^= i128::from(self.triplets.touch(key));
         }
+        for keys in keys.iter() {
+            touched ^= i128::from(self.correlations.touch_next(keys.correlation));
+        }
+        for key in keys.iter().filter_map(|keys| keys.triplet) {
+            touched ^= i128::from(self.triplets.touch_next(key));
+        }
         for account in keys.iter().filter_map(|keys| keys.account) {
             touched ^= self.portfolio.account(account).balance_minor;
         }

@@ -5,7 +5,7 @@ use std::mem;
 use std::sync::Arc;
 
 use ledger_core::command::Request;
-use ledger_core::decide::{Batch, decide_prepared};
+use ledger_core::decide::{Batch, Records, decide_prepared};
 use ledger_core::event::Record;
 use ledger_core::ids::Seq;
 use ledger_core::state::{LedgerState, Prepared, Recalled, RetainedKeys};
@@ -65,13 +65,14 @@ impl Deciding {
     /// the memory of those may be used again.
     pub fn begin(&mut self, durable: Seq, requests: usize) -> Batch {
         // At once: memory that grows is memory taken from the system, and cleared by it, again and again.
-        let mut records = self.recent.spare_room(durable);
+        let mut records = self.recent.spare(durable);
         if records.capacity() < requests {
             // Batches differ in length, so the next can do with it too.
-            records = Vec::with_capacity(requests.next_power_of_two());
+            let room = requests.next_power_of_two();
+            records.reserve_exact(room - records.len());
         }
         Batch {
-            records,
+            records: Records::over(records),
             keys: Vec::with_capacity(requests),
             ..Batch::default()
         }
@@ -92,24 +93,26 @@ impl Deciding {
         let mut requests = requests.into_iter();
         while requests.len() > 0 {
             let go = requests.len().min(GO_REQUESTS_MAX);
-            self.state
-                .prepare(&requests.as_slice()[..go], &mut self.prepared);
+            let decided = &mut requests.as_mut_slice()[..go];
+            self.state.prepare(decided, &mut self.prepared);
             let recalled = self.recall(&batch.records)?;
             decide_prepared(
                 &mut self.state,
-                &mut requests,
+                decided,
                 &self.prepared,
                 now,
                 &recalled,
                 batch,
             );
+            // What is left of them goes while it is in the cache.
+            drop(requests.nth(go - 1));
         }
         Ok(())
     }
 
     /// Ends a batch: shares its records, and keeps them until the log has them and longer.
-    pub fn end(&mut self, records: Vec<Record>) -> Arc<Vec<Record>> {
-        self.recent.keep(records)
+    pub fn end(&mut self, records: Records) -> Arc<Vec<Record>> {
+        self.recent.keep(records.into_vec())
     }
 
     /// Reads back what the prepared requests may need of the records before this batch.
@@ -153,9 +156,9 @@ struct Recent {
 }
 
 impl Recent {
-    /// An empty vector. Lets go of the batches that are not needed any more, and uses the largest room
-    /// that is left over again.
-    fn spare_room(&mut self, durable: Seq) -> Vec<Record> {
+    /// Records that nobody needs any more, or none: those with the largest room of the batches that are let go
+    /// of.
+    fn spare(&mut self, durable: Seq) -> Vec<Record> {
         let mut spare = mem::take(&mut self.room);
         while let Some(oldest) = self.batches.front()
             && oldest.last().is_none_or(|record| record.seq <= durable)
@@ -169,7 +172,6 @@ impl Recent {
                 spare = records;
             }
         }
-        spare.clear();
         spare
     }
 
@@ -227,7 +229,8 @@ mod tests {
         for (batches, records) in [(20_000, 1), (40, 4_096), (2_000, 1)] {
             for _ in 0..batches {
                 // All but the last batch are durable, and each has room for many.
-                let mut room = recent.spare_room(Seq(next.saturating_sub(records + 1)));
+                let mut room = recent.spare(Seq(next.saturating_sub(records + 1)));
+                room.clear();
                 room.reserve(8_192);
                 room.extend(batch(next, records));
                 drop(recent.keep(room));

@@ -1,9 +1,10 @@
 //! The engine as the writer runs it: recall, decide, append. The laws drive it through this.
 
+use std::mem;
 use std::sync::Arc;
 
 use ledger_core::command::Request;
-use ledger_core::decide::{Answer, decide};
+use ledger_core::decide::{Answer, Batch, Records, decide_prepared};
 use ledger_core::event::Record;
 use ledger_core::fingerprint::{FingerprintIndex, KeysByShard};
 use ledger_core::ids::AccountIndex;
@@ -13,7 +14,7 @@ use ledger_core::projection::case_files::CaseFiles;
 use ledger_core::projection::gist::Gist;
 use ledger_core::projection::restoration::RestoredBand;
 use ledger_core::projection::timeline::Timeline;
-use ledger_core::state::{LedgerState, Recalled, RecordKeys};
+use ledger_core::state::{LedgerState, Prepared, Recalled, RecordKeys};
 use ledger_core::time::Timestamp;
 
 /// A log in memory, the writer's state over it, and a reader's books.
@@ -22,19 +23,35 @@ pub struct Engine {
     log: Vec<Arc<Record>>,
     state: LedgerState,
     books: Books,
+    /// The records of the batch before, over which the next are written.
+    earlier: Vec<Record>,
 }
 
 impl Engine {
     /// Decides one batch, reading back from the log exactly the records of the recall list.
-    pub fn submit(&mut self, requests: Vec<Request>, now: Timestamp) -> Vec<Answer> {
-        let recalled = Recalled::new(self.state.recall_list(&requests).into_iter().map(|seq| {
+    pub fn submit(&mut self, mut requests: Vec<Request>, now: Timestamp) -> Vec<Answer> {
+        let mut prepared = Prepared::default();
+        self.state.prepare(&requests, &mut prepared);
+        let recalled = Recalled::new(prepared.recall_list().iter().map(|seq| {
             let place = usize::try_from(seq.0 - 1).expect("a place fits the address space");
             Arc::clone(&self.log[place])
         }));
-        let batch = decide(&mut self.state, requests, now, &recalled);
-        for record in batch.records {
-            self.books.apply(&record);
-            self.log.push(Arc::new(record));
+        let mut batch = Batch {
+            records: Records::over(mem::take(&mut self.earlier)),
+            ..Batch::default()
+        };
+        decide_prepared(
+            &mut self.state,
+            &mut requests,
+            &prepared,
+            now,
+            &recalled,
+            &mut batch,
+        );
+        self.earlier = batch.records.into_vec();
+        for record in &self.earlier {
+            self.books.apply(record);
+            self.log.push(Arc::new(record.clone()));
         }
         batch.answers
     }
@@ -99,7 +116,12 @@ impl Engine {
             state.apply(record);
             books.apply(record);
         }
-        Self { log, state, books }
+        Self {
+            log,
+            state,
+            books,
+            earlier: Vec::new(),
+        }
     }
 
     /// A writer and a reader that start from this log.
@@ -110,7 +132,12 @@ impl Engine {
             books.apply(record);
         }
         let state = LedgerState::replay(log.iter().map(AsRef::as_ref));
-        Self { log, state, books }
+        Self {
+            log,
+            state,
+            books,
+            earlier: Vec::new(),
+        }
     }
 
     /// Every record so far.

@@ -119,10 +119,10 @@ impl Script {
         self.sent
             .extend(requests.iter().map(|request| (self.now, request.clone())));
         let batch = decide_as_the_writer(&mut self.state, &self.log, requests, self.now);
-        for record in &batch.records {
+        for record in batch.records.iter() {
             self.books.apply(record);
         }
-        self.log.extend(batch.records);
+        self.log.extend(batch.records.into_vec());
         let [first, again @ ..] = batch.answers.as_slice() else {
             panic!("every request has an answer");
         };
@@ -290,7 +290,7 @@ impl Script {
                 for chunk in same_time.chunks(*size) {
                     let requests = chunk.iter().map(|(_, request)| request.clone()).collect();
                     let batch = decide_as_the_writer(&mut state, &log, requests, chunk[0].0);
-                    log.extend(batch.records);
+                    log.extend(batch.records.into_vec());
                     answers.extend(batch.answers);
                 }
             }
