@@ -13,6 +13,8 @@ mod reversal;
 
 pub use self::records::Records;
 
+use std::iter;
+
 use self::records::Head;
 use self::reversal::Reversal;
 use crate::annotations::Annotations;
@@ -158,10 +160,10 @@ pub fn decide_prepared(
                 let amounts = record
                     .account()
                     .map(|account| state.portfolio.amounts(account));
-                batch.answers.push(Answer {
+                batch.answers.extend(iter::once_with(|| Answer {
                     amounts,
                     ..Answer::recorded(record)
-                });
+                }));
                 batch.keys.push(keys);
             }
             Verdict::Answer(answer) => batch.answers.push(answer),
@@ -519,6 +521,7 @@ impl Context<'_> {
 
 impl Answer {
     /// The answer that a record holds, for the first time or again.
+    #[inline]
     fn recorded(record: &Record) -> Self {
         let accepted = |operation, account, pending| {
             Ok(Accepted {

@@ -132,10 +132,10 @@ impl FingerprintIndex {
         let mut index = Self::default();
         for (place, shard) in index.shards.iter_mut().enumerate() {
             let of_shard = || keys.iter().map(|keys| keys.of_shard(place));
-            *shard = Shard::with_room_for(of_shard().map(<[u64]>::len).sum());
-            for word in of_shard().flatten() {
-                shard.put(*word);
-            }
+            let len: usize = of_shard().map(<[u64]>::len).sum();
+            // Two thirds full, so that there is room for some more.
+            let buckets = (len * 3).div_ceil(2 * Bucket::WORDS);
+            *shard = Shard::of(buckets, of_shard().flatten().copied());
             index.len += usize_of(shard.len);
             index.buckets += shard.buckets.len();
         }
@@ -200,16 +200,25 @@ struct Bucket {
 }
 
 impl Shard {
-    fn with_buckets(buckets: usize) -> Self {
-        Self {
+    /// A shard of so many buckets and these words, for which there is more than enough room.
+    fn of(buckets: usize, words: impl Iterator<Item = u64>) -> Self {
+        let mut shard = Self {
             buckets: vec![Bucket::EMPTY; buckets],
             len: 0,
-        }
-    }
-
-    /// A shard that is two thirds full once it has so many keys.
-    fn with_room_for(len: usize) -> Self {
-        Self::with_buckets((len * 3).div_ceil(2 * Bucket::WORDS))
+        };
+        // How many words each bucket has, side by side: counting them again each time would cost as much as all else.
+        let mut counts = vec![0_u8; buckets];
+        words.for_each(|word| {
+            let mut place = home(buckets, word);
+            while usize::from(counts[place]) == Bucket::WORDS {
+                shard.buckets[place].pass_on();
+                place = after(buckets, place);
+            }
+            shard.buckets[place].set(usize::from(counts[place]), word);
+            counts[place] += 1;
+            shard.len += 1;
+        });
+        shard
     }
 
     /// Whether it is so full, by 25 words in 32, that of the looks for a key that is not there nearly a third reads a
@@ -219,13 +228,8 @@ impl Shard {
     }
 
     fn grow(&mut self) {
-        let mut grown = Self::with_buckets(self.buckets.len() * 3 / 2 + 1);
-        for bucket in &self.buckets {
-            for place in 0..bucket.len() {
-                grown.put(bucket.word(place));
-            }
-        }
-        *self = grown;
+        let words = self.buckets.iter().flat_map(Bucket::words);
+        *self = Self::of(self.buckets.len() * 3 / 2 + 1, words);
     }
 
     /// Adds a word, for which there is room.
@@ -235,7 +239,8 @@ impl Shard {
             self.buckets[place].pass_on();
             place = after(self.buckets.len(), place);
         }
-        self.buckets[place].add(word);
+        let bucket = &mut self.buckets[place];
+        bucket.set(bucket.len(), word);
         self.len += 1;
     }
 }
@@ -268,12 +273,12 @@ impl Bucket {
         (u64::from(self.tags[place]) << u32::BITS | u64::from(self.places[place])) & !PASSED_ON
     }
 
-    /// Adds a word, for which there is room.
-    fn add(&mut self, word: u64) {
-        let place = self.len();
-        let (tag, at) = halves(word);
-        self.tags[place] = tag;
-        self.places[place] = at;
+    fn words(&self) -> impl Iterator<Item = u64> {
+        (0..self.len()).map(|place| self.word(place))
+    }
+
+    fn set(&mut self, place: usize, word: u64) {
+        (self.tags[place], self.places[place]) = halves(word);
     }
 
     /// Whether a tag is there. All are compared, at once, since there is nothing to be won by fewer.

@@ -98,10 +98,14 @@ pub enum Discrepancy {
 
 /// What decides where a movement is booked. With a borrowed text it is looked for, and hashes as the one that
 /// is kept.
+///
+/// Each field is as it lies in the movement or the account. Were one put together first, the processor would have
+/// to wait for its parts to be written before it can read it.
 #[derive(Debug, Clone, Copy, Hash, PartialEq, Eq)]
 struct Booking<Text> {
     issuer: IssuerIndex,
-    unit: LedgerUnit,
+    unit: Unit,
+    currency: Currency,
     working_mode: WorkingMode,
     script: u32,
     kind: OperationKind,
@@ -114,6 +118,7 @@ impl<Text> Booking<Text> {
         let Self {
             issuer,
             unit,
+            currency,
             working_mode,
             script,
             kind,
@@ -122,6 +127,7 @@ impl<Text> Booking<Text> {
         Booking {
             issuer,
             unit,
+            currency,
             working_mode,
             script,
             kind,
@@ -199,10 +205,10 @@ impl GeneralLedger {
     /// Books a movement.
     pub fn book(&mut self, portfolio: &Portfolio, movement: &Movement<'_>) {
         let account = portfolio.account(movement.account);
-        let unit = unit_of(account, movement);
         let booking = Booking {
             issuer: account.issuer,
-            unit,
+            unit: movement.quantity.unit,
+            currency: account.currency,
             working_mode: account.working_mode,
             script: movement.script,
             kind: movement.kind,
@@ -211,8 +217,8 @@ impl GeneralLedger {
         let places = match self.places.get(&booking) {
             Some(places) => *places,
             None => {
-                let codes = legs(portfolio, movement).map(|leg| leg.code);
-                let places = codes.map(|code| self.place(account.issuer, unit, code));
+                let legs = legs(portfolio, movement);
+                let places = legs.map(|leg| self.place(account.issuer, leg.unit, leg.code));
                 let key = booking.with(booking.detail.map(CompactString::new));
                 self.places.insert(key, places);
                 places

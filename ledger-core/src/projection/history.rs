@@ -135,9 +135,15 @@ impl History {
             .sum()
     }
 
-    /// Amount of the last entry in order, for touching it.
-    pub(crate) fn last_minor(&self) -> i64 {
-        self.last_in_order().map_or(0, |entry| entry.minor)
+    /// Whether there is more of it than most have.
+    pub(crate) fn is_long(&self) -> bool {
+        self.long.is_some()
+    }
+
+    /// Reads what adding an operation will read: the last entry in order, which may lie on two lines.
+    pub(crate) fn touch(&self) -> i64 {
+        let last = self.last_in_order();
+        last.map_or(0, |entry| entry.minor ^ entry.posted_at().0)
     }
 
     /// Number of operations.

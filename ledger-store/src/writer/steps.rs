@@ -210,7 +210,7 @@ impl Appender {
     }
 }
 
-/// Shows readers what became durable, and only then answers; after that the checkpoint takes it in.
+/// Shows readers what became durable, and only then answers; after that the checkpoint is written if it is time.
 pub(super) struct Publisher {
     reader: Reader,
     checkpointer: Option<Checkpointer>,
@@ -226,20 +226,22 @@ impl Publisher {
 
     /// Publishes a batch that is durable.
     pub(super) fn publish(&mut self, decided: Decided) {
-        for records in decided.records.chunks(PUBLISH_RECORDS_MAX) {
+        let keys = decided.keys.chunks(PUBLISH_RECORDS_MAX);
+        for (records, keys) in decided.records.chunks(PUBLISH_RECORDS_MAX).zip(keys) {
             self.reader.publish(records);
+            // Now, while they are in the processor's cache.
+            if let Some(checkpointer) = &mut self.checkpointer {
+                checkpointer.add(records, keys, decided.head);
+            }
         }
         for (reply, answers) in decided.replies {
             // Whoever stopped listening does not need the answer.
             let _ = reply.send(Ok(answers));
         }
         if let Some(checkpointer) = &mut self.checkpointer
-            && !decided.records.is_empty()
+            && checkpointer.is_due()
         {
-            checkpointer.add(&decided.records, &decided.keys, decided.head);
-            if checkpointer.is_due() {
-                checkpointer.write(self.reader.books().general_ledger().totals());
-            }
+            checkpointer.write(self.reader.books().general_ledger().totals());
         }
     }
 
