@@ -176,8 +176,8 @@ enum Verdict {
     Answer(Answer),
 }
 
-/// What is to be recorded of a command. The command itself is added at the end ([`Ruling::into_body`]),
-/// so that it is moved once.
+/// What is to be recorded of a command. The command itself is added at the end ([`Records::add`]), so that it is
+/// moved once.
 enum Ruling {
     /// Anything but a command on an account; these are few.
     Reference(Box<EventBody>),

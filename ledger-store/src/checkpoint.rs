@@ -50,7 +50,7 @@ pub struct Checkpointer {
     /// Records after which a chunk is due.
     chunk_records: u64,
     pending: Chunk,
-    /// Where the log ends after what is pending.
+    /// Where the log ends after what is pending, once a batch is taken in as a whole.
     head: LogHead,
 }
 
@@ -77,7 +77,8 @@ impl Checkpointer {
         }
     }
 
-    /// Takes in records that follow those taken in before. `head` is where the log ends with them.
+    /// Takes in records that follow those taken in before. `head` is where the log ends with the batch that they are
+    /// of, all of which has to be taken in before the next [`Self::write`].
     pub fn add(&mut self, records: &[Record], keys: &[RecordKeys], head: LogHead) {
         if self.file.is_some() {
             self.head = head;

@@ -68,8 +68,7 @@ impl Deciding {
         let mut records = self.recent.spare(durable);
         if records.capacity() < requests {
             // Batches differ in length, so the next can do with it too.
-            let room = requests.next_power_of_two();
-            records.reserve_exact(room - records.len());
+            records = Vec::with_capacity(requests.next_power_of_two());
         }
         Batch {
             records: Records::over(records),

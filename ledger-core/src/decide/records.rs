@@ -63,9 +63,18 @@ impl Records {
             annotations,
         } = head;
         let place = self.len;
-        self.len += 1;
-        if let Some(slot) = self.slots.get_mut(place)
-            && let EventBody::OperationPosted { decided, operation } = &mut slot.event.body
+        // All fields by name: one that is forgotten would keep what the earlier record had.
+        if let Some(Record {
+            seq: seq_there,
+            recorded_at: recorded_there,
+            event:
+                Event {
+                    issuer: issuer_there,
+                    correlation: correlation_there,
+                    body: EventBody::OperationPosted { decided, operation },
+                    annotations: annotations_there,
+                },
+        }) = self.slots.get_mut(place)
             && let Ruling::OnAccount(_, Ok(Favour::Post(newly))) = &ruling
             && let Command::OnAccount(OnAccount {
                 action: AccountAction::Post(asked),
@@ -74,11 +83,11 @@ impl Records {
         {
             decided.clone_from(newly);
             mem::swap(operation, asked);
-            slot.seq = seq;
-            slot.recorded_at = recorded_at;
-            slot.event.issuer = issuer;
-            slot.event.correlation = correlation;
-            slot.event.annotations = annotations;
+            *seq_there = seq;
+            *recorded_there = recorded_at;
+            *issuer_there = issuer;
+            *correlation_there = correlation;
+            *annotations_there = annotations;
         } else {
             let record = Record {
                 seq,
@@ -95,6 +104,7 @@ impl Records {
                 None => self.slots.push(record),
             }
         }
+        self.len += 1;
         &self.slots[place]
     }
 }

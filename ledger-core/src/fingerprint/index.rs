@@ -104,7 +104,8 @@ impl FingerprintIndex {
         let buckets = &self.shards[key.shard()].buckets;
         let home = home(buckets.len(), key.first_word());
         let passed_on = buckets.get(home).is_some_and(Bucket::has_passed_on);
-        let next = buckets.get(home + usize::from(passed_on));
+        let next = home + usize::from(passed_on);
+        let next = buckets.get(if next == buckets.len() { 0 } else { next });
         next.map_or(0, |bucket| bucket.places[0])
     }
 
@@ -387,22 +388,27 @@ mod tests {
             |n| (u64::MAX >> SHARD_BITS) - (n << 26),
             |n| n << 26,
         ];
-        for key in spreads {
+        // The highest places share a half of the word with the tag.
+        let places: [fn(u64) -> u64; 2] = [|n| n + 1, |n| Seq::MAX.0 - n];
+        for (key, at) in spreads
+            .into_iter()
+            .flat_map(|key| places.map(|at| (key, at)))
+        {
             let mut index = FingerprintIndex::default();
             for n in 0..3_000 {
                 assert!(found(&index, key(n)).is_empty(), "{n} is not there yet");
-                index.insert(Fingerprint(key(n)), Seq(n + 1));
-                assert_eq!(found(&index, key(n)), [n + 1]);
+                index.insert(Fingerprint(key(n)), Seq(at(n)));
+                assert_eq!(found(&index, key(n)), [at(n)]);
             }
             for n in 0..3_000 {
-                assert_eq!(found(&index, key(n)), [n + 1]);
+                assert_eq!(found(&index, key(n)), [at(n)]);
             }
             let chunks = [0..1_000, 1_000..1_000, 1_000..3_000]
-                .map(|places| KeysByShard::of(places.map(|n| (Fingerprint(key(n)), Seq(n + 1)))));
+                .map(|places| KeysByShard::of(places.map(|n| (Fingerprint(key(n)), Seq(at(n))))));
             let at_once = FingerprintIndex::of(&chunks);
             assert_eq!(at_once.len(), 3_000);
             for n in 0..3_000 {
-                assert_eq!(found(&at_once, key(n)), [n + 1]);
+                assert_eq!(found(&at_once, key(n)), [at(n)]);
             }
         }
     }

@@ -23,7 +23,7 @@
 //! flags. They lie in the order of bands of 4,096 accounts, and in a band as recorded, so that each band can be
 //! restored by itself.
 //!
-//! A column of hashes has the first 40 bits of each, which is all that an index keeps. A column of numbers
+//! A column of hashes has the first 40 bits of each, which is more than an index keeps. A column of numbers
 //! (see `column.rs`) has the difference of each from the least.
 
 use ledger_core::event::Record;

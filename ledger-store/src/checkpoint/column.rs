@@ -4,7 +4,7 @@ use std::ops::Range;
 
 /// Numbers that are read at a time; so few stay in the processor's nearest cache.
 pub(super) const ROW: usize = 256;
-/// Bytes that are kept of a hash, the first ones; an index of keys uses no more.
+/// Bytes that are kept of a hash, the first ones; an index of keys needs no more.
 pub(super) const HASH_BYTES: usize = 5;
 
 /// Writes the first 40 bits of each.

@@ -226,6 +226,11 @@ impl Publisher {
 
     /// Publishes a batch that is durable.
     pub(super) fn publish(&mut self, decided: Decided) {
+        assert_eq!(
+            decided.records.len(),
+            decided.keys.len(),
+            "each record has its keys"
+        );
         let keys = decided.keys.chunks(PUBLISH_RECORDS_MAX);
         for (records, keys) in decided.records.chunks(PUBLISH_RECORDS_MAX).zip(keys) {
             self.reader.publish(records);
