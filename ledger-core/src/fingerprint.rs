@@ -1,7 +1,7 @@
 //! Fingerprints of the keys under which things are found again.
 //!
 //! A fingerprint only *suggests* a record: whoever looks reads it back and compares the key itself, so two keys
-//! with one hash cost a look and never a wrong answer. [`index`] keeps where each was used.
+//! with one hash cost a look and never a wrong answer. [`FingerprintIndex`] keeps where each was used.
 
 mod index;
 
