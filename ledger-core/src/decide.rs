@@ -11,11 +11,10 @@ mod records;
 mod reference;
 mod reversal;
 
-pub use self::records::Records;
-
 use std::iter;
 
 use self::records::Head;
+pub use self::records::Records;
 use self::reversal::Reversal;
 use crate::annotations::Annotations;
 use crate::authorization::{AuthorizationResult, DecidedAuthorization, SecondKey};
@@ -160,6 +159,7 @@ pub fn decide_prepared(
                 let amounts = record
                     .account()
                     .map(|account| state.portfolio.amounts(account));
+                // Made in its place: pushed, it would be made elsewhere and moved.
                 batch.answers.extend(iter::once_with(|| Answer {
                     amounts,
                     ..Answer::recorded(record)

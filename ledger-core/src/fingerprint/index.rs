@@ -80,12 +80,11 @@ impl FingerprintIndex {
 
     /// The records that may have used the key, in no order.
     pub fn candidates(&self, key: Fingerprint) -> impl Iterator<Item = Seq> {
-        let buckets = self.shards[key.shard()].buckets.as_slice();
-        let first = key.first_word();
+        let (buckets, home) = self.home_of(key);
         Look {
             buckets,
-            first,
-            bucket: home(buckets.len(), first),
+            first: key.first_word(),
+            bucket: home,
             looked: 0,
         }
     }
@@ -94,19 +93,26 @@ impl FingerprintIndex {
     /// when the look comes. Nothing is decided by what is read: a processor that guessed wrong about it
     /// would have to wait for it, instead of going on to the next key.
     pub(crate) fn touch(&self, key: Fingerprint) -> u32 {
-        let buckets = &self.shards[key.shard()].buckets;
-        let home = home(buckets.len(), key.first_word());
+        let (buckets, home) = self.home_of(key);
         buckets.get(home).map_or(0, |bucket| bucket.places[0])
     }
 
     /// As [`Self::touch`], once that was done for all keys: reads where the look will go on, if it will.
     pub(crate) fn touch_next(&self, key: Fingerprint) -> u32 {
-        let buckets = &self.shards[key.shard()].buckets;
-        let home = home(buckets.len(), key.first_word());
+        let (buckets, home) = self.home_of(key);
         let passed_on = buckets.get(home).is_some_and(Bucket::has_passed_on);
-        let next = home + usize::from(passed_on);
-        let next = buckets.get(if next == buckets.len() { 0 } else { next });
-        next.map_or(0, |bucket| bucket.places[0])
+        let next = if passed_on {
+            after(buckets.len(), home)
+        } else {
+            home
+        };
+        buckets.get(next).map_or(0, |bucket| bucket.places[0])
+    }
+
+    /// The buckets among which a look for the key takes place, and where it begins.
+    fn home_of(&self, key: Fingerprint) -> (&[Bucket], usize) {
+        let buckets = self.shards[key.shard()].buckets.as_slice();
+        (buckets, home(buckets.len(), key.first_word()))
     }
 
     /// Number of keys.
