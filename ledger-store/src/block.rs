@@ -38,6 +38,8 @@ const MAGIC: [u8; 4] = *b"LGBK";
 const HEADER_BYTES: usize = 36;
 const HEADER_CHECKED_BYTES: usize = 32;
 const RECORD_HEADER_BYTES: usize = 8;
+/// In memory, in front of a block that is made here: the hash of the block before, which is hashed with it.
+const PREVIOUS_BYTES: usize = 32;
 const TRAILER_BYTES: usize = 32;
 
 /// Hash over a block and, through the block before it, over the whole log up to there.
@@ -129,9 +131,9 @@ pub struct BlockBuilder {
     first_seq: u64,
     recorded_at_ms: i64,
     records_max: usize,
-    /// Room for the header, then the framed records.
+    /// Room for the hash of the block before and for the header, then the framed records.
     bytes: Vec<u8>,
-    /// Where each record's frame begins.
+    /// Where each record's frame begins in the block.
     offsets: Vec<u32>,
 }
 
@@ -147,7 +149,7 @@ impl BlockBuilder {
     #[must_use]
     pub fn new(first_seq: u64, recorded_at_ms: i64) -> Self {
         assert!(first_seq > 0, "sequence numbers start at 1");
-        let bytes = vec![0; HEADER_BYTES];
+        let bytes = vec![0; PREVIOUS_BYTES + HEADER_BYTES];
         Self {
             first_seq,
             recorded_at_ms,
@@ -162,7 +164,7 @@ impl BlockBuilder {
     pub(crate) fn with_room(mut self, records: usize, record_bytes: usize) -> Self {
         let records = records.min(self.records_max);
         let bytes = records * (RECORD_HEADER_BYTES + record_bytes) + TRAILER_BYTES;
-        let room = BLOCK_BYTES_MAX - self.bytes.len();
+        let room = PREVIOUS_BYTES + BLOCK_BYTES_MAX - self.bytes.len();
         self.bytes.reserve_exact(bytes.min(room));
         self.offsets.reserve_exact(records + 1);
         self
@@ -206,7 +208,7 @@ impl BlockBuilder {
         // The sequence number is not stored, only checked: a record moved to another place fails.
         let seq = self.next_seq();
         let at = self.bytes.len();
-        self.offsets.push(small(at));
+        self.offsets.push(small(at - PREVIOUS_BYTES));
         // The number lies where length and checksum will, so that what is checked lies together.
         self.bytes.extend_from_slice(&seq.to_le_bytes());
         self.bytes.extend_from_slice(record);
@@ -239,7 +241,7 @@ impl BlockBuilder {
     /// Length the block would have if it were sealed now, in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.bytes.len() + TRAILER_BYTES
+        self.bytes.len() - PREVIOUS_BYTES + TRAILER_BYTES
     }
 
     /// Sequence number the next record will get.
@@ -267,7 +269,7 @@ impl BlockBuilder {
             records_max: _,
         } = self;
         let count = small(offsets.len());
-        let body_end = small(bytes.len());
+        let body_end = small(bytes.len() - PREVIOUS_BYTES);
         // Block, integers little endian:
         //    +0  [u8; 4]   magic "LGBK"
         //    +4  u16       format version; magic, version and header checksum keep their place in
@@ -282,7 +284,8 @@ impl BlockBuilder {
         //   +36            record frames, see `push`
         //   end  [u8; 32]  blake3 of the previous block's hash (zeros before the first block)
         //                  followed by every byte of this block up to here
-        let header = &mut bytes[..HEADER_BYTES];
+        bytes[..PREVIOUS_BYTES].copy_from_slice(previous.as_bytes());
+        let header = &mut bytes[PREVIOUS_BYTES..PREVIOUS_BYTES + HEADER_BYTES];
         header[0..4].copy_from_slice(&MAGIC);
         header[4..6].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
         header[6] = CODEC_ID;
@@ -294,7 +297,8 @@ impl BlockBuilder {
         let checksum = crc32c::crc32c(&header[..HEADER_CHECKED_BYTES]);
         header[32..36].copy_from_slice(&checksum.to_le_bytes());
 
-        let chain = chain_hash(previous, &bytes);
+        // In one piece: begun with the few bytes of the hash before, it would take twice as long.
+        let chain = ChainHash(*blake3::hash(&bytes).as_bytes());
         bytes.extend_from_slice(chain.as_bytes());
         offsets.push(body_end);
         let sealed_onto = Some(previous);
@@ -305,6 +309,7 @@ impl BlockBuilder {
             chain,
             sealed_onto,
             bytes,
+            begin: PREVIOUS_BYTES,
             offsets,
         }))
     }
@@ -322,7 +327,9 @@ struct Inner {
     /// Known for blocks sealed in this process, which saves hashing them a second time.
     sealed_onto: Option<ChainHash>,
     bytes: Vec<u8>,
-    /// Where each record's frame begins, and last where the frames end.
+    /// Where the block begins in them.
+    begin: usize,
+    /// Where each record's frame begins in the block, and last where the frames end.
     offsets: Vec<u32>,
 }
 
@@ -345,6 +352,7 @@ impl Block {
             chain,
             sealed_onto,
             bytes,
+            begin: 0,
             offsets,
         })))
     }
@@ -355,7 +363,7 @@ impl Block {
     ///
     /// [`BlockDamage::Chain`] when it was not, or when any byte of either has changed since.
     pub fn verify_chain(&self, previous: ChainHash) -> Result<(), BlockDamage> {
-        let hashed = &self.0.bytes[..self.0.bytes.len() - TRAILER_BYTES];
+        let hashed = &self.bytes()[..self.bytes().len() - TRAILER_BYTES];
         if chain_hash(previous, hashed) == self.0.chain {
             Ok(())
         } else {
@@ -407,7 +415,7 @@ impl Block {
     /// The block as stored.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
-        &self.0.bytes
+        &self.0.bytes[self.0.begin..]
     }
 
     /// The records with their sequence numbers, in order.
@@ -427,7 +435,7 @@ impl Block {
     fn payload(&self, index: u32) -> &[u8] {
         let index = large(index);
         let begin = large(self.0.offsets[index]) + RECORD_HEADER_BYTES;
-        &self.0.bytes[begin..large(self.0.offsets[index + 1])]
+        &self.bytes()[begin..large(self.0.offsets[index + 1])]
     }
 }
 
