@@ -19,7 +19,7 @@ use ledger_core::authorization::AuthorizationResult;
 use ledger_core::decide::{Answer, Refusal, Standing};
 use ledger_core::ids::{AccountReference, OperationId};
 use ledger_core::money::Amount;
-use ledger_core::portfolio::AccountAmounts;
+use ledger_core::portfolio::{AccountAmounts, PackedAmounts};
 use ledger_core::rejection::Rejection;
 use ledger_store::writer::Ticket;
 use serde::{Deserialize, Serialize};
@@ -305,7 +305,7 @@ pub(crate) fn malformed(line: u64, rejection: Rejection) -> LineResult {
 
 /// What the answer to a line means, and how many amounts were compared.
 pub(crate) fn judged(line: u64, answer: Answer, expect: Expect) -> (LineResult, u64) {
-    let amounts = answer.amounts;
+    let amounts = answer.amounts.map(PackedAmounts::unpack);
     let accepted = answer.outcome.as_ref().ok();
     let authorization = accepted.and_then(|accepted| accepted.authorization);
     let account = accepted.and_then(|accepted| accepted.account);
@@ -420,7 +420,7 @@ fn outcome_of(answer: Answer) -> (Outcome, Option<Rejection>, Option<OperationId
     } = match answer.outcome {
         Ok(accepted) if replayed => return (Outcome::SkippedDuplicate, None, accepted.operation),
         Ok(accepted) => return (Outcome::Applied, None, accepted.operation),
-        Err(refusal) => refusal,
+        Err(refusal) => *refusal,
     };
     let is_mismatch = matches!(rejection, Rejection::IdempotencyPayloadMismatch { .. });
     let (existing, same_payload) = if let Rejection::DuplicateExternalTriplet {

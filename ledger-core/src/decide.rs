@@ -11,8 +11,6 @@ mod records;
 mod reference;
 mod reversal;
 
-use std::iter;
-
 use self::records::Head;
 pub use self::records::Records;
 use self::reversal::Reversal;
@@ -26,7 +24,7 @@ use crate::event::{Decided, EventBody, Record};
 use crate::form;
 use crate::ids::{AccountIndex, AccountReference, IssuerIndex, OperationId, Seq};
 use crate::money::Amount;
-use crate::portfolio::{AccountAmounts, AccountStatus, Issuer};
+use crate::portfolio::{AccountStatus, Issuer, PackedAmounts};
 use crate::rejection::Rejection;
 use crate::state::{LedgerState, Lookup, Prepared, Recalled, RecordKeys, RequestKeys};
 use crate::time::{BusinessDate, DayMemory, Moment, Timestamp};
@@ -47,7 +45,7 @@ pub struct Batch {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     /// What became of it.
-    pub outcome: Result<Accepted, Refusal>,
+    pub outcome: Result<Accepted, Box<Refusal>>,
     /// Whether this repeats the answer that the correlation id got before.
     pub replayed: bool,
     /// Place of the record that holds the answer, if one does.
@@ -56,8 +54,11 @@ pub struct Answer {
     pub recorded_at: Option<Timestamp>,
     /// The account's amounts right after this request, where it named an account and was decided
     /// now rather than replayed.
-    pub amounts: Option<AccountAmounts>,
+    pub amounts: Option<PackedAmounts>,
 }
+
+/// Less than two lines of the processor's cache; answers are written to memory that is seldom in it.
+const _: () = assert!(size_of::<Answer>() <= 112);
 
 /// A command that was carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,14 +135,17 @@ pub fn decide_prepared(
     batch: &mut Batch,
 ) {
     let now = now.max(state.last_recorded_at);
+    let mut asked = None;
     for (request, keys) in requests.iter_mut().zip(&prepared.keys) {
-        let keys = keys.or_known_now(state, request);
+        let known_now = keys.known_now(state, request);
+        let keys = known_now.as_ref().unwrap_or(keys);
         let lookup = Lookup {
             keys,
             recalled,
             batch: &batch.records,
         };
         let verdict = judge(state, request, now, &prepared.days, &lookup);
+        batch.tell_amounts(state, asked.take());
         match verdict {
             Verdict::Record(issuer, ruling) => {
                 let annotations = request.annotations.take();
@@ -156,17 +160,28 @@ pub fn decide_prepared(
                 let record = batch.records.add(head, ruling, &mut request.command);
                 let keys = keys.of_record(record);
                 state.apply_keyed(record, keys);
-                let amounts = record
-                    .account()
-                    .map(|account| state.portfolio.amounts(account));
-                // Made in its place: pushed, it would be made elsewhere and moved.
-                batch.answers.extend(iter::once_with(|| Answer {
-                    amounts,
-                    ..Answer::recorded(record)
-                }));
+                // Told in its place: moved there, it would be read before it is wholly written.
+                batch.answers.push(Answer::BLANK);
+                if let Some(answer) = batch.answers.last_mut() {
+                    answer.tell(record);
+                }
                 batch.keys.push(keys);
+                asked = record.account();
             }
             Verdict::Answer(answer) => batch.answers.push(answer),
+        }
+    }
+    batch.tell_amounts(state, asked);
+}
+
+impl Batch {
+    /// Adds what the last answer says of the amounts of its account. That is not done with the rest of it, but when the next
+    /// request was judged: a processor would have to wait for sums that it has only just written.
+    fn tell_amounts(&mut self, state: &LedgerState, account: Option<AccountIndex>) {
+        if let Some(account) = account
+            && let Some(answer) = self.answers.last_mut()
+        {
+            answer.amounts = Some(state.portfolio.amounts(account).into());
         }
     }
 }
@@ -215,7 +230,7 @@ fn judge(
     let annotations = annotations.as_deref();
     let RequestKeys {
         issuer, account, ..
-    } = lookup.keys;
+    } = *lookup.keys;
     if let Some(issuer) = issuer
         && let Some(recorded) = lookup.by_correlation(state, issuer, *correlation)
     {
@@ -520,35 +535,50 @@ impl Context<'_> {
 }
 
 impl Answer {
-    /// The answer that a record holds, for the first time or again.
-    #[inline]
+    /// One that says nothing yet.
+    const BLANK: Self = Self {
+        outcome: Ok(Accepted {
+            operation: None,
+            account: None,
+            pending: false,
+            authorization: None,
+        }),
+        replayed: false,
+        seq: None,
+        recorded_at: None,
+        amounts: None,
+    };
+
+    /// The answer that a record holds.
     fn recorded(record: &Record) -> Self {
-        let accepted = |operation, account, pending| {
-            Ok(Accepted {
-                operation,
-                account: Option::map(account, AccountReference::of),
-                pending,
-                authorization: None,
-            })
-        };
-        let outcome = match &record.event.body {
+        let mut answer = Self::BLANK;
+        answer.tell(record);
+        answer
+    }
+
+    /// Says what a record holds, for the first time or again.
+    fn tell(&mut self, record: &Record) {
+        self.seq = Some(record.seq);
+        self.recorded_at = Some(record.recorded_at);
+        self.outcome = match &record.event.body {
             EventBody::OperationPosted { decided, .. }
             | EventBody::OperationCleared { decided, .. }
-            | EventBody::OperationReversed { decided, .. } => accepted(
-                Some(OperationId::of(record.seq)),
-                Some(decided.account),
-                decided.pending,
-            ),
+            | EventBody::OperationReversed { decided, .. } => Ok(Accepted {
+                operation: Some(OperationId::of(record.seq)),
+                account: Some(AccountReference::of(decided.account)),
+                pending: decided.pending,
+                authorization: None,
+            }),
             EventBody::AuthorizationRecorded { decided, .. } => Ok(Accepted {
                 operation: None,
                 account: Some(AccountReference::of(decided.account)),
                 pending: false,
                 authorization: Some(decided.result()),
             }),
-            EventBody::OperationRejected { rejection, .. } => Err(Refusal {
+            EventBody::OperationRejected { rejection, .. } => Err(Box::new(Refusal {
                 rejection: rejection.clone(),
                 standing: Standing::Remembered,
-            }),
+            })),
             EventBody::IssuerConfigured { .. }
             | EventBody::ProductDefined(_)
             | EventBody::BonusProgramDefined(_)
@@ -557,17 +587,13 @@ impl Answer {
             | EventBody::CreditLimitSet { .. }
             | EventBody::AccountClosed { .. }
             | EventBody::OfflineReservationCreated { .. }
-            | EventBody::OfflineReservationCancelled { .. } => {
-                accepted(None, record.account(), false)
-            }
+            | EventBody::OfflineReservationCancelled { .. } => Ok(Accepted {
+                account: record.account().map(AccountReference::of),
+                operation: None,
+                pending: false,
+                authorization: None,
+            }),
         };
-        Self {
-            outcome,
-            replayed: false,
-            seq: Some(record.seq),
-            recorded_at: Some(record.recorded_at),
-            amounts: None,
-        }
     }
 
     fn unrecorded(rejection: Rejection) -> Self {
@@ -575,10 +601,10 @@ impl Answer {
     }
 
     fn refused(rejection: Rejection, standing: Standing) -> Self {
-        let outcome = Err(Refusal {
+        let outcome = Err(Box::new(Refusal {
             rejection,
             standing,
-        });
+        }));
         Self {
             outcome,
             replayed: false,

@@ -190,6 +190,39 @@ pub struct AccountAmounts {
     pub currency: Currency,
 }
 
+/// [`AccountAmounts`] in half the room: each answer has them, and is written to memory that is seldom at hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PackedAmounts {
+    balance_minor: [u8; 16],
+    open_to_buy_minor: [u8; 16],
+    has_open_to_buy: bool,
+    currency: Currency,
+}
+
+impl From<AccountAmounts> for PackedAmounts {
+    fn from(amounts: AccountAmounts) -> Self {
+        Self {
+            balance_minor: amounts.balance_minor.to_le_bytes(),
+            open_to_buy_minor: amounts.open_to_buy_minor.unwrap_or(0).to_le_bytes(),
+            has_open_to_buy: amounts.open_to_buy_minor.is_some(),
+            currency: amounts.currency,
+        }
+    }
+}
+
+impl PackedAmounts {
+    /// The amounts.
+    #[must_use]
+    pub fn unpack(self) -> AccountAmounts {
+        let open_to_buy_minor = i128::from_le_bytes(self.open_to_buy_minor);
+        AccountAmounts {
+            balance_minor: i128::from_le_bytes(self.balance_minor),
+            open_to_buy_minor: self.has_open_to_buy.then_some(open_to_buy_minor),
+            currency: self.currency,
+        }
+    }
+}
+
 /// An operation that became effective.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Movement<'a> {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::hint::black_box;
+use std::iter;
 use std::sync::Arc;
 
 use crate::authorization::SecondKey;
@@ -186,7 +187,8 @@ impl LedgerState {
                 Some(_) | None => self.portfolio.issuer_index(&request.issuer),
             };
             last = Some((&request.issuer, issuer));
-            keys.push(RequestKeys::of(request, issuer));
+            // Made in their place: moved there, they would be read before they are wholly written.
+            keys.extend(iter::once_with(|| RequestKeys::of(request, issuer)));
             externals.push(
                 issuer.and_then(|issuer| match selector_of(&request.command)? {
                     AccountSelector::External(reference) => {
@@ -218,12 +220,6 @@ impl LedgerState {
         }
         for key in keys.iter().filter_map(|keys| keys.triplet) {
             touched ^= i128::from(self.triplets.touch(key));
-        }
-        for keys in keys.iter() {
-            touched ^= i128::from(self.correlations.touch_next(keys.correlation));
-        }
-        for key in keys.iter().filter_map(|keys| keys.triplet) {
-            touched ^= i128::from(self.triplets.touch_next(key));
         }
         for account in keys.iter().filter_map(|keys| keys.account) {
             touched ^= self.portfolio.account(account).balance_minor;
@@ -292,6 +288,7 @@ impl Prepared {
 
 impl RequestKeys {
     /// The keys of a request of an issuer; of one that does not exist yet they mean nothing.
+    #[inline]
     pub(crate) fn of(request: &Request, issuer: Option<IssuerIndex>) -> Self {
         let index = issuer.unwrap_or(IssuerIndex(u32::MAX));
         let action = action_of(&request.command);
@@ -308,8 +305,11 @@ impl RequestKeys {
         }
     }
 
-    /// These keys, with what the requests decided meanwhile have brought into being.
-    pub(crate) fn or_known_now(&self, state: &LedgerState, request: &Request) -> Self {
+    /// These keys, with what the requests decided meanwhile may have brought into being; nothing where all was there.
+    pub(crate) fn known_now(&self, state: &LedgerState, request: &Request) -> Option<Self> {
+        if self.issuer.is_some() && self.account.is_some() {
+            return None;
+        }
         let mut keys = *self;
         if keys.issuer.is_none() {
             keys = Self {
@@ -322,7 +322,7 @@ impl RequestKeys {
             keys.account =
                 issuer.and_then(|issuer| state.account_named(issuer, &request.command, None));
         }
-        keys
+        Some(keys)
     }
 
     /// The keys that the record of this request takes.
@@ -366,7 +366,7 @@ impl Recalled {
 
 /// Where records are looked up for one request: those read back, and those the batch has made so far.
 pub(crate) struct Lookup<'a> {
-    pub(crate) keys: RequestKeys,
+    pub(crate) keys: &'a RequestKeys,
     pub(crate) recalled: &'a Recalled,
     pub(crate) batch: &'a [Record],
 }

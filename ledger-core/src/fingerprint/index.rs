@@ -5,10 +5,10 @@
 //! The top ten bits of a fingerprint choose one of 1 024 shards, the next 28 are kept as the key's tag,
 //! beside the record's place, in one word. A shard is a row of buckets: eight words, a line of the
 //! processor's cache. The bucket in which a key belongs is its tag's proportion of the largest tag; one that is full
-//! passes words on to the next, and is marked. So a look reads one line, and seldom a second, and compares all
-//! tags of it at once, without an outcome for each that the processor could guess wrong. A shard grows by half
-//! in one pass over it, without hashing anything again. At ten million keys that pass moves ten thousand words,
-//! so no growth is ever felt.
+//! passes words on to the next, and is marked, at one of eight places that the tag says. So a look reads one line,
+//! and hardly ever a second, and compares all tags of it at once, without an outcome for each that the processor
+//! could guess wrong. A shard grows by half in one pass over it, without hashing anything again. At ten million keys
+//! that pass moves ten thousand words, so no growth is ever felt.
 
 use super::Fingerprint;
 use crate::ids::Seq;
@@ -19,7 +19,7 @@ const SHARD_BITS: u32 = 10;
 /// ten million keys, some four hundred look at a record in vain.
 const TAG_BITS: u32 = 28;
 const SEQ_BITS: u32 = 34;
-/// In the first word of a bucket: the bucket has passed words on. Zero in all others.
+/// In a word of a bucket, which one the tag says: the bucket has passed such words on.
 const PASSED_ON: u64 = 1 << SEQ_BITS;
 const TAG_AT: u32 = SEQ_BITS + 1;
 /// The bit that is left, the highest, is set in every word, so that zero is none.
@@ -95,18 +95,6 @@ impl FingerprintIndex {
     pub(crate) fn touch(&self, key: Fingerprint) -> u32 {
         let (buckets, home) = self.home_of(key);
         buckets.get(home).map_or(0, |bucket| bucket.places[0])
-    }
-
-    /// As [`Self::touch`], once that was done for all keys: reads where the look will go on, if it will.
-    pub(crate) fn touch_next(&self, key: Fingerprint) -> u32 {
-        let (buckets, home) = self.home_of(key);
-        let passed_on = buckets.get(home).is_some_and(Bucket::has_passed_on);
-        let next = if passed_on {
-            after(buckets.len(), home)
-        } else {
-            home
-        };
-        buckets.get(next).map_or(0, |bucket| bucket.places[0])
     }
 
     /// The buckets among which a look for the key takes place, and where it begins.
@@ -218,7 +206,7 @@ impl Shard {
         words.for_each(|word| {
             let mut place = home(buckets, word);
             while usize::from(counts[place]) == Bucket::WORDS {
-                shard.buckets[place].pass_on();
+                shard.buckets[place].pass_on(word);
                 place = after(buckets, place);
             }
             shard.buckets[place].set(usize::from(counts[place]), word);
@@ -228,8 +216,8 @@ impl Shard {
         shard
     }
 
-    /// Whether it is so full, by 25 words in 32, that of the looks for a key that is not there nearly a third reads a
-    /// second bucket. It soon gets worse from there.
+    /// Whether it is so full, by 25 words in 32, that more than a quarter of the buckets have passed words on, and of the
+    /// looks for a key that is not there every twelfth reads a second one. It soon gets worse from there.
     fn has_enough(&self) -> bool {
         usize_of(self.len) * 4 >= self.buckets.len() * 25
     }
@@ -243,7 +231,7 @@ impl Shard {
     fn put(&mut self, word: u64) {
         let mut place = home(self.buckets.len(), word);
         while self.buckets[place].is_full() {
-            self.buckets[place].pass_on();
+            self.buckets[place].pass_on(word);
             place = after(self.buckets.len(), place);
         }
         let bucket = &mut self.buckets[place];
@@ -267,13 +255,14 @@ impl Bucket {
         usize_of(self.tags.iter().map(|tag| tag >> (u32::BITS - 1)).sum())
     }
 
-    /// Whether words that belong here may be farther on.
-    fn has_passed_on(&self) -> bool {
-        self.tags[0] & halves(PASSED_ON).0 != 0
+    /// Whether words with such a tag may be farther on.
+    fn has_passed_on(&self, word: u64) -> bool {
+        self.tags[mark_of(word)] & halves(PASSED_ON).0 != 0
     }
 
-    fn pass_on(&mut self) {
-        self.tags[0] |= halves(PASSED_ON).0;
+    /// Marks that a word with such a tag is farther on. The bucket is full, so no word is set here any more.
+    fn pass_on(&mut self, word: u64) {
+        self.tags[mark_of(word)] |= halves(PASSED_ON).0;
     }
 
     fn word(&self, place: usize) -> u64 {
@@ -312,6 +301,13 @@ fn home(buckets: usize, word: u64) -> usize {
     usize::try_from((tag * buckets) >> TAG_BITS).expect("a place in memory")
 }
 
+/// Which word of a bucket is marked when one with such a tag is passed on. The bits that say so are the last to
+/// decide where it belongs, so those of one bucket differ in them.
+fn mark_of(word: u64) -> usize {
+    let bits = (word >> TAG_AT) % u64::try_from(Bucket::WORDS).expect("a few");
+    usize::try_from(bits).expect("a few bits fit")
+}
+
 /// Where a word goes that finds a bucket full: the next, and behind the last the first.
 fn after(buckets: usize, place: usize) -> usize {
     if place + 1 == buckets { 0 } else { place + 1 }
@@ -344,7 +340,7 @@ impl Iterator for Look<'_> {
                     }
                 }
             }
-            if !bucket.has_passed_on() {
+            if !bucket.has_passed_on(self.first) {
                 return None;
             }
             self.bucket = after(self.buckets.len(), self.bucket);

@@ -12,6 +12,7 @@ impl Portfolio {
     /// Open-to-buy in minor units, negative when over limit; none for debit accounts, which have
     /// none.
     #[must_use]
+    #[inline]
     pub fn open_to_buy(&self, index: AccountIndex) -> Option<i128> {
         let account = self.account(index);
         let limit = i128::from(account.active_credit_limit_minor());

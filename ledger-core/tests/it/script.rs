@@ -33,7 +33,7 @@ use ledger_core::decide::{Answer, Batch, Standing, decide};
 use ledger_core::event::{EventBody, OperationView, Record};
 use ledger_core::ids::{AccountIndex, OperationId, Seq};
 use ledger_core::money::{Currency, Unit};
-use ledger_core::portfolio::Portfolio;
+use ledger_core::portfolio::{PackedAmounts, Portfolio};
 use ledger_core::projection::books::Books;
 use ledger_core::rejection::Rejection;
 use ledger_core::state::{LedgerState, Recalled};
@@ -132,7 +132,7 @@ impl Script {
         if let Some(seq) = first.seq.filter(|_| !first.replayed) {
             let account = self.record(seq).account();
             let amounts = account.map(|account| self.portfolio().amounts(account));
-            assert_eq!(first.amounts, amounts);
+            assert_eq!(first.amounts.map(PackedAmounts::unpack), amounts);
         }
         let words = self.describe(first);
         self.answers.extend(batch.answers);

@@ -1,6 +1,6 @@
 //! Whether the engine's answer is the one the model expects.
 
-use ledger_core::decide::{Accepted, Answer, Refusal};
+use ledger_core::decide::{Accepted, Answer};
 use ledger_core::rejection::Rejection;
 
 use super::Expected;
@@ -31,10 +31,7 @@ pub fn agreement(answer: &Answer, expected: &Expected) -> Result<(), String> {
             *accepted == expected && answer.seq == Some(*seq) && answer.replayed == *replayed
         }
         (
-            Err(Refusal {
-                rejection,
-                standing,
-            }),
+            Err(refusal),
             Expected::Refused {
                 rejection: expected,
                 standing: expected_standing,
@@ -42,18 +39,17 @@ pub fn agreement(answer: &Answer, expected: &Expected) -> Result<(), String> {
                 replayed,
             },
         ) => {
-            same_rejection(rejection, expected)
-                && standing == expected_standing
+            same_rejection(&refusal.rejection, expected)
+                && refusal.standing == *expected_standing
                 && answer.seq == *seq
                 && answer.replayed == *replayed
         }
-        (
-            Err(Refusal {
-                rejection: Rejection::IdempotencyPayloadMismatch { field },
-                ..
-            }),
-            Expected::Mismatch { fields },
-        ) => fields.contains(&field.as_str()) && !answer.replayed && answer.seq.is_none(),
+        (Err(refusal), Expected::Mismatch { fields }) => {
+            matches!(&refusal.rejection, Rejection::IdempotencyPayloadMismatch { field }
+                if fields.contains(&field.as_str()))
+                && !answer.replayed
+                && answer.seq.is_none()
+        }
         (Ok(_) | Err(_), _) => false,
     };
     if agree {

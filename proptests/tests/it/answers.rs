@@ -4,7 +4,7 @@ use ledger_core::command::Command;
 use ledger_core::decide::Answer;
 use ledger_core::event::EventBody;
 use ledger_core::ids::AccountIndex;
-use ledger_core::portfolio::{AccountStatus, Portfolio};
+use ledger_core::portfolio::{AccountStatus, PackedAmounts, Portfolio};
 use proptest::prelude::*;
 use proptests::engine::Engine;
 use proptests::model::{Expected, Model, agreement};
@@ -39,7 +39,7 @@ proptest! {
 
 /// An answer decided now tells the amounts of its account; a repeated one does not.
 fn same_amounts_answered(answer: &Answer, model: &Model) -> Result<(), TestCaseError> {
-    let Some(amounts) = answer.amounts else {
+    let Some(amounts) = answer.amounts.map(PackedAmounts::unpack) else {
         let is_about_account = matches!(answer.outcome, Ok(accepted) if accepted.account.is_some());
         prop_assert!(answer.replayed || !is_about_account);
         return Ok(());
@@ -59,7 +59,7 @@ fn told_what_is_left(engine: &Engine, answer: &Answer) -> Result<(), TestCaseErr
     if let Some(record) = engine.log().last()
         && answer.seq == Some(record.seq)
         && let EventBody::AuthorizationRecorded { decided, .. } = &record.event.body
-        && let Some(amounts) = answer.amounts
+        && let Some(amounts) = answer.amounts.map(PackedAmounts::unpack)
     {
         prop_assert_eq!(decided.open_to_buy_minor, amounts.open_to_buy_minor);
     }
