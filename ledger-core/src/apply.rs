@@ -114,6 +114,17 @@ impl Portfolio {
         }
     }
 
+    /// Counts a posting of money that takes effect at once.
+    pub(crate) fn post_at_once(
+        &mut self,
+        index: AccountIndex,
+        quantity: Quantity,
+        kind: OperationKind,
+    ) {
+        self.account_mut(index).operations += 1;
+        self.add(index, quantity, kind);
+    }
+
     fn post(
         &mut self,
         issuer: IssuerIndex,

@@ -330,6 +330,14 @@ impl Record {
         }
     }
 
+    /// What selects the contra account of the operation that this record posted, besides its kind.
+    pub(crate) fn contra_detail(&self) -> Option<&str> {
+        let EventBody::OperationPosted { operation, .. } = &self.event.body else {
+            return None;
+        };
+        operation.detail.contra_detail()
+    }
+
     fn posting<'a>(&self, decided: &'a Decided, operation: &'a PostOperation) -> OperationView<'a> {
         OperationView {
             id: OperationId::of(self.seq),

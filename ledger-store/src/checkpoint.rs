@@ -22,6 +22,7 @@ use std::io;
 
 use ledger_core::event::Record;
 use ledger_core::projection::general_ledger::Total;
+use ledger_core::projection::gist::Brief;
 use ledger_core::state::RecordKeys;
 
 use crate::data_dir::DataDir;
@@ -77,14 +78,18 @@ impl Checkpointer {
         }
     }
 
-    /// Takes in records that follow those taken in before. `head` is where the log ends with the batch that they are
+    /// Takes in records that follow those taken in before, with the briefs and keys of each. `head` is where the log ends with the batch that they are
     /// of, all of which has to be taken in before the next [`Self::write`].
-    pub fn add(&mut self, records: &[Record], keys: &[RecordKeys], head: LogHead) {
+    pub fn add(
+        &mut self,
+        records: &[Record],
+        briefs: &[Brief],
+        keys: &[RecordKeys],
+        head: LogHead,
+    ) {
         if self.file.is_some() {
             self.head = head;
-            for (record, keys) in records.iter().zip(keys) {
-                self.pending.add(record, keys);
-            }
+            self.pending.add(records, briefs, keys);
         }
     }
 

@@ -38,6 +38,16 @@ impl Framer {
     /// # Errors
     /// [`StoreError::RecordTooLarge`] when no block could hold one of them.
     pub fn frame(&mut self, records: &[Record], blocks: &mut Vec<Block>) -> Result<(), StoreError> {
+        self.frame_each(records, blocks, |_| ())
+    }
+
+    /// As [`Self::frame`]; `seen` is shown each record while it is at hand.
+    pub(crate) fn frame_each(
+        &mut self,
+        records: &[Record],
+        blocks: &mut Vec<Block>,
+        mut seen: impl FnMut(&Record),
+    ) -> Result<(), StoreError> {
         let Self {
             chain,
             buffer,
@@ -57,6 +67,7 @@ impl Framer {
             };
             builder.get_or_insert_with(empty).push(payload)?;
             encoded += length;
+            seen(record);
         }
         if let Some(mean) = encoded.checked_div(records.len()) {
             *record_bytes = mean + mean / 8;

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use ledger_core::event::Record;
 use ledger_core::ids::Seq;
 use ledger_core::projection::books::Books;
+use ledger_core::projection::gist::Brief;
 
 use crate::codec;
 use crate::error::StoreError;
@@ -95,9 +96,9 @@ impl Reader {
     }
 
     /// Shows readers what became durable.
-    pub(crate) fn publish(&self, records: &[Record]) {
+    pub(crate) fn publish(&self, records: &[Record], briefs: &[Brief]) {
         let mut books = self.books.write();
-        books.apply_all(records);
+        books.apply_brief(records, briefs);
         let last = books.last_seq().map_or(0, |seq| seq.0);
         self.durable.store(last, Ordering::Release);
     }

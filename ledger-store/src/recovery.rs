@@ -2,6 +2,7 @@
 
 use ledger_core::event::Record;
 use ledger_core::projection::books::Books;
+use ledger_core::projection::gist::Brief;
 use ledger_core::state::{LedgerState, RecordKeys};
 use ledger_core::time::Timestamp;
 
@@ -144,6 +145,7 @@ impl Restored {
     fn follow(&mut self, block: &Block) -> Result<(), StoreError> {
         let records: Vec<Record> = codec::decode_all(block).collect::<Result<_, _>>()?;
         let keys: Vec<_> = records.iter().map(RecordKeys::of).collect();
+        let briefs: Vec<_> = records.iter().map(Brief::of).collect();
         for (record, keys) in records.iter().zip(&keys) {
             self.fold(record, *keys)?;
         }
@@ -151,7 +153,7 @@ impl Restored {
             last_seq: block.last_seq(),
             chain: block.chain(),
         };
-        self.checkpointer.add(&records, &keys, self.head);
+        self.checkpointer.add(&records, &briefs, &keys, self.head);
         if self.checkpointer.is_due() {
             self.checkpointer
                 .write(self.books.general_ledger().totals());

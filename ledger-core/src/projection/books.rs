@@ -5,12 +5,13 @@ use std::collections::{BTreeSet, HashMap};
 use std::hint::black_box;
 
 use crate::event::{EventBody, Record, Refusal};
-use crate::ids::{AccountIndex, Seq};
-use crate::portfolio::{Portfolio, usize_of};
+use crate::ids::{AccountIndex, OperationId, Seq};
+use crate::money::{Quantity, Unit};
+use crate::portfolio::{Movement, Portfolio, usize_of};
 use crate::projection::case_files::CaseFiles;
 use crate::projection::general_ledger::{GeneralLedger, Total};
-use crate::projection::gist::entry_of;
-use crate::projection::history::History;
+use crate::projection::gist::{Booked, Brief, Gist, entry_of};
+use crate::projection::history::{Entry, History};
 use crate::projection::restoration::{RestoredBand, joined};
 use crate::projection::timeline::Timeline;
 use crate::time::{BusinessDate, Timestamp};
@@ -37,15 +38,70 @@ impl Books {
     /// Folds records in, in order.
     pub fn apply_all(&mut self, records: &[Record]) {
         for records in records.chunks(TOUCHED_RECORDS_MAX) {
-            self.touch(records.iter().filter_map(Record::account));
-            for record in records {
-                self.apply(record);
+            let briefs: Vec<_> = records.iter().map(Brief::of).collect();
+            self.apply_brief(records, &briefs);
+        }
+    }
+
+    /// Folds records in, in order, of which these are the briefs.
+    ///
+    /// # Panics
+    /// When there are not as many.
+    pub fn apply_brief(&mut self, records: &[Record], briefs: &[Brief]) {
+        assert_eq!(records.len(), briefs.len(), "each record has its brief");
+        let briefs = briefs.chunks(TOUCHED_RECORDS_MAX);
+        for (records, briefs) in records.chunks(TOUCHED_RECORDS_MAX).zip(briefs) {
+            let both = || briefs.iter().zip(records);
+            self.touch(both());
+            for (brief, record) in both() {
+                self.fold(record, brief);
             }
         }
     }
 
     /// Folds one record in.
     pub fn apply(&mut self, record: &Record) {
+        self.fold(record, &Brief::of(record));
+    }
+
+    fn fold(&mut self, record: &Record, brief: &Brief) {
+        if let Gist::Plain { account, entry, .. } = brief.gist
+            && let Some(booked) = brief.booked
+        {
+            self.post(account, entry, booked, record);
+        } else {
+            self.fold_whole(record);
+        }
+    }
+
+    /// Folds in a plain posting. All that is read of the record is what selects the contra account, where the kind alone
+    /// does not.
+    fn post(&mut self, account: AccountIndex, entry: Entry, booked: Booked, record: &Record) {
+        let Booked {
+            kind,
+            has_detail,
+            script,
+        } = booked;
+        let quantity = Quantity {
+            value: entry.minor,
+            unit: Unit::Money,
+        };
+        self.portfolio.post_at_once(account, quantity, kind);
+        let movement = Movement {
+            operation: OperationId::of(entry.seq),
+            account,
+            quantity,
+            value_date: entry.value_date,
+            script,
+            kind,
+            detail: has_detail.then(|| record.contra_detail()).flatten(),
+        };
+        self.general_ledger.book(&self.portfolio, &movement);
+        self.histories[usize_of(account.0)].add(entry);
+        self.last_seq = Some(entry.seq);
+    }
+
+    fn fold_whole(&mut self, record: &Record) {
         let general_ledger = &mut self.general_ledger;
         self.portfolio.apply(record, &mut |portfolio, movement| {
             general_ledger.book(portfolio, &movement);
@@ -122,12 +178,17 @@ impl Books {
 
     /// Brings what is about to change into the processor's cache. The loops are so short that the
     /// processor runs ahead in them, and waits for many places in memory at a time.
-    fn touch(&self, accounts: impl Iterator<Item = AccountIndex> + Clone) {
+    fn touch<'a>(&self, all: impl Iterator<Item = (&'a Brief, &'a Record)> + Clone) {
         let known = || {
-            let accounts = accounts.clone();
+            let accounts = all
+                .clone()
+                .filter_map(|(brief, record)| brief.account(record));
             accounts.filter(|index| usize_of(index.0) < self.histories.len())
         };
         let mut touched = 0;
+        for (_, record) in all.clone().filter(|(brief, _)| brief.has_detail()) {
+            touched ^= record.contra_detail().map_or(0, |detail| detail.len()) as i128;
+        }
         for index in known() {
             // Its sums and what it is lie on two lines.
             let account = self.portfolio.account(index);

@@ -61,5 +61,5 @@ impl Timeline {
 /// (`printOnStatement`).
 pub(crate) fn is_unprinted(record: &Record) -> bool {
     let annotations = record.event.annotations.as_deref();
-    record.operation().is_some() && annotations.and_then(|of| of.print_on_statement) == Some(false)
+    annotations.and_then(|of| of.print_on_statement) == Some(false) && record.operation().is_some()
 }

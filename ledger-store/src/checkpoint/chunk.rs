@@ -29,7 +29,7 @@
 use ledger_core::event::Record;
 use ledger_core::fingerprint::Fingerprint;
 use ledger_core::projection::general_ledger::Total;
-use ledger_core::projection::gist::Gist;
+use ledger_core::projection::gist::{Brief, Gist};
 use ledger_core::projection::history::Entry;
 use ledger_core::state::RecordKeys;
 use ledger_core::time::BusinessDate;
@@ -109,13 +109,21 @@ impl Chunk {
         self.keys.correlations.len()
     }
 
-    pub(super) fn add(&mut self, record: &Record, keys: &RecordKeys) {
+    pub(super) fn add(&mut self, records: &[Record], briefs: &[Brief], keys: &[RecordKeys]) {
+        let (Some(first), Some(last)) = (records.first(), records.last()) else {
+            return;
+        };
         if self.len() == 0 {
-            self.first_seq = record.seq.0;
+            self.first_seq = first.seq.0;
         }
-        self.recorded_at = record.recorded_at.0;
-        let place = small(self.len());
-        let gist = Gist::of(record);
+        self.recorded_at = last.recorded_at.0;
+        for ((record, brief), place) in records.iter().zip(briefs).zip(small(self.len())..) {
+            self.add_gist(record, brief.gist, place);
+        }
+        self.keys.add(keys);
+    }
+
+    fn add_gist(&mut self, record: &Record, gist: Gist, place: u32) {
         if gist.needs_record() {
             let event = codec::encode(&record.event, &mut self.event);
             self.whole
@@ -126,7 +134,6 @@ impl Chunk {
             self.whole.extend_from_slice(event);
         }
         self.gists.add(gist, place);
-        self.keys.add(keys);
     }
 
     pub(super) fn clear(&mut self) {
@@ -170,11 +177,17 @@ impl Chunk {
 }
 
 impl Keys {
-    fn add(&mut self, keys: &RecordKeys) {
-        self.correlations.push(keys.correlation.to_bits());
-        self.triplets
-            .push(keys.triplet.map_or(0, Fingerprint::to_bits));
-        self.has_triplet.push(keys.triplet.is_some().into());
+    fn add(&mut self, keys: &[RecordKeys]) {
+        let correlations = keys.iter().map(|keys| keys.correlation.to_bits());
+        self.correlations.extend(correlations);
+        let triplets = keys.iter().map(|keys| keys.triplet);
+        self.triplets.extend(
+            triplets
+                .clone()
+                .map(|key| key.map_or(0, Fingerprint::to_bits)),
+        );
+        self.has_triplet
+            .extend(triplets.map(|key| u8::from(key.is_some())));
     }
 
     fn clear(&mut self) {

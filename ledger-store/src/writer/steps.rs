@@ -9,6 +9,7 @@ use std::time::Instant;
 use ledger_core::command::Request;
 use ledger_core::decide::{Answer, Batch};
 use ledger_core::event::Record;
+use ledger_core::projection::gist::Brief;
 use ledger_core::state::{LedgerState, RecordKeys, RetainedKeys};
 use ledger_core::time::Timestamp;
 
@@ -50,6 +51,8 @@ impl Job {
 pub(super) struct Decided {
     records: Arc<Vec<Record>>,
     keys: Vec<RecordKeys>,
+    /// Of each record, once it is framed.
+    briefs: Vec<Brief>,
     replies: Vec<(Reply, Vec<Answer>)>,
     /// Where the log ends with it, once it is framed.
     head: LogHead,
@@ -92,6 +95,7 @@ impl Decider {
             Ok((batch, answers)) => Some(Decided {
                 records: self.deciding.end(batch.records),
                 keys: batch.keys,
+                briefs: Vec::new(),
                 replies: jobs.into_iter().map(|job| job.reply).zip(answers).collect(),
                 head: LogHead::EMPTY,
             }),
@@ -177,7 +181,12 @@ impl Appender {
     fn write(&mut self, group: &mut [Decided]) -> Result<(), StoreError> {
         let mut blocks = Vec::new();
         for decided in group {
-            self.framer.frame(&decided.records, &mut blocks)?;
+            let briefs = &mut decided.briefs;
+            briefs.reserve_exact(decided.records.len());
+            self.framer
+                .frame_each(&decided.records, &mut blocks, |record| {
+                    briefs.push(Brief::of(record));
+                })?;
             if let Some(last) = decided.records.last() {
                 decided.head = LogHead {
                     last_seq: last.seq.0,
@@ -232,11 +241,13 @@ impl Publisher {
             "each record has its keys"
         );
         let keys = decided.keys.chunks(PUBLISH_RECORDS_MAX);
-        for (records, keys) in decided.records.chunks(PUBLISH_RECORDS_MAX).zip(keys) {
-            self.reader.publish(records);
+        let briefs = decided.briefs.chunks(PUBLISH_RECORDS_MAX);
+        let records = decided.records.chunks(PUBLISH_RECORDS_MAX);
+        for ((records, briefs), keys) in records.zip(briefs).zip(keys) {
+            self.reader.publish(records, briefs);
             // Now, while they are in the processor's cache.
             if let Some(checkpointer) = &mut self.checkpointer {
-                checkpointer.add(records, keys, decided.head);
+                checkpointer.add(records, briefs, keys, decided.head);
             }
         }
         for (reply, answers) in decided.replies {

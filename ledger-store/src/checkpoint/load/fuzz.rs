@@ -12,6 +12,7 @@ use ledger_core::command::{
     PostDetail, PostPayment, Request, ReverseOperation,
 };
 use ledger_core::ids::AccountIndex;
+use ledger_core::projection::gist::Brief;
 use ledger_core::state::RecordKeys;
 use ledger_core::text::{ReasonCode, ReservationReference};
 use ledger_core::time::{BusinessDate, Moment};
@@ -131,9 +132,8 @@ fn intact() -> Intact {
             chain: framer.chain(),
         };
         let mut chunk = Chunk::default();
-        for (record, keys) in records.iter().zip(&keys) {
-            chunk.add(record, keys);
-        }
+        let briefs: Vec<_> = records.iter().map(Brief::of).collect();
+        chunk.add(&records, &briefs, &keys);
         let (bytes, next) = chunk.seal(head, books.general_ledger().totals(), link);
         let body = usize::try_from(u64::from_le_bytes(
             *bytes[24..].first_chunk().expect("a header"),

@@ -8,6 +8,7 @@ use ledger_core::decide::{Answer, Standing};
 use ledger_core::event::Record;
 use ledger_core::ids::Seq;
 use ledger_core::projection::books::Books;
+use ledger_core::projection::gist::Brief;
 use ledger_core::state::LedgerState;
 use ledger_core::time::Timestamp;
 use ledger_store::checkpoint::Checkpointer;
@@ -175,7 +176,9 @@ impl Life {
                 last_seq: self.log.head().last_seq,
                 chain: self.framer.chain(),
             };
-            self.checkpointer.add(&records, &decided.keys, head);
+            let briefs: Vec<_> = records.iter().map(Brief::of).collect();
+            self.checkpointer
+                .add(&records, &briefs, &decided.keys, head);
             if self.checkpointer.is_due() {
                 self.checkpointer
                     .write(self.books.general_ledger().totals());
