@@ -78,8 +78,11 @@ impl Checkpointer {
         }
     }
 
-    /// Takes in records that follow those taken in before, with the briefs and keys of each. `head` is where the log ends with the batch that they are
-    /// of, all of which has to be taken in before the next [`Self::write`].
+    /// Takes in records that follow those taken in before, with the brief and the keys of each. `head` is where the
+    /// log ends with the batch that they are of, all of which has to be taken in before the next [`Self::write`].
+    ///
+    /// # Panics
+    /// When there are not as many of each.
     pub fn add(
         &mut self,
         records: &[Record],

@@ -20,9 +20,9 @@ use crate::event_log::LogReader;
 pub const GO_REQUESTS_MAX: usize = 256;
 
 /// Records kept as they were decided, at least, for commands that come again and for reversals, most
-/// of which follow soon after what they are about. Some thirty megabytes, where it takes four microseconds and
-/// much of the processor's cache to read one back.
-const RECENT_RECORDS: usize = 65_536;
+/// of which follow soon after what they are about: to read one back takes four microseconds, and much of the
+/// processor's cache. Some fifteen megabytes of plain postings; several times that where all have long annotations.
+const RECENT_RECORDS: usize = 32_768;
 
 /// How many times the room that its records take a kept batch may have.
 const SPARE_ROOM_MAX: usize = 4;
@@ -45,7 +45,7 @@ impl Deciding {
         Self {
             state,
             prepared: Prepared::default(),
-            recent: Recent::default(),
+            recent: Recent::keeping(RECENT_RECORDS),
             log,
         }
     }
@@ -147,8 +147,10 @@ impl Deciding {
 
 /// The batches decided last, oldest first: all that may not be durable yet, since the log does not have
 /// them, and some more, to spare reading the log.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Recent {
+    /// How many records are kept, at least.
+    records_min: usize,
     batches: VecDeque<Arc<Vec<Record>>>,
     records: usize,
     /// Empty, with the room of a batch that was too sparse to keep it.
@@ -156,13 +158,22 @@ struct Recent {
 }
 
 impl Recent {
+    fn keeping(records_min: usize) -> Self {
+        Self {
+            records_min,
+            batches: VecDeque::new(),
+            records: 0,
+            room: Vec::new(),
+        }
+    }
+
     /// Records that nobody needs any more, or none: those with the largest room of the batches that are let go
     /// of.
     fn spare(&mut self, durable: Seq) -> Vec<Record> {
         let mut spare = mem::take(&mut self.room);
         while let Some(oldest) = self.batches.front()
             && oldest.last().is_none_or(|record| record.seq <= durable)
-            && self.records - oldest.len() >= RECENT_RECORDS
+            && self.records - oldest.len() >= self.records_min
         {
             self.records -= oldest.len();
             // Another thread may just be letting go of it; then it is freed there.
@@ -224,9 +235,10 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_bounded_whatever_the_batches() {
-        let mut recent = Recent::default();
+        const KEPT: usize = 4_096;
+        let mut recent = Recent::keeping(KEPT);
         let mut next = 1_u64;
-        for (batches, records) in [(20_000, 1), (40, 4_096), (2_000, 1)] {
+        for (batches, records) in [(8_000, 1), (40, 4_096), (8_000, 1)] {
             for _ in 0..batches {
                 // All but the last batch are durable, and each has room for many.
                 let mut room = recent.spare(Seq(next.saturating_sub(records + 1)));
@@ -239,17 +251,14 @@ mod tests {
                 assert_eq!(kept, recent.records);
                 let room: usize = recent.batches.iter().map(|batch| batch.capacity()).sum();
                 assert!(room <= SPARE_ROOM_MAX * kept, "{room} for {kept} records");
-                assert!(
-                    kept <= RECENT_RECORDS + 3 * 4_096,
-                    "{kept} records are kept"
-                );
+                assert!(kept <= KEPT + 3 * 4_096, "{kept} records are kept");
                 assert_eq!(
                     recent.record(Seq(next - 1)).map(|r| r.seq),
                     Some(Seq(next - 1))
                 );
             }
         }
-        let oldest = Seq(next - RECENT_RECORDS as u64);
+        let oldest = Seq(next - KEPT as u64);
         assert_eq!(recent.record(oldest).map(|record| record.seq), Some(oldest));
         assert_eq!(recent.record(Seq(next)), None);
     }

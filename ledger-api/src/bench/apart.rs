@@ -4,7 +4,7 @@
 //! *Deciding* is what the engine's decider does with a batch: look up its keys, read back what it is
 //! about, decide, apply. *Appending* is what the appender does with the records that came of it:
 //! encode, frame into blocks, append, sync. What is left out of both is the handing over between
-//! threads, the readers' books, the checkpoint and the answers.
+//! threads, the readers' books and what the appender notes for them, the checkpoint and the answers.
 
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -6,7 +6,7 @@
 //! beside the record's place, in one word. A shard is a row of buckets: eight words, a line of the
 //! processor's cache. The bucket in which a key belongs is its tag's proportion of the largest tag; one that is full
 //! passes words on to the next, and is marked, at one of eight places that the tag says. So a look reads one line,
-//! and hardly ever a second, and compares all tags of it at once, without an outcome for each that the processor
+//! and seldom a second, and compares all tags of it at once, without an outcome for each that the processor
 //! could guess wrong. A shard grows by half in one pass over it, without hashing anything again. At ten million keys
 //! that pass moves ten thousand words, so no growth is ever felt.
 
@@ -352,6 +352,7 @@ impl Iterator for Look<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ids::{CorrelationId, IssuerIndex};
 
     /// A fixed sequence of numbers without a pattern (Knuth's multiplier).
     fn scattered(n: u64) -> u64 {
@@ -463,5 +464,23 @@ mod tests {
             let few = usize_of(shard.len) / 5;
             assert!(passed_on.count() <= few, "of {} keys", shard.len);
         }
+    }
+
+    /// Only speed would tell if all looks went on wherever one word was passed on.
+    #[test]
+    fn few_looks_for_a_key_that_is_not_there_go_on() {
+        const BUCKETS: usize = 1_500;
+        // As uneven as chance has it; `scattered` is more even.
+        let words = (0..BUCKETS * 25 / 4).map(|n| {
+            let id = CorrelationId((n as u128).to_le_bytes());
+            Fingerprint::of_correlation(IssuerIndex(0), id).word(Seq(1))
+        });
+        let shard = Shard::of(BUCKETS, words);
+        assert!(shard.has_enough());
+        let mark = halves(PASSED_ON).0;
+        let marks = |bucket: &Bucket| bucket.tags.iter().filter(|tag| *tag & mark != 0).count();
+        let looks: usize = shard.buckets.iter().map(marks).sum();
+        let of = BUCKETS * Bucket::WORDS;
+        assert!((of / 20..of / 8).contains(&looks), "{looks} of {of} go on");
     }
 }

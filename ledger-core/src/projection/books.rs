@@ -59,49 +59,8 @@ impl Books {
         }
     }
 
-    /// Folds one record in.
+    /// Folds one record in, without its brief: what [`Self::apply_brief`] does can be checked against it.
     pub fn apply(&mut self, record: &Record) {
-        self.fold(record, &Brief::of(record));
-    }
-
-    fn fold(&mut self, record: &Record, brief: &Brief) {
-        if let Gist::Plain { account, entry, .. } = brief.gist
-            && let Some(booked) = brief.booked
-        {
-            self.post(account, entry, booked, record);
-        } else {
-            self.fold_whole(record);
-        }
-    }
-
-    /// Folds in a plain posting. All that is read of the record is what selects the contra account, where the kind alone
-    /// does not.
-    fn post(&mut self, account: AccountIndex, entry: Entry, booked: Booked, record: &Record) {
-        let Booked {
-            kind,
-            has_detail,
-            script,
-        } = booked;
-        let quantity = Quantity {
-            value: entry.minor,
-            unit: Unit::Money,
-        };
-        self.portfolio.post_at_once(account, quantity, kind);
-        let movement = Movement {
-            operation: OperationId::of(entry.seq),
-            account,
-            quantity,
-            value_date: entry.value_date,
-            script,
-            kind,
-            detail: has_detail.then(|| record.contra_detail()).flatten(),
-        };
-        self.general_ledger.book(&self.portfolio, &movement);
-        self.histories[usize_of(account.0)].add(entry);
-        self.last_seq = Some(entry.seq);
-    }
-
-    fn fold_whole(&mut self, record: &Record) {
         let general_ledger = &mut self.general_ledger;
         self.portfolio.apply(record, &mut |portfolio, movement| {
             general_ledger.book(portfolio, &movement);
@@ -139,6 +98,44 @@ impl Books {
             | EventBody::OfflineReservationCreated { .. }
             | EventBody::OfflineReservationCancelled { .. } => {}
         }
+    }
+
+    fn fold(&mut self, record: &Record, brief: &Brief) {
+        if let Gist::Plain { account, entry, .. } = brief.gist
+            && let Some(booked) = brief.booked
+        {
+            self.post(account, entry, booked, record);
+        } else {
+            self.apply(record);
+        }
+    }
+
+    /// Folds in a plain posting. All that is read of the record is what selects the contra account, where the kind alone
+    /// does not.
+    fn post(&mut self, account: AccountIndex, entry: Entry, booked: Booked, record: &Record) {
+        debug_assert_eq!(entry.seq, record.seq, "the brief is of this record");
+        let Booked {
+            kind,
+            has_detail,
+            script,
+        } = booked;
+        let quantity = Quantity {
+            value: entry.minor,
+            unit: Unit::Money,
+        };
+        self.portfolio.post_at_once(account, quantity, kind);
+        let movement = Movement {
+            operation: OperationId::of(entry.seq),
+            account,
+            quantity,
+            value_date: entry.value_date,
+            script,
+            kind,
+            detail: has_detail.then(|| record.contra_detail()).flatten(),
+        };
+        self.general_ledger.book(&self.portfolio, &movement);
+        self.histories[usize_of(account.0)].add(entry);
+        self.last_seq = Some(entry.seq);
     }
 
     fn note(&mut self, record: &Record) {

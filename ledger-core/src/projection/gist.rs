@@ -45,7 +45,7 @@ pub enum Gist {
 /// What readers fold in: the gist of a record and, of a plain posting, what books it.
 ///
 /// It is made while the record is at hand for something else. Whoever folds it in hardly looks at the record of a plain
-/// posting any more, which is five times as long and was last written by another processor.
+/// posting any more, which is seven times as long and was last written by another processor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Brief {
     /// The gist.

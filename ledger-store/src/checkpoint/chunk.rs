@@ -110,6 +110,12 @@ impl Chunk {
     }
 
     pub(super) fn add(&mut self, records: &[Record], briefs: &[Brief], keys: &[RecordKeys]) {
+        let each = [briefs.len(), keys.len()];
+        assert_eq!(
+            each,
+            [records.len(); 2],
+            "each record has its brief and keys"
+        );
         let (Some(first), Some(last)) = (records.first(), records.last()) else {
             return;
         };

@@ -240,6 +240,11 @@ impl Publisher {
             decided.keys.len(),
             "each record has its keys"
         );
+        assert_eq!(
+            decided.records.len(),
+            decided.briefs.len(),
+            "each record has its brief"
+        );
         let keys = decided.keys.chunks(PUBLISH_RECORDS_MAX);
         let briefs = decided.briefs.chunks(PUBLISH_RECORDS_MAX);
         let records = decided.records.chunks(PUBLISH_RECORDS_MAX);

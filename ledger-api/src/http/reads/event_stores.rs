@@ -136,7 +136,10 @@ fn business_refs(
         return Err(Fault::invalid("", "the body must be a list"));
     }
     let mut asked = Vec::new();
-    for (_, entry) in node.parts() {
+    for (place, (_, entry)) in node.parts().enumerate() {
+        if place == LIST_ENTRIES_MAX {
+            return Err(too_many(""));
+        }
         let entry = Fields::of("", entry)?;
         let kind: Option<Label> = entry.text("businessRefType")?;
         let kind = entry.required("businessRefType", kind)?;
@@ -152,11 +155,14 @@ fn business_refs(
             )?);
         }
         if asked.len() > LIST_ENTRIES_MAX {
-            let problem = format!("has at most {LIST_ENTRIES_MAX} entries");
-            return Err(Fault::invalid("businessRefValues", problem));
+            return Err(too_many("businessRefValues"));
         }
     }
     Ok(asked)
+}
+
+fn too_many(field: &str) -> Fault {
+    Fault::invalid(field, format!("has at most {LIST_ENTRIES_MAX} entries"))
 }
 
 fn business_ref(

@@ -717,8 +717,11 @@ fn events_are_listed_by_what_they_are_about() {
     ]));
     assert_eq!(types(found.data()), [posted, reversed, bought]);
     assert_eq!(search(json!([])).data(), json!([]));
+    let asking_nothing = |times| search(json!(vec![json!({"businessRefType": "CARD"}); times]));
+    assert_eq!(asking_nothing(100).data(), json!([]));
     for (told, field) in [
         (search(json!({})), ""),
+        (asking_nothing(101), ""),
         (
             search(json!([{"businessRefValues": ["A1"]}])),
             "businessRefType",
