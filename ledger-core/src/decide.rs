@@ -175,8 +175,8 @@ pub fn decide_prepared(
 }
 
 impl Batch {
-    /// Adds what the last answer says of the amounts of its account. That is not done with the rest of it, but when the next
-    /// request was judged: a processor would have to wait for sums that it has only just written.
+    /// Adds what the last answer says of the amounts of its account. That is not done with the rest of it, but when
+    /// the next request was judged: a processor would have to wait for sums that it has only just written.
     fn tell_amounts(&mut self, state: &LedgerState, account: Option<AccountIndex>) {
         if let Some(account) = account
             && let Some(answer) = self.answers.last_mut()

@@ -190,7 +190,8 @@ pub struct AccountAmounts {
     pub currency: Currency,
 }
 
-/// [`AccountAmounts`] in little more than half the room: each answer has them, and is written to memory that is seldom at hand.
+/// [`AccountAmounts`] in little more than half the room: each answer has them, and is written to memory that is
+/// seldom at hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PackedAmounts {
     balance_minor: [u8; 16],

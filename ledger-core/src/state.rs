@@ -305,7 +305,8 @@ impl RequestKeys {
         }
     }
 
-    /// These keys, with what the requests decided meanwhile may have brought into being; nothing where all was there.
+    /// These keys, with what the requests decided meanwhile may have brought into being; nothing where all was
+    /// there.
     pub(crate) fn known_now(&self, state: &LedgerState, request: &Request) -> Option<Self> {
         if self.issuer.is_some() && self.account.is_some() {
             return None;

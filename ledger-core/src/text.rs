@@ -129,12 +129,8 @@ impl ServicePoster {
     /// Source: issuer API, field `externalOperationServicePoster`.
     #[must_use]
     pub fn is_reserved(&self) -> bool {
+        let reserved = ["ITP", "OPC", "IDM", "CMS", "CAS", "WLP-CAS", "WLP_CAS"];
         let name = self.as_str().trim();
-        let reserved: &[&str] = match name.len() {
-            3 => &["ITP", "OPC", "IDM", "CMS", "CAS"],
-            7 => &["WLP-CAS", "WLP_CAS"],
-            _ => return false,
-        };
         reserved
             .iter()
             .any(|reserved| name.eq_ignore_ascii_case(reserved))

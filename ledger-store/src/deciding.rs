@@ -21,7 +21,7 @@ pub const GO_REQUESTS_MAX: usize = 256;
 
 /// Records kept as they were decided, at least, for commands that come again and for reversals, most
 /// of which follow soon after what they are about: to read one back takes four microseconds, and much of the
-/// processor's cache. Some fifteen megabytes of plain postings; several times that where all have long annotations.
+/// processor's cache. Some fifteen megabytes of plain postings; a dozen times that where all have long annotations.
 const RECENT_RECORDS: usize = 32_768;
 
 /// How many times the room that its records take a kept batch may have.

@@ -1,5 +1,6 @@
 //! Why a call has no answer from the books.
 
+use ledger_core::form::LIST_ENTRIES_MAX;
 use ledger_core::ids::OperationId;
 use ledger_core::rejection::Rejection;
 use ledger_store::StoreError;
@@ -46,6 +47,11 @@ impl Fault {
 
     pub(crate) fn invalid(field: &str, problem: impl Into<String>) -> Self {
         Self::at(field, "INVALID_REQUEST", problem)
+    }
+
+    /// Of a list with more than [`LIST_ENTRIES_MAX`] entries.
+    pub(crate) fn long_list(field: &str) -> Self {
+        Self::invalid(field, format!("has at most {LIST_ENTRIES_MAX} entries"))
     }
 
     pub(crate) fn status(&self) -> u16 {

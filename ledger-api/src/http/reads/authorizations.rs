@@ -216,8 +216,7 @@ fn inquiry(body: &Fields<'_>) -> Result<BusinessCaseFilter, Fault> {
     let external = body.text("issuerAccountExternalReference")?;
     let ids: Vec<BusinessCaseId> = body.texts("businessCaseIds")?;
     if ids.len() > LIST_ENTRIES_MAX {
-        let problem = format!("has at most {LIST_ENTRIES_MAX} entries");
-        return Err(Fault::invalid("businessCaseIds", problem));
+        return Err(Fault::long_list("businessCaseIds"));
     }
     Ok(BusinessCaseFilter {
         account: reference

@@ -138,7 +138,7 @@ fn business_refs(
     let mut asked = Vec::new();
     for (place, (_, entry)) in node.parts().enumerate() {
         if place == LIST_ENTRIES_MAX {
-            return Err(too_many(""));
+            return Err(Fault::long_list(""));
         }
         let entry = Fields::of("", entry)?;
         let kind: Option<Label> = entry.text("businessRefType")?;
@@ -155,14 +155,10 @@ fn business_refs(
             )?);
         }
         if asked.len() > LIST_ENTRIES_MAX {
-            return Err(too_many("businessRefValues"));
+            return Err(Fault::long_list("businessRefValues"));
         }
     }
     Ok(asked)
-}
-
-fn too_many(field: &str) -> Fault {
-    Fault::invalid(field, format!("has at most {LIST_ENTRIES_MAX} entries"))
 }
 
 fn business_ref(
