@@ -46,7 +46,7 @@ use self::preparation::Preparation;
 use crate::block::{Block, ChainHash};
 use crate::checkpoint::CHUNK_RECORDS;
 use crate::data_dir::{DataDir, DirLock};
-use crate::epoch::{Epoch, StoreKind};
+use crate::epoch::{Epoch, StoreKind, Volume};
 use crate::error::StoreError;
 use crate::event_log::{EventLog, LogHead, LogReader, end_of};
 use crate::head::{HEAD, HeadFile};
@@ -122,7 +122,24 @@ pub struct DiskLog {
 #[derive(Debug, Default)]
 struct Appended {
     records: u64,
-    block_bytes: u64,
+    volume: Volume,
+}
+
+impl Appended {
+    fn add(&mut self, blocks: &[Block], records: u64) {
+        self.records += records;
+        self.volume.blocks += blocks.len() as u64;
+        self.volume.block_bytes += blocks.iter().map(|b| b.bytes().len() as u64).sum::<u64>();
+    }
+
+    /// What so many records like these come to.
+    fn volume_of(&self, records: u64) -> Volume {
+        let of = |volume: u64| volume.saturating_mul(records) / self.records.max(1);
+        Volume {
+            blocks: of(self.volume.blocks),
+            block_bytes: of(self.volume.block_bytes),
+        }
+    }
 }
 
 /// What the writer shares with its readers.
@@ -207,8 +224,7 @@ impl DiskLog {
         self.shared
             .durable_seq
             .store(head.last_seq, Ordering::Release);
-        self.appended.records += added;
-        self.appended.block_bytes += blocks.iter().map(|b| b.bytes().len() as u64).sum::<u64>();
+        self.appended.add(blocks, added);
         self.prepare_if_due();
         Ok(())
     }
@@ -250,11 +266,10 @@ impl DiskLog {
         {
             return;
         }
-        let record_bytes = self.appended.block_bytes / self.appended.records.max(1);
-        let block_bytes = max.saturating_mul(record_bytes);
+        let volume = self.appended.volume_of(max);
         // If not even a thread can be had, the epoch is created when it is needed.
         let files = self.shared.epochs.next_files();
-        self.next = Preparation::begin(files, block_bytes, self.options.background).ok();
+        self.next = Preparation::begin(files, volume, self.options.background).ok();
     }
 
     fn close_or_fail(&mut self) -> Result<(), StoreError> {

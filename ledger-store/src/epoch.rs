@@ -88,6 +88,14 @@ pub(crate) trait Epoch: Send + Sync {
     fn end(&self) -> Result<(), StoreError>;
 }
 
+/// How much an epoch has, or will have.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Volume {
+    pub(crate) blocks: u64,
+    /// Bytes of all blocks together.
+    pub(crate) block_bytes: u64,
+}
+
 /// Where an epoch is, open or not.
 #[derive(Debug, Clone)]
 pub(crate) struct EpochFiles {
@@ -144,10 +152,10 @@ impl EpochFiles {
         })
     }
 
-    /// Makes room for that many bytes of blocks in an epoch into which nothing was put yet.
-    pub(crate) fn make_room(&self, block_bytes: u64, stop: &AtomicBool) -> Result<(), StoreError> {
+    /// Makes room for that much in an epoch into which nothing was put yet.
+    pub(crate) fn make_room(&self, volume: Volume, stop: &AtomicBool) -> Result<(), StoreError> {
         match self.store {
-            StoreKind::Sled => sled_log::make_room(self.dir.path(), &self.name, block_bytes, stop),
+            StoreKind::Sled => sled_log::make_room(self.dir.path(), &self.name, volume, stop),
             // It lays its file out itself.
             StoreKind::Redb => Ok(()),
         }

@@ -9,7 +9,7 @@
 //! A text file, one fact a line, the last line a checksum of all lines before it:
 //!
 //! ```text
-//! ledger-store manifest 2
+//! ledger-store manifest 3
 //! state closed
 //! store sled
 //! epoch log/e00000001 1 2000000 5c1f…(64 digits)
@@ -26,7 +26,8 @@
 //! file and its length in bytes; the line below has the crc32c of each MiB. The first line and the last
 //! keep their form in every version.
 //!
-//! Version 1 knew one epoch only, sled in `log` itself, and had neither `store` nor `epoch` lines.
+//! Version 2 is the same, of a log whose epochs in sled have keys of blocks only. Version 1 knew one epoch only, sled in
+//! `log` itself, and had neither `store` nor `epoch` lines.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -44,7 +45,7 @@ pub const MANIFEST: &str = "MANIFEST";
 /// What the next one is called while it is written.
 pub(crate) const MANIFEST_NEW: &str = "MANIFEST.new";
 const FIRST_WORDS: &str = "ledger-store manifest ";
-const VERSION: u16 = 2;
+const VERSION: u16 = 3;
 /// One epoch in `log` itself.
 const VERSION_OF_ONE_EPOCH: u16 = 1;
 /// How much of a file one checksum covers, and so how exactly damage is located.
@@ -394,14 +395,14 @@ mod tests {
             files: vec![sum("log/e00000002/db")],
         };
         expect_test::expect![[r#"
-            ledger-store manifest 2
+            ledger-store manifest 3
             state closed
             store sled
             epoch log/e00000001 1 2000000 abababababababababababababababababababababababababababababababab
             epoch log/e00000002 2000001
             file log/e00000002/db 1048579
             crc32c 0d4a1185 0000002b
-            end 87a3178d
+            end d0a517af
         "#]]
         .assert_eq(&manifest.render(VERSION));
     }
@@ -444,11 +445,11 @@ mod tests {
 
     #[test]
     fn a_newer_version_is_refused_by_name() {
-        let error = load("ledger-store manifest 3\nanything at all\n").unwrap_err();
+        let error = load("ledger-store manifest 4\nanything at all\n").unwrap_err();
         assert_eq!(error.code(), "STORE_UNSUPPORTED_VERSION");
         assert_eq!(
             error.to_string(),
-            "MANIFEST has format version 3, which this program cannot read"
+            "MANIFEST has format version 4, which this program cannot read"
         );
     }
 

@@ -21,8 +21,9 @@
 //!
 //! # The files
 //!
-//! One tree: the key is the first sequence number of a block, big endian, the value is the block. sled
-//! keeps it in `db`; beside it are `conf`, which never changes, `snap.*`, which shorten its opening, and
+//! One tree: the key is the first sequence number of a block, big endian, the value is the block. Between
+//! them are keys without a block, which spare sled writing blocks again, see [`spacers`]. sled keeps the
+//! tree in `db`; beside it are `conf`, which never changes, `snap.*`, which shorten its opening, and
 //! `blobs/`, which must stay empty. While the epoch is open, `db` may end with zeros that make room for
 //! what comes; they are cut off when it is let go, and before it is opened after a crash.
 
@@ -30,6 +31,8 @@
     clippy::disallowed_methods,
     reason = "sled opens its files by itself, so there is one disk they can be on"
 )]
+
+mod spacers;
 
 use std::fs::{self, File};
 use std::io::ErrorKind;
@@ -39,12 +42,16 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
+use sled::IVec;
+
 use crate::block::Block;
 use crate::data_dir::{self, DataDir};
 use crate::disk::OsDisk;
-use crate::epoch::Epoch;
+use crate::epoch::{Epoch, Volume};
 use crate::error::StoreError;
 use crate::guard::{self, Engine};
+use crate::sled_log::spacers::Spacers;
 use crate::zero_tail;
 
 /// The largest that sled takes. Larger segments let larger values stay out of blob files.
@@ -61,12 +68,13 @@ const LOCK_PAUSE: Duration = Duration::from_millis(10);
 /// How long sled may take to let go of its file once dropped; it takes milliseconds.
 const RELEASE_WAIT: Duration = Duration::from_secs(60);
 
-/// Bytes of blocks that sled is given between two syncs at most. It writes up to four times as many.
+/// Bytes of blocks that sled is given between two syncs at most. Where spacers do not spare it that, it writes
+/// four times as many.
 const UNSYNCED_BYTES_MAX: usize = 3 << 20;
 
-/// How much of its file sled uses for the bytes of the blocks it was given, in percent. Measured with
-/// blocks of 90 KiB, see [`make_room`].
-const ROOM_PERCENT: u64 = 200;
+/// What sled uses of its file for a block, besides the bytes it has: 450 where it has 1 KiB and more, 900 where it
+/// has less.
+const ROOM_BYTES_A_BLOCK: u64 = 1 << 10;
 
 /// Room that is made at most.
 const ROOM_BYTES_MAX: u64 = 1 << 30;
@@ -76,6 +84,7 @@ pub(crate) struct SledEpoch {
     dir: PathBuf,
     name: String,
     engine: Engine<sled::Db>,
+    spacers: Mutex<Spacers>,
     /// Our own descriptor of `db`, for syncing.
     db_file: File,
 }
@@ -110,6 +119,8 @@ impl SledEpoch {
     fn start(dir: &Path, name: &str) -> Result<Self, StoreError> {
         let db = start_sled(dir, name)?;
         let engine = Engine::new(db_of(name), db);
+        let last = engine.with(|db| db.last().map_err(|error| from_sled(dir, name, error)))?;
+        let spacers = Spacers::in_tree(last.as_ref().map(|(key, _)| key.as_ref()));
         let path = dir.join(db_of(name));
         let db_file = File::open(&path).map_err(StoreError::io(&path))?;
         db_file.sync_all().map_err(StoreError::io(&path))?;
@@ -117,17 +128,24 @@ impl SledEpoch {
             dir: dir.to_owned(),
             name: name.to_owned(),
             engine,
+            spacers: Mutex::new(spacers),
             db_file,
         })
     }
 
     fn put_and_sync(&self, blocks: &[Block]) -> Result<(), StoreError> {
         self.engine.with(|db| {
-            for block in blocks {
-                let before = db
-                    .insert(block.first_seq().to_be_bytes(), block.bytes())
-                    .map_err(|error| self.failed(error))?;
+            let put = |key: &[u8], value: &[u8]| {
+                let before = db.insert(key, value).map_err(|error| self.failed(error))?;
                 assert!(before.is_none(), "no key of the log is ever written twice");
+                Ok::<(), StoreError>(())
+            };
+            let mut spacers = self.spacers.lock();
+            spacers
+                .ahead_of(blocks)
+                .try_for_each(|spacer| put(&spacer, &[]))?;
+            for block in blocks {
+                put(&block.first_seq().to_be_bytes(), block.bytes())?;
             }
             db.flush().map_err(|error| self.failed(error))?;
             Ok(())
@@ -139,6 +157,18 @@ impl SledEpoch {
 
     fn failed(&self, error: sled::Error) -> StoreError {
         from_sled(&self.dir, &self.name, error)
+    }
+
+    /// The blocks among the entries.
+    fn blocks(
+        &self,
+        entries: impl Iterator<Item = sled::Result<(IVec, IVec)>>,
+    ) -> impl Iterator<Item = Result<Block, StoreError>> {
+        entries.filter_map(|entry| match entry {
+            Ok((key, _)) if spacers::is_spacer(&key) => None,
+            Ok((key, value)) => Some(self.decode(&key, &value)),
+            Err(error) => Some(Err(self.failed(error))),
+        })
     }
 
     fn decode(&self, key: &[u8], value: &[u8]) -> Result<Block, StoreError> {
@@ -161,14 +191,11 @@ impl Epoch for SledEpoch {
     fn block_at(&self, seq: u64) -> Result<Option<Block>, StoreError> {
         self.engine.with(|db| {
             // Below the next number is the greatest key that is not beyond this one.
-            let found = match seq.checked_add(1) {
-                Some(next_seq) => db.get_lt(next_seq.to_be_bytes()),
-                None => db.last(),
+            let entries = match seq.checked_add(1) {
+                Some(next_seq) => db.range(..next_seq.to_be_bytes()),
+                None => db.iter(),
             };
-            let found = found.map_err(|error| self.failed(error))?;
-            found
-                .map(|(key, value)| self.decode(&key, &value))
-                .transpose()
+            self.blocks(entries.rev()).next().transpose()
         })
     }
 
@@ -178,9 +205,8 @@ impl Epoch for SledEpoch {
         visit: &mut dyn FnMut(Block) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
         self.engine.with(|db| {
-            for entry in db.range(seq.to_be_bytes()..) {
-                let (key, value) = entry.map_err(|error| self.failed(error))?;
-                if visit(self.decode(&key, &value)?).is_break() {
+            for block in self.blocks(db.range(seq.to_be_bytes()..)) {
+                if visit(block?).is_break() {
                     break;
                 }
             }
@@ -284,16 +310,17 @@ pub(crate) fn is_snapshot(file: &str) -> bool {
         .is_some_and(|name| name.starts_with("snap."))
 }
 
-/// Extends `db` by the room that so many bytes of blocks will need.
+/// Extends `db` by the room that so much will need.
 pub(crate) fn make_room(
     dir: &Path,
     name: &str,
-    block_bytes: u64,
+    volume: Volume,
     stop: &AtomicBool,
 ) -> Result<(), StoreError> {
-    let room = (block_bytes.saturating_mul(ROOM_PERCENT) / 100).min(ROOM_BYTES_MAX);
+    let beside = volume.blocks.saturating_mul(ROOM_BYTES_A_BLOCK);
+    let room = volume.block_bytes.saturating_add(beside);
     let path = dir.join(db_of(name));
-    zero_tail::extend(&path, room, stop)
+    zero_tail::extend(&path, room.min(ROOM_BYTES_MAX), stop)
 }
 
 fn start_sled(dir: &Path, name: &str) -> Result<sled::Db, StoreError> {
@@ -394,24 +421,77 @@ fn one_line(error: &sled::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::block::{BlockBuilder, ChainHash};
+    use crate::block::{BLOCK_RECORDS_MAX, BlockBuilder, ChainHash};
 
-    #[test]
-    fn little_is_put_between_two_syncs() {
+    /// Blocks in a row, with so many bytes of records each.
+    fn blocks(record_bytes: impl Iterator<Item = usize>) -> Vec<Block> {
         let mut chain = ChainHash::EMPTY;
-        let blocks: Vec<_> = (1..=300)
-            .map(|seq| {
-                let mut builder = BlockBuilder::new(seq, 0);
-                let bytes = usize::try_from(seq).expect("small") % 7 * 5_000;
-                builder.push(&vec![0; bytes]).expect("it fits");
+        let mut first_seq = 1;
+        record_bytes
+            .map(|bytes| {
+                let mut builder = BlockBuilder::new(first_seq, 0);
+                for record in vec![7; bytes].chunks(bytes.div_ceil(BLOCK_RECORDS_MAX).max(100)) {
+                    builder.push(record).expect("it fits");
+                }
+                first_seq = builder.next_seq();
                 let block = builder.seal(chain);
                 chain = block.chain();
                 block
             })
-            .collect();
-        let sizes: Vec<usize> = parts(&blocks)
-            .map(|part| part.iter().map(|block| block.bytes().len()).sum())
-            .collect();
+            .collect()
+    }
+
+    fn bytes_of(blocks: &[Block]) -> usize {
+        blocks.iter().map(|block| block.bytes().len()).sum()
+    }
+
+    /// Without spacers the file comes to twice what the blocks have, and sled writes four times as much.
+    #[test]
+    fn blocks_are_written_once() {
+        let many = [
+            (blocks(std::iter::repeat_n(25_000, 4_000)), "full ones"),
+            (blocks(std::iter::repeat_n(9_000, 8_000)), "short ones"),
+            (
+                blocks((0..5_000).map(|n| 5_000 + n % 3 * 10_000)),
+                "short and full ones",
+            ),
+            (
+                blocks((0..6_000).map(|n| 1_000 + n / 1_500 * 8_000)),
+                "ever longer ones",
+            ),
+        ];
+        for (blocks, what) in many {
+            let dir = tempfile::tempdir().unwrap();
+            let mut epoch = SledEpoch::create(dir.path(), "some").unwrap();
+            for (place, part) in blocks.chunks(90).enumerate() {
+                if place % 20 == 19 {
+                    epoch.end().unwrap();
+                    epoch = SledEpoch::open(dir.path(), "some").unwrap();
+                }
+                epoch.put(part).unwrap();
+            }
+            let mut found = Vec::new();
+            let take = &mut |block| {
+                found.push(block);
+                ControlFlow::Continue(())
+            };
+            epoch.each_from(0, take).unwrap();
+            assert!(found == blocks, "{what} are read back");
+            epoch.end().unwrap();
+            let db = dir.path().join(db_of("some"));
+            let file_bytes = fs::metadata(db).unwrap().len();
+            let most = bytes_of(&blocks) as u64 + blocks.len() as u64 * ROOM_BYTES_A_BLOCK;
+            assert!(
+                file_bytes <= most + SEGMENT_BYTES as u64,
+                "{what} take {file_bytes} bytes, at most {most} and a segment were expected"
+            );
+        }
+    }
+
+    #[test]
+    fn little_is_put_between_two_syncs() {
+        let blocks = blocks((1..=300).map(|n| n % 7 * 5_000 + 1));
+        let sizes: Vec<usize> = parts(&blocks).map(bytes_of).collect();
         assert_eq!(parts(&blocks).flatten().count(), blocks.len());
         assert_eq!(sizes.len(), 2);
         assert!(sizes.iter().all(|size| *size <= UNSYNCED_BYTES_MAX));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
-use crate::epoch::{Epoch, EpochFiles};
+use crate::epoch::{Epoch, EpochFiles, Volume};
 use crate::error::StoreError;
 use crate::guard;
 
@@ -23,10 +23,10 @@ enum Work {
 }
 
 impl Preparation {
-    /// Begins to prepare the epoch, with room for so many bytes of blocks, and may go on in the background.
+    /// Begins to prepare the epoch, with room for so much, and may go on in the background.
     pub(super) fn begin(
         files: EpochFiles,
-        block_bytes: u64,
+        volume: Volume,
         background: bool,
     ) -> Result<Self, StoreError> {
         let stop = Arc::new(AtomicBool::new(false));
@@ -34,10 +34,10 @@ impl Preparation {
             let (files, stop) = (files.clone(), Arc::clone(&stop));
             let thread = thread::Builder::new().name("ledger-store-next".to_owned());
             let place = files.place();
-            let thread = thread.spawn(move || prepare(&files, block_bytes, &stop));
+            let thread = thread.spawn(move || prepare(&files, volume, &stop));
             Work::Under(thread.map_err(StoreError::io(place.as_ref()))?)
         } else {
-            Work::Done(prepare(&files, block_bytes, &stop))
+            Work::Done(prepare(&files, volume, &stop))
         };
         Ok(Self { files, stop, work })
     }
@@ -66,13 +66,13 @@ impl Preparation {
 
 fn prepare(
     files: &EpochFiles,
-    block_bytes: u64,
+    volume: Volume,
     stop: &AtomicBool,
 ) -> Result<Arc<dyn Epoch>, StoreError> {
     guard::quietly(&files.place(), || {
         files.remove()?;
         let epoch = files.create()?;
-        let room = files.make_room(block_bytes, stop);
+        let room = files.make_room(volume, stop);
         if room.is_err() {
             // A full disk needs back what was taken.
             epoch.end()?;

@@ -306,7 +306,7 @@ fn an_unfinished_creation_is_begun_anew() {
             drop(DiskLog::open(dir.path(), options).unwrap());
             Original::read(dir.path(), options, 0)
         };
-        let text = format!("ledger-store manifest 2\nstate creating\nstore {store}\n");
+        let text = format!("ledger-store manifest 3\nstate creating\nstore {store}\n");
         let creating = format!("{text}end {:08x}\n", crc32c::crc32c(text.as_bytes()));
         let dir = created.damaged(|dir| {
             fs::write(dir.join("MANIFEST"), &creating).unwrap();
@@ -328,7 +328,7 @@ fn an_unfinished_creation_is_begun_anew() {
 fn an_unfinished_creation_keeps_to_the_store_that_was_chosen() {
     for store in StoreKind::ALL {
         let dir = TempDir::new().unwrap();
-        let text = format!("ledger-store manifest 2\nstate creating\nstore {store}\n");
+        let text = format!("ledger-store manifest 3\nstate creating\nstore {store}\n");
         let creating = format!("{text}end {:08x}\n", crc32c::crc32c(text.as_bytes()));
         fs::write(dir.path().join("MANIFEST"), creating).unwrap();
         // Whoever opens it next has no opinion, as a query has none.

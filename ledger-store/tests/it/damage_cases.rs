@@ -3,7 +3,7 @@
 //!
 //! `LEDGER_DAMAGE_CASES` and `LEDGER_SEED` ask for more, and for others.
 
-mod blocks;
+pub(crate) mod blocks;
 mod scene;
 
 use std::fs;

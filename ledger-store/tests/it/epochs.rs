@@ -8,6 +8,7 @@ use std::thread;
 use ledger_store::{DiskLog, EventLog, LogHead, LogOptions, StoreError, StoreKind, scan};
 use tempfile::TempDir;
 
+use crate::damage_cases::blocks::open_sled;
 use crate::records::{
     EPOCH_RECORDS, Random, block, check_all, fill, in_epochs, in_one_epoch, open_and_check, record,
 };
@@ -437,6 +438,39 @@ fn a_log_of_version_1_opens_and_goes_on() {
         let error = DiskLog::open(dir.path(), options).unwrap_err().to_string();
         assert!(error.starts_with("log/conf differs"), "{error}");
     }
+}
+
+/// Turns a log in sled that was left open into what version 2 left: every key is that of a block.
+fn to_version_2(dir: &Path) {
+    let db = open_sled(&dir.join("log/e00000001"));
+    let keys = db.iter().keys().map(Result::unwrap);
+    let spacers: Vec<_> = keys.filter(|key| key.len() == 9).collect();
+    assert!(!spacers.is_empty());
+    for spacer in spacers {
+        assert!(db.remove(spacer).unwrap().unwrap().is_empty());
+    }
+    db.flush().unwrap();
+    let path = dir.join("MANIFEST");
+    let text = fs::read_to_string(&path).unwrap();
+    let (above, _) = text.split_once("end ").unwrap();
+    let mut text = above.replace("manifest 3", "manifest 2");
+    text += &format!("end {:08x}\n", crc32c::crc32c(text.as_bytes()));
+    fs::write(path, text).unwrap();
+}
+
+#[test]
+fn a_log_of_version_2_opens_and_goes_on() {
+    let options = in_one_epoch(StoreKind::Sled);
+    let dir = TempDir::new().unwrap();
+    let mut log = DiskLog::open(dir.path(), options).unwrap();
+    fill(&mut log, 4_000);
+    drop(log);
+    to_version_2(dir.path());
+    let (mut log, last_seq) = open_and_check(dir.path(), options).unwrap();
+    assert_eq!(last_seq, 4_000);
+    fill(&mut log, 9_000);
+    Box::new(log).close().unwrap();
+    assert_eq!(open_and_check(dir.path(), options).unwrap().1, 9_000);
 }
 
 #[test]

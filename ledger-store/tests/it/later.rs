@@ -30,10 +30,10 @@ fn a_later_manifest_is_refused_by_name() {
     let path = dir.path().join("MANIFEST");
     let text = fs::read_to_string(&path).unwrap();
     let (above, _) = text.split_once("end ").unwrap();
-    let above = above.replace("manifest 2", "manifest 3");
+    let above = above.replace("manifest 3", "manifest 4");
     let sum = crc32c::crc32c(above.as_bytes());
     fs::write(&path, format!("{above}end {sum:08x}\n")).unwrap();
-    assert_eq!(refusal(dir.path()), ("MANIFEST".to_owned(), 3));
+    assert_eq!(refusal(dir.path()), ("MANIFEST".to_owned(), 4));
 }
 
 #[test]

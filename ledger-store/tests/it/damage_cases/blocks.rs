@@ -91,14 +91,12 @@ fn misplace(scene: &Scene, blocks: &mut Blocks, random: &mut Random) -> String {
 }
 
 fn in_sled(epoch: &Path, change: impl FnOnce(&mut Blocks)) {
-    let config = sled::Config::new()
-        .path(epoch)
-        .segment_size(16 << 20)
-        .mode(sled::Mode::LowSpace)
-        .flush_every_ms(None)
-        .use_compression(false);
-    let db = config.open().unwrap();
-    let entries = db.iter().map(Result::unwrap);
+    let db = open_sled(epoch);
+    // What else there is, is no block.
+    let entries = db
+        .iter()
+        .map(Result::unwrap)
+        .filter(|(key, _)| key.len() == 8);
     let key = |bytes: &[u8]| u64::from_be_bytes(bytes.try_into().unwrap());
     let before: Blocks = entries.map(|(k, v)| (key(&k), v.to_vec())).collect();
     let mut after = before.clone();
@@ -112,6 +110,17 @@ fn in_sled(epoch: &Path, change: impl FnOnce(&mut Blocks)) {
         }
     }
     db.flush().unwrap();
+}
+
+/// An epoch in sled, as the log opens it.
+pub(crate) fn open_sled(epoch: &Path) -> sled::Db {
+    let config = sled::Config::new()
+        .path(epoch)
+        .segment_size(16 << 20)
+        .mode(sled::Mode::LowSpace)
+        .flush_every_ms(None)
+        .use_compression(false);
+    config.open().unwrap()
 }
 
 fn in_redb(epoch: &Path, change: impl FnOnce(&mut Blocks)) {
