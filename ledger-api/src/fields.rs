@@ -134,8 +134,7 @@ impl<'t> Fields<'t> {
     }
 
     fn find(&self, name: Name<'_>) -> Option<(usize, Node<'t>)> {
-        let mut fields = self.fields.enumerate();
-        let (place, (_, node)) = fields.find(|(_, (known, _))| *known == name)?;
+        let (place, node) = self.fields.named(name)?;
         (node.value() != Value::Null && !self.was_taken(place)).then_some((place, node))
     }
 

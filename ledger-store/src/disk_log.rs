@@ -60,9 +60,9 @@ pub const EPOCH_RECORDS_MAX: u64 = 2_000_000;
 /// small log stays small on disk.
 const PREPARE_AFTER_RECORDS: u64 = 65_536;
 
-/// Length of the blocks kept for readers, at most. Some six hundred thousand operations: most of what is
-/// reversed or asked for is younger, and reading it back from the store takes a hundred times longer.
-const RECENT_BYTES_MAX: usize = 64 << 20;
+/// Length of the blocks kept for readers, at most. Some million operations: most of what is reversed or asked for
+/// is younger, and reading it back from the store takes a hundred times longer.
+const RECENT_BYTES_MAX: usize = 128 << 20;
 /// Blocks read back from the store that are kept decoded, at most.
 const READ_BLOCKS_MAX: usize = 64;
 /// Ends of blocks that are kept, at most: two and a half megabytes, for seventeen million records in full blocks.

@@ -26,8 +26,8 @@ use crate::guard::{self, Engine};
 /// First sequence number to block.
 const BLOCKS: TableDefinition<u64, &[u8]> = TableDefinition::new("blocks");
 
-/// Nearly everything is written once and read rarely.
-const CACHE_BYTES: usize = 64 << 20;
+/// Nearly everything is written once, and what is read again soon is kept by the log (`RECENT_BYTES_MAX`).
+const CACHE_BYTES: usize = 8 << 20;
 
 /// An open epoch.
 pub(crate) struct RedbEpoch {

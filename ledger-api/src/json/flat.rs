@@ -152,6 +152,22 @@ impl<'t> Parts<'t> {
     pub(crate) fn of(entries: &'t [Entry<'t>]) -> Self {
         Self(entries)
     }
+
+    /// The value of this name, and its number, from 0.
+    ///
+    /// As if each were asked for in turn, but nothing is made of those that are not it.
+    pub(crate) fn named(self, name: Name<'_>) -> Option<(usize, Node<'t>)> {
+        let mut rest = self.0;
+        let mut number = 0;
+        while let Some(entry) = rest.first() {
+            if entry.name == name {
+                return Parts(rest).next().map(|(_, node)| (number, node));
+            }
+            rest = rest.get(usize::try_from(entry.entries).ok()?..)?;
+            number += 1;
+        }
+        None
+    }
 }
 
 impl<'t> Iterator for Parts<'t> {
