@@ -50,7 +50,7 @@ use crate::epoch::{Epoch, StoreKind, Volume};
 use crate::error::StoreError;
 use crate::event_log::{EventLog, LogHead, LogReader, end_of};
 use crate::head::{HEAD, HeadFile};
-use crate::manifest::{FileSum, Manifest, State};
+use crate::manifest::{FileSum, Manifest, State, VERSION};
 
 /// Records after which the next epoch begins. It bounds what opening after a crash has to go through:
 /// sled reads what was written since its last opening, and redb walks its file.
@@ -288,6 +288,7 @@ impl DiskLog {
 
     fn store_manifest(&self, state: State, files: Vec<FileSum>) -> Result<(), StoreError> {
         Manifest {
+            version: VERSION,
             state,
             store: self.store,
             epochs: self.shared.epochs.entries(),

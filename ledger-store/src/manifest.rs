@@ -26,8 +26,8 @@
 //! file and its length in bytes; the line below has the crc32c of each MiB. The first line and the last
 //! keep their form in every version.
 //!
-//! Version 2 is the same, of a log whose epochs in sled have keys of blocks only. Version 1 knew one epoch only, sled in
-//! `log` itself, and had neither `store` nor `epoch` lines.
+//! Version 2 is the same, of a log whose epochs in sled have keys of blocks only. Version 1 knew one
+//! epoch only, sled in `log` itself, and had neither `store` nor `epoch` lines.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -45,7 +45,7 @@ pub const MANIFEST: &str = "MANIFEST";
 /// What the next one is called while it is written.
 pub(crate) const MANIFEST_NEW: &str = "MANIFEST.new";
 const FIRST_WORDS: &str = "ledger-store manifest ";
-const VERSION: u16 = 3;
+pub(crate) const VERSION: u16 = 3;
 /// One epoch in `log` itself.
 const VERSION_OF_ONE_EPOCH: u16 = 1;
 /// How much of a file one checksum covers, and so how exactly damage is located.
@@ -81,6 +81,8 @@ impl State {
 /// The content of `MANIFEST`.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Manifest {
+    /// The version it was read in. It is always written in the newest one.
+    pub(crate) version: u16,
     /// What was under way.
     pub(crate) state: State,
     /// The storage engine of every epoch.
@@ -223,6 +225,7 @@ impl Manifest {
         let is_whole =
             follow_each_other(&epochs) && epochs.is_empty() == (state == State::Creating);
         is_whole.then_some(Self {
+            version,
             state,
             store,
             epochs,
@@ -389,6 +392,7 @@ mod tests {
     #[test]
     fn the_text_is_pinned() {
         let manifest = Manifest {
+            version: VERSION,
             state: State::Closed,
             store: StoreKind::Sled,
             epochs: epochs(),
@@ -410,6 +414,7 @@ mod tests {
     #[test]
     fn the_text_of_version_1_is_read() {
         let manifest = Manifest {
+            version: VERSION_OF_ONE_EPOCH,
             state: State::Closed,
             store: StoreKind::Sled,
             epochs: vec![EpochEntry {
@@ -480,6 +485,7 @@ mod tests {
         fs::write(dir.path().join("some"), vec![3; CHUNK_BYTES + 5]).unwrap();
         let files = vec![FileSum::take(&DataDir::from(dir.path()), "some").unwrap()];
         let manifest = Manifest {
+            version: VERSION,
             state: State::Closed,
             store: StoreKind::Redb,
             epochs: epochs(),

@@ -119,18 +119,29 @@ impl SledEpoch {
     fn start(dir: &Path, name: &str) -> Result<Self, StoreError> {
         let db = start_sled(dir, name)?;
         let engine = Engine::new(db_of(name), db);
-        let last = engine.with(|db| db.last().map_err(|error| from_sled(dir, name, error)))?;
-        let spacers = Spacers::in_tree(last.as_ref().map(|(key, _)| key.as_ref()));
         let path = dir.join(db_of(name));
         let db_file = File::open(&path).map_err(StoreError::io(&path))?;
         db_file.sync_all().map_err(StoreError::io(&path))?;
-        Ok(Self {
+        let epoch = Self {
             dir: dir.to_owned(),
             name: name.to_owned(),
             engine,
-            spacers: Mutex::new(spacers),
+            spacers: Mutex::default(),
             db_file,
-        })
+        };
+        // Not before there is an epoch, which lets go of sled in good order if that fails.
+        *epoch.spacers.lock() = epoch.spacers_there()?;
+        Ok(epoch)
+    }
+
+    fn spacers_there(&self) -> Result<Spacers, StoreError> {
+        let last = self
+            .engine
+            .with(|db| db.last().map_err(|error| self.failed(error)))?;
+        let last = last.as_ref();
+        Ok(last
+            .map(|(key, value)| Spacers::in_tree(key, value))
+            .unwrap_or_default())
     }
 
     fn put_and_sync(&self, blocks: &[Block]) -> Result<(), StoreError> {
@@ -165,7 +176,7 @@ impl SledEpoch {
         entries: impl Iterator<Item = sled::Result<(IVec, IVec)>>,
     ) -> impl Iterator<Item = Result<Block, StoreError>> {
         entries.filter_map(|entry| match entry {
-            Ok((key, _)) if spacers::is_spacer(&key) => None,
+            Ok((key, value)) if spacers::number_of(&key, &value).is_some() => None,
             Ok((key, value)) => Some(self.decode(&key, &value)),
             Err(error) => Some(Err(self.failed(error))),
         })
@@ -459,6 +470,14 @@ mod tests {
                 blocks((0..6_000).map(|n| 1_000 + n / 1_500 * 8_000)),
                 "ever longer ones",
             ),
+            (
+                blocks((0..6_000).map(|n| 25_000 - n / 1_500 * 8_000)),
+                "ever shorter ones",
+            ),
+            (
+                blocks(std::iter::repeat_n(90, 3_000)),
+                "blocks of one record",
+            ),
         ];
         for (blocks, what) in many {
             let dir = tempfile::tempdir().unwrap();
@@ -477,6 +496,18 @@ mod tests {
             };
             epoch.each_from(0, take).unwrap();
             assert!(found == blocks, "{what} are read back");
+            for block in blocks.iter().step_by(7) {
+                for seq in [block.first_seq(), block.last_seq()] {
+                    assert!(
+                        epoch.block_at(seq).unwrap().as_ref() == Some(block),
+                        "{what}: {seq}"
+                    );
+                }
+            }
+            assert!(
+                epoch.block_at(u64::MAX).unwrap().as_ref() == blocks.last(),
+                "{what}"
+            );
             epoch.end().unwrap();
             let db = dir.path().join(db_of("some"));
             let file_bytes = fs::metadata(db).unwrap().len();

@@ -87,7 +87,7 @@ fn after_a_failed_append_queries_are_answered_and_commands_are_not() {
         "--accounts",
         "100",
         "--operations",
-        "150000",
+        "180000",
         "--seed",
         "2",
     ];
@@ -133,7 +133,7 @@ fn a_replay_that_meets_a_full_disk_ends_with_2_and_names_the_file() {
             "--accounts",
             "100",
             "--operations",
-            "150000",
+            "180000",
             "--seed",
             "2",
         ];

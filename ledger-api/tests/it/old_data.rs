@@ -77,6 +77,22 @@ const OLD: &[Old] = &[
         chain: "74f8f4450b65d1c7f6e1a5d1d231020ac964353b87a28312f205d8fd82480dfe",
         balance: KILLED_BALANCE,
     },
+    Old {
+        name: "v3-sled-closed",
+        store: StoreKind::Sled,
+        lines: 400,
+        records: 397,
+        chain: "0c0d036aaaf9394fae11150245cb016345926ae9dbe1f82a095be8dc910265c6",
+        balance: CLOSED_BALANCE,
+    },
+    Old {
+        name: "v3-sled-crashed",
+        store: StoreKind::Sled,
+        lines: 500,
+        records: 494,
+        chain: "3e514bb765e5d407cbcd874f45ad7842bce02f557d7c6b4648476b31d0a16921",
+        balance: KILLED_BALANCE,
+    },
 ];
 
 fn unpack(name: &str, to: &Path) {
@@ -104,7 +120,7 @@ fn directories_of_every_format_open_and_go_on() {
         assert_eq!(recovered.log.store(), old.store, "{}", old.name);
         assert_eq!(head.last_seq, old.records, "{}", old.name);
         assert_eq!(head.chain.to_string(), old.chain, "{}", old.name);
-        // Those that have a checkpoint have one of version 1, which is left out.
+        // Those that have a checkpoint have one of version 1, which is left out; the last have none.
         assert_eq!(recovered.covered, LogHead::EMPTY, "{}", old.name);
         drop(recovered);
 

@@ -16,7 +16,7 @@ use crate::error::StoreError;
 use crate::event_log::LogHead;
 use crate::guard;
 use crate::head::{HEAD, HeadFile, LastExit};
-use crate::manifest::{EpochEntry, FileSum, MANIFEST, Manifest, State};
+use crate::manifest::{EpochEntry, FileSum, MANIFEST, Manifest, State, VERSION};
 use crate::sled_log;
 
 /// A log whose files are sound and whose last epoch is open, but whose records were not read.
@@ -29,6 +29,8 @@ pub struct Opening {
     epochs: Arc<Epochs>,
     active: Arc<dyn Epoch>,
     constant: Vec<FileSum>,
+    /// The manifest was written by an earlier program.
+    is_older: bool,
     /// With where the log at least ends; nothing when the log is new.
     head_file: Option<(HeadFile, LogHead)>,
     // Last, so that it is released after everything else.
@@ -60,6 +62,7 @@ fn create(
     refuse_foreign_disk(&dir, store)?;
     dir.sync_path()?;
     let creating = Manifest {
+        version: VERSION,
         state: State::Creating,
         store,
         epochs: Vec::new(),
@@ -83,6 +86,7 @@ fn create(
         epochs: Arc::new(epochs),
         active,
         constant,
+        is_older: false,
         head_file: None,
         lock,
     })
@@ -95,6 +99,7 @@ fn open_existing(
     manifest: Manifest,
 ) -> Result<Opening, StoreError> {
     let store = manifest.store;
+    let is_older = manifest.version < VERSION;
     if let Some(asked) = options.store.filter(|asked| *asked != store) {
         return Err(StoreError::StoreKindMismatch {
             dir: dir.path().to_owned(),
@@ -136,6 +141,7 @@ fn open_existing(
         epochs: Arc::new(epochs),
         active,
         constant,
+        is_older,
         head_file: Some((head_file, promised)),
         lock,
     })
@@ -341,7 +347,8 @@ impl Opening {
             poisoned: false,
             _lock: self.lock,
         };
-        if is_new {
+        // Before anything is put that an earlier program would take for damage.
+        if is_new || self.is_older {
             log.store_manifest(State::Open, log.constant.clone())?;
         }
         log.shared.epochs.begin();

@@ -1,13 +1,14 @@
 //! Keys without blocks, which spare sled writing blocks again.
 //!
-//! A leaf of sled's tree takes 16 keys. At the 17th it becomes two, of nine and eight, and both are written anew with every
-//! value in them. In a tree that only grows at its end each value so comes to the disk three to four times: when it is put
-//! in, and when its leaf is divided before and behind it.
+//! A leaf of sled's tree takes 16 keys. At the 17th it becomes two, of nine and eight, and both are written
+//! anew with every value in them. In a tree that only grows at its end each value so comes to the disk
+//! four times: when it is put in, when its leaf is divided before and behind it, and when the leaf has had
+//! ten additions.
 //!
-//! So leaves are divided before blocks come. Ahead of the last block there are always spacers, keys with empty values, as
-//! far apart as leaves of nine of them have room for the blocks of about the present size: seven, which takes fewer additions
-//! than the ten after which sled writes a whole leaf anew. Where blocks become smaller, more of them come to a leaf, and it
-//! is divided as without spacers; small blocks, of which copies cost little, get none.
+//! So leaves are divided before blocks come. Ahead of the last block there are always spacers, keys with
+//! empty values, as far apart as leaves of nine of them have room for the blocks of about the present size:
+//! seven, which takes fewer additions than ten. Where blocks become smaller, or have one record each, more
+//! of them come to a leaf, and it is divided as without spacers; the smallest blocks get none.
 
 use std::iter;
 
@@ -19,8 +20,8 @@ pub(super) type SpacerKey = [u8; 9];
 /// A leaf with spacers alone is divided for certain when it has this many.
 const AHEAD: u64 = 18;
 
-/// Spacers among so many blocks: nine spacers to seven blocks are a full leaf. It is less by a tenth since a leaf may also end
-/// anywhere between two spacers.
+/// Spacers among so many blocks: nine spacers to seven blocks are a full leaf. It is less by a tenth since a
+/// leaf may also end anywhere between two spacers.
 const SPACERS: u64 = 10;
 const BLOCKS: u64 = 7;
 
@@ -35,11 +36,10 @@ pub(super) struct Spacers {
 }
 
 impl Spacers {
-    /// Those of a tree that ends with this key.
-    pub(super) fn in_tree(last_key: Option<&[u8]>) -> Self {
-        let spacer = last_key.and_then(|key| SpacerKey::try_from(key).ok());
+    /// Those of a tree that ends with this key and value.
+    pub(super) fn in_tree(key: &[u8], value: &[u8]) -> Self {
         Self {
-            last: spacer.map(number_of),
+            last: number_of(key, value),
         }
     }
 
@@ -61,9 +61,12 @@ impl Spacers {
     }
 }
 
-/// Whether this is the key of a spacer.
-pub(super) fn is_spacer(key: &[u8]) -> bool {
-    SpacerKey::try_from(key).is_ok()
+/// The number of a spacer, if it is one; what else has no key of a block is damage.
+pub(super) fn number_of(key: &[u8], value: &[u8]) -> Option<u64> {
+    let [seq @ .., 0] = SpacerKey::try_from(key).ok()? else {
+        return None;
+    };
+    value.is_empty().then(|| u64::from_be_bytes(seq))
 }
 
 /// The first numbers of the first and the last block.
@@ -88,11 +91,6 @@ fn key_behind(seq: u64) -> SpacerKey {
     key
 }
 
-fn number_of(key: SpacerKey) -> u64 {
-    let [seq @ .., _] = key;
-    u64::from_be_bytes(seq)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,7 +105,9 @@ mod tests {
     }
 
     fn numbers(spacers: &mut Spacers, blocks: &[Block]) -> Vec<u64> {
-        spacers.ahead_of(blocks).map(number_of).collect()
+        let keys = spacers.ahead_of(blocks);
+        keys.map(|key| number_of(&key, &[]).expect("a spacer"))
+            .collect()
     }
 
     #[test]
@@ -122,7 +122,7 @@ mod tests {
         // More of them as blocks come, from where they end in the tree.
         let last = key_behind(*first.last().unwrap());
         let next = [block(201, 100)];
-        let more = numbers(&mut Spacers::in_tree(Some(&last)), &next);
+        let more = numbers(&mut Spacers::in_tree(&last, &[]), &next);
         assert_eq!(more, [first.last().unwrap() + 70]);
         assert_eq!(numbers(&mut spacers, &next), more);
         assert_eq!(numbers(&mut spacers, &next), []);
@@ -131,12 +131,23 @@ mod tests {
     #[test]
     fn what_has_no_spacers_gets_them_from_the_next_block_on() {
         let first = numbers(&mut Spacers::default(), &[block(501, 100)]);
-        let mut spacers = Spacers::in_tree(Some(&1_u64.to_be_bytes()));
+        let mut spacers = Spacers::in_tree(&1_u64.to_be_bytes(), &[7]);
         assert_eq!(numbers(&mut spacers, &[block(501, 100)]), first);
         assert_eq!(first[0], 501);
         // Beyond those of an earlier process, should these have ended before.
-        let mut spacers = Spacers::in_tree(Some(&key_behind(7)));
+        let mut spacers = Spacers::in_tree(&key_behind(7), &[]);
         assert_eq!(numbers(&mut spacers, &[block(501, 100)]), first);
+    }
+
+    #[test]
+    fn what_only_looks_like_a_spacer_is_none() {
+        let key = key_behind(7);
+        assert_eq!(number_of(&key, &[]), Some(7));
+        assert_eq!(number_of(&key, &[7]), None, "it has a value");
+        assert_eq!(number_of(&key[..8], &[]), None, "it is the key of a block");
+        let mut other = key;
+        other[8] = 1;
+        assert_eq!(number_of(&other, &[]), None, "no program wrote it");
     }
 
     #[test]

@@ -468,9 +468,38 @@ fn a_log_of_version_2_opens_and_goes_on() {
     to_version_2(dir.path());
     let (mut log, last_seq) = open_and_check(dir.path(), options).unwrap();
     assert_eq!(last_seq, 4_000);
+    // From here on an earlier program would take it for damaged.
+    let manifest = fs::read_to_string(dir.path().join("MANIFEST")).unwrap();
+    assert!(
+        manifest.starts_with("ledger-store manifest 3\nstate open\n"),
+        "{manifest}"
+    );
     fill(&mut log, 9_000);
     Box::new(log).close().unwrap();
     assert_eq!(open_and_check(dir.path(), options).unwrap().1, 9_000);
+}
+
+#[test]
+fn a_key_that_is_neither_of_a_block_nor_a_spacer_is_damage() {
+    let options = in_one_epoch(StoreKind::Sled);
+    for (key, value) in [
+        ([0, 0, 0, 0, 0, 0, 0, 77, 0], &[7][..]),
+        ([0, 0, 0, 0, 0, 0, 0, 77, 1], &[]),
+    ] {
+        let dir = TempDir::new().unwrap();
+        let mut log = DiskLog::open(dir.path(), options).unwrap();
+        fill(&mut log, 400);
+        drop(log);
+        let db = open_sled(&dir.path().join("log/e00000001"));
+        db.insert(key, value).unwrap();
+        db.flush().unwrap();
+        drop(db);
+        let error = open_and_check(dir.path(), options).unwrap_err().to_string();
+        assert!(
+            error.contains("has a key of 9 bytes instead of 8"),
+            "{error}"
+        );
+    }
 }
 
 #[test]
