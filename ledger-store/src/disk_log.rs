@@ -128,8 +128,9 @@ struct Appended {
 impl Appended {
     fn add(&mut self, blocks: &[Block], records: u64) {
         self.records += records;
-        self.volume.blocks += blocks.len() as u64;
-        self.volume.block_bytes += blocks.iter().map(|b| b.bytes().len() as u64).sum::<u64>();
+        let volume = Volume::of(blocks);
+        self.volume.blocks += volume.blocks;
+        self.volume.block_bytes += volume.block_bytes;
     }
 
     /// What so many records like these come to.

@@ -96,6 +96,16 @@ pub(crate) struct Volume {
     pub(crate) block_bytes: u64,
 }
 
+impl Volume {
+    /// That of some blocks.
+    pub(crate) fn of(blocks: &[Block]) -> Self {
+        Self {
+            blocks: blocks.len() as u64,
+            block_bytes: blocks.iter().map(|b| b.bytes().len() as u64).sum(),
+        }
+    }
+}
+
 /// Where an epoch is, open or not.
 #[derive(Debug, Clone)]
 pub(crate) struct EpochFiles {

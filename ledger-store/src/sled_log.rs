@@ -452,10 +452,6 @@ mod tests {
             .collect()
     }
 
-    fn bytes_of(blocks: &[Block]) -> usize {
-        blocks.iter().map(|block| block.bytes().len()).sum()
-    }
-
     /// Without spacers the file comes to twice what the blocks have, and sled writes four times as much.
     #[test]
     fn blocks_are_written_once() {
@@ -511,7 +507,7 @@ mod tests {
             epoch.end().unwrap();
             let db = dir.path().join(db_of("some"));
             let file_bytes = fs::metadata(db).unwrap().len();
-            let most = bytes_of(&blocks) as u64 + blocks.len() as u64 * ROOM_BYTES_A_BLOCK;
+            let most = Volume::of(&blocks).block_bytes + blocks.len() as u64 * ROOM_BYTES_A_BLOCK;
             assert!(
                 file_bytes <= most + SEGMENT_BYTES as u64,
                 "{what} take {file_bytes} bytes, at most {most} and a segment were expected"
@@ -522,10 +518,12 @@ mod tests {
     #[test]
     fn little_is_put_between_two_syncs() {
         let blocks = blocks((1..=300).map(|n| n % 7 * 5_000 + 1));
-        let sizes: Vec<usize> = parts(&blocks).map(bytes_of).collect();
+        let sizes: Vec<u64> = parts(&blocks)
+            .map(|part| Volume::of(part).block_bytes)
+            .collect();
         assert_eq!(parts(&blocks).flatten().count(), blocks.len());
         assert_eq!(sizes.len(), 2);
-        assert!(sizes.iter().all(|size| *size <= UNSYNCED_BYTES_MAX));
+        assert!(sizes.iter().all(|size| *size <= UNSYNCED_BYTES_MAX as u64));
         assert_eq!(parts(&[]).count(), 0);
     }
 }

@@ -13,6 +13,7 @@
 use std::iter;
 
 use crate::block::Block;
+use crate::epoch::Volume;
 
 /// The number of the record that the spacer stands behind, and a zero. A block's key is the number alone.
 pub(super) type SpacerKey = [u8; 9];
@@ -26,7 +27,7 @@ const SPACERS: u64 = 10;
 const BLOCKS: u64 = 7;
 
 /// Among blocks shorter than this, on average, spacers take as much of the file as they spare.
-const BLOCK_BYTES_MIN: usize = 512;
+const BLOCK_BYTES_MIN: u64 = 512;
 
 /// The spacers of one tree.
 #[derive(Debug, Default)]
@@ -76,12 +77,12 @@ fn ends(blocks: &[Block]) -> Option<(u64, u64)> {
 
 /// How many records apart spacers are to be among blocks like these, if any.
 fn distance(blocks: &[Block]) -> Option<u64> {
-    let bytes: usize = blocks.iter().map(|block| block.bytes().len()).sum();
-    if bytes < BLOCK_BYTES_MIN * blocks.len() {
+    let volume = Volume::of(blocks);
+    if volume.block_bytes < BLOCK_BYTES_MIN * volume.blocks {
         return None;
     }
     let records: u64 = blocks.iter().map(|block| u64::from(block.count())).sum();
-    let mean = records.checked_div(blocks.len() as u64)?;
+    let mean = records.checked_div(volume.blocks)?;
     Some((mean * BLOCKS / SPACERS).max(1))
 }
 
