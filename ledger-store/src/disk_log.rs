@@ -152,7 +152,8 @@ struct Shared {
     recent: Mutex<Recent>,
     /// The blocks read back last, since what is read together often lies together.
     read: Mutex<VecDeque<Block>>,
-    /// Where the blocks end that this process appended last, in order: what the one behind is checked against.
+    /// Where the blocks end that this process appended last, in order: what the one behind is checked against, and
+    /// where that begins.
     ends: Mutex<VecDeque<LogHead>>,
 }
 
@@ -385,10 +386,17 @@ impl Shared {
 
     /// The block with this record, from the store.
     fn stored(&self, seq: u64) -> Result<Block, StoreError> {
-        let found = self.epochs.block_at(seq)?;
+        let found = self.epochs.block_at(self.first_seq(seq).unwrap_or(seq))?;
         found
             .filter(|block| block.record(seq).is_some())
             .ok_or_else(|| StoreError::damaged(format!("record {seq}"), "is missing from the log"))
+    }
+
+    /// Where the block with this record begins, if this process appended it and the one before it.
+    fn first_seq(&self, seq: u64) -> Option<u64> {
+        let ends = self.ends.lock();
+        let place = ends.partition_point(|end| end.last_seq < seq);
+        Some(ends.get(place.checked_sub(1)?)?.last_seq + 1)
     }
 
     fn recall(&self, seq: u64) -> Option<Block> {
@@ -440,5 +448,69 @@ impl LogReader for Shared {
         let surplus = read.len().saturating_sub(READ_BLOCKS_MAX);
         read.drain(..surplus);
         Ok(Some(block))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::block::BlockBuilder;
+
+    use super::*;
+
+    const RECORDS: u64 = 3;
+    const BLOCKS: u64 = 20;
+
+    fn blocks() -> Vec<Block> {
+        let mut chain = ChainHash::EMPTY;
+        let block = |number| {
+            let mut builder = BlockBuilder::new(number * RECORDS + 1, 0);
+            for record in 0..RECORDS {
+                builder.push(&[u8::try_from(record).unwrap()]).unwrap();
+            }
+            let block = builder.seal(chain);
+            chain = block.chain();
+            block
+        };
+        (0..BLOCKS).map(block).collect()
+    }
+
+    /// Every record, from the store and not from memory.
+    fn all_are_read_back(log: &DiskLog, blocks: &[Block]) {
+        for seq in 1..=BLOCKS * RECORDS {
+            *log.shared.recent.lock() = Recent::default();
+            log.shared.read.lock().clear();
+            let place = usize::try_from((seq - 1) / RECORDS).unwrap();
+            let block = log.shared.block_with(seq).unwrap();
+            assert_eq!(block.as_ref(), Some(&blocks[place]), "record {seq}");
+        }
+    }
+
+    #[test]
+    fn blocks_are_read_back_whether_or_not_it_is_known_where_they_begin() {
+        for store in [StoreKind::Sled, StoreKind::Redb] {
+            let dir = tempfile::tempdir().unwrap();
+            let options = LogOptions {
+                store: Some(store),
+                epoch_records_max: 4 * RECORDS,
+                ..LogOptions::default()
+            };
+            let mut log = DiskLog::open(dir.path(), options).unwrap();
+            let blocks = blocks();
+            for block in &blocks {
+                log.append(std::slice::from_ref(block)).unwrap();
+            }
+            // Of the first it is not known: what is before it this process has not appended.
+            for seq in 1..=BLOCKS * RECORDS {
+                let begins = (seq - 1) / RECORDS * RECORDS + 1;
+                let known = (begins > 1).then_some(begins);
+                assert_eq!(log.shared.first_seq(seq), known, "record {seq}");
+            }
+            all_are_read_back(&log, &blocks);
+            Box::new(log).close().unwrap();
+
+            let log = DiskLog::open(dir.path(), options).unwrap();
+            assert_eq!(log.shared.first_seq(BLOCKS * RECORDS), None);
+            all_are_read_back(&log, &blocks);
+        }
     }
 }

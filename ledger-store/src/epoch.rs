@@ -70,7 +70,7 @@ pub(crate) trait Epoch: Send + Sync {
     /// Adds the blocks and returns once they are durable.
     fn put(&self, blocks: &[Block]) -> Result<(), StoreError>;
 
-    /// The last block that does not begin after the record `seq`.
+    /// The last block that does not begin after the record `seq`; found soonest when it begins with it.
     fn block_at(&self, seq: u64) -> Result<Option<Block>, StoreError>;
 
     /// Hands out the blocks that do not begin before `seq`, in order, until the visitor has enough.

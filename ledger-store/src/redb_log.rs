@@ -127,6 +127,10 @@ impl Epoch for RedbEpoch {
 
     fn block_at(&self, seq: u64) -> Result<Option<Block>, StoreError> {
         self.read(|table| {
+            // Mostly it is known where a block begins, and a range goes down the tree from both of its ends.
+            if let Some(bytes) = table.get(seq).map_err(|e| self.failed(e))? {
+                return Ok(Some(Block::decode(bytes.value().to_vec(), seq)?));
+            }
             let mut before = table.range(..=seq).map_err(|e| self.failed(e))?;
             let Some(found) = before.next_back() else {
                 return Ok(None);
