@@ -562,6 +562,25 @@ fn large(length: u32) -> usize {
     usize::try_from(length).expect("addresses have at least 32 bits")
 }
 
+/// Blocks in a row, with so many bytes of records each, for tests.
+#[cfg(test)]
+pub(crate) fn blocks_in_a_row(record_bytes: impl Iterator<Item = usize>) -> Vec<Block> {
+    let mut chain = ChainHash::EMPTY;
+    let mut first_seq = 1;
+    record_bytes
+        .map(|bytes| {
+            let mut builder = BlockBuilder::new(first_seq, 0);
+            for record in vec![7; bytes].chunks(bytes.div_ceil(BLOCK_RECORDS_MAX).max(100)) {
+                builder.push(record).expect("it fits");
+            }
+            first_seq = builder.next_seq();
+            let block = builder.seal(chain);
+            chain = block.chain();
+            block
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

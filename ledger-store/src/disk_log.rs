@@ -384,19 +384,19 @@ impl Shared {
         self.recall(seq).or_else(|| self.recall_read(seq))
     }
 
-    /// The block with this record, from the store.
-    fn stored(&self, seq: u64) -> Result<Block, StoreError> {
-        let found = self.epochs.block_at(self.first_seq(seq).unwrap_or(seq))?;
+    /// The block with this record, from the store; found soonest with its first record for `near`, else with `seq`.
+    fn stored(&self, seq: u64, near: u64) -> Result<Block, StoreError> {
+        let found = self.epochs.block_at(near)?;
         found
             .filter(|block| block.record(seq).is_some())
             .ok_or_else(|| StoreError::damaged(format!("record {seq}"), "is missing from the log"))
     }
 
-    /// Where the block with this record begins, if this process appended it and the one before it.
-    fn first_seq(&self, seq: u64) -> Option<u64> {
+    /// The end before the block with this record, if this process appended both blocks.
+    fn end_before(&self, seq: u64) -> Option<LogHead> {
         let ends = self.ends.lock();
         let place = ends.partition_point(|end| end.last_seq < seq);
-        Some(ends.get(place.checked_sub(1)?)?.last_seq + 1)
+        ends.get(place.checked_sub(1)?).copied()
     }
 
     fn recall(&self, seq: u64) -> Option<Block> {
@@ -411,14 +411,9 @@ impl Shared {
         if last_seq == 0 {
             return Ok(ChainHash::EMPTY);
         }
-        let ends = self.ends.lock();
-        if let Ok(place) = ends.binary_search_by_key(&last_seq, |end| end.last_seq) {
-            return Ok(ends[place].chain);
-        }
-        drop(ends);
         Ok(match self.kept(last_seq) {
             Some(block) => block.chain(),
-            None => self.stored(last_seq)?.chain(),
+            None => self.stored(last_seq, last_seq)?.chain(),
         })
     }
 
@@ -439,10 +434,15 @@ impl LogReader for Shared {
         if let Some(block) = self.kept(seq) {
             return Ok(Some(block));
         }
-        let block = self.stored(seq)?;
+        let before = self.end_before(seq);
+        let block = self.stored(seq, before.map_or(seq, |end| end.last_seq + 1))?;
         // Opening reads nothing that the checkpoint covers. So a block that is whole, but of another log,
         // shows here only: it does not follow the one before it.
-        block.verify_chain(self.chain_at(block.first_seq() - 1)?)?;
+        let previous = match before {
+            Some(end) => end.chain,
+            None => self.chain_at(block.first_seq() - 1)?,
+        };
+        block.verify_chain(previous)?;
         let mut read = self.read.lock();
         read.push_back(block.clone());
         let surplus = read.len().saturating_sub(READ_BLOCKS_MAX);
@@ -453,7 +453,7 @@ impl LogReader for Shared {
 
 #[cfg(test)]
 mod tests {
-    use crate::block::BlockBuilder;
+    use crate::block::blocks_in_a_row;
 
     use super::*;
 
@@ -461,17 +461,9 @@ mod tests {
     const BLOCKS: u64 = 20;
 
     fn blocks() -> Vec<Block> {
-        let mut chain = ChainHash::EMPTY;
-        let block = |number| {
-            let mut builder = BlockBuilder::new(number * RECORDS + 1, 0);
-            for record in 0..RECORDS {
-                builder.push(&[u8::try_from(record).unwrap()]).unwrap();
-            }
-            let block = builder.seal(chain);
-            chain = block.chain();
-            block
-        };
-        (0..BLOCKS).map(block).collect()
+        let blocks = blocks_in_a_row((0..BLOCKS).map(|_| 300));
+        assert!(blocks.iter().all(|b| u64::from(b.count()) == RECORDS));
+        blocks
     }
 
     /// Every record, from the store and not from memory.
@@ -501,15 +493,15 @@ mod tests {
             }
             // Of the first it is not known: what is before it this process has not appended.
             for seq in 1..=BLOCKS * RECORDS {
-                let begins = (seq - 1) / RECORDS * RECORDS + 1;
-                let known = (begins > 1).then_some(begins);
-                assert_eq!(log.shared.first_seq(seq), known, "record {seq}");
+                let place = usize::try_from((seq - 1) / RECORDS).unwrap();
+                let known = place.checked_sub(1).map(|before| end_of(&blocks[before]));
+                assert_eq!(log.shared.end_before(seq), known, "record {seq}");
             }
             all_are_read_back(&log, &blocks);
             Box::new(log).close().unwrap();
 
             let log = DiskLog::open(dir.path(), options).unwrap();
-            assert_eq!(log.shared.first_seq(BLOCKS * RECORDS), None);
+            assert_eq!(log.shared.end_before(BLOCKS * RECORDS), None);
             all_are_read_back(&log, &blocks);
         }
     }

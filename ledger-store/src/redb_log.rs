@@ -13,7 +13,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use redb::{Database, ReadableDatabase, StorageBackend as _, TableDefinition};
+use redb::{AccessGuard, Database, ReadableDatabase, StorageBackend as _, TableDefinition};
 
 use self::file::RedbFile;
 use crate::block::Block;
@@ -129,15 +129,14 @@ impl Epoch for RedbEpoch {
         self.read(|table| {
             // Mostly it is known where a block begins, and a range goes down the tree from both of its ends.
             if let Some(bytes) = table.get(seq).map_err(|e| self.failed(e))? {
-                return Ok(Some(Block::decode(bytes.value().to_vec(), seq)?));
+                return decode(seq, &bytes).map(Some);
             }
             let mut before = table.range(..=seq).map_err(|e| self.failed(e))?;
             let Some(found) = before.next_back() else {
                 return Ok(None);
             };
             let (first_seq, bytes) = found.map_err(|e| self.failed(e))?;
-            let block = Block::decode(bytes.value().to_vec(), first_seq.value())?;
-            Ok(Some(block))
+            decode(first_seq.value(), &bytes).map(Some)
         })
     }
 
@@ -149,8 +148,7 @@ impl Epoch for RedbEpoch {
         self.read(|table| {
             for found in table.range(seq..).map_err(|e| self.failed(e))? {
                 let (first_seq, bytes) = found.map_err(|e| self.failed(e))?;
-                let block = Block::decode(bytes.value().to_vec(), first_seq.value())?;
-                if visit(block).is_break() {
+                if visit(decode(first_seq.value(), &bytes)?).is_break() {
                     break;
                 }
             }
@@ -190,6 +188,10 @@ impl Drop for RedbEpoch {
         // There is nobody to tell. The next opening checks the epoch as one left by a crash.
         let _ = self.end();
     }
+}
+
+fn decode(first_seq: u64, bytes: &AccessGuard<'_, &[u8]>) -> Result<Block, StoreError> {
+    Ok(Block::decode(bytes.value().to_vec(), first_seq)?)
 }
 
 /// Checks that the file is there.

@@ -432,46 +432,34 @@ fn one_line(error: &sled::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::block::{BLOCK_RECORDS_MAX, BlockBuilder, ChainHash};
-
-    /// Blocks in a row, with so many bytes of records each.
-    fn blocks(record_bytes: impl Iterator<Item = usize>) -> Vec<Block> {
-        let mut chain = ChainHash::EMPTY;
-        let mut first_seq = 1;
-        record_bytes
-            .map(|bytes| {
-                let mut builder = BlockBuilder::new(first_seq, 0);
-                for record in vec![7; bytes].chunks(bytes.div_ceil(BLOCK_RECORDS_MAX).max(100)) {
-                    builder.push(record).expect("it fits");
-                }
-                first_seq = builder.next_seq();
-                let block = builder.seal(chain);
-                chain = block.chain();
-                block
-            })
-            .collect()
-    }
+    use crate::block::blocks_in_a_row;
 
     /// Without spacers the file comes to twice what the blocks have, and sled writes four times as much.
     #[test]
     fn blocks_are_written_once() {
         let many = [
-            (blocks(std::iter::repeat_n(25_000, 4_000)), "full ones"),
-            (blocks(std::iter::repeat_n(9_000, 8_000)), "short ones"),
             (
-                blocks((0..5_000).map(|n| 5_000 + n % 3 * 10_000)),
+                blocks_in_a_row(std::iter::repeat_n(25_000, 4_000)),
+                "full ones",
+            ),
+            (
+                blocks_in_a_row(std::iter::repeat_n(9_000, 8_000)),
+                "short ones",
+            ),
+            (
+                blocks_in_a_row((0..5_000).map(|n| 5_000 + n % 3 * 10_000)),
                 "short and full ones",
             ),
             (
-                blocks((0..6_000).map(|n| 1_000 + n / 1_500 * 8_000)),
+                blocks_in_a_row((0..6_000).map(|n| 1_000 + n / 1_500 * 8_000)),
                 "ever longer ones",
             ),
             (
-                blocks((0..6_000).map(|n| 25_000 - n / 1_500 * 8_000)),
+                blocks_in_a_row((0..6_000).map(|n| 25_000 - n / 1_500 * 8_000)),
                 "ever shorter ones",
             ),
             (
-                blocks(std::iter::repeat_n(90, 3_000)),
+                blocks_in_a_row(std::iter::repeat_n(90, 3_000)),
                 "blocks of one record",
             ),
         ];
@@ -517,7 +505,7 @@ mod tests {
 
     #[test]
     fn little_is_put_between_two_syncs() {
-        let blocks = blocks((1..=300).map(|n| n % 7 * 5_000 + 1));
+        let blocks = blocks_in_a_row((1..=300).map(|n| n % 7 * 5_000 + 1));
         let sizes: Vec<u64> = parts(&blocks)
             .map(|part| Volume::of(part).block_bytes)
             .collect();

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::block::Block;
+use crate::epoch::Volume;
 
 /// What became durable since the ledger was opened.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -21,10 +22,8 @@ impl Appended {
     /// Counts one append.
     pub(super) fn count(&mut self, blocks: &[Block], took: Duration) {
         self.appends += 1;
-        for block in blocks {
-            self.records += u64::from(block.count());
-            self.bytes += u64::try_from(block.bytes().len()).unwrap_or(u64::MAX);
-        }
+        self.records += blocks.iter().map(|b| u64::from(b.count())).sum::<u64>();
+        self.bytes += Volume::of(blocks).block_bytes;
         self.took += took;
     }
 }
