@@ -123,17 +123,31 @@ impl GlCode {
     }
 }
 
+/// The posters that are services of the platform.
+const RESERVED_POSTERS: [&str; 7] = ["ITP", "OPC", "IDM", "CMS", "CAS", "WLP-CAS", "WLP_CAS"];
+
 impl ServicePoster {
     /// Whether the poster is one of the platform's own services, which callers may not claim.
     ///
     /// Source: issuer API, field `externalOperationServicePoster`.
     #[must_use]
     pub fn is_reserved(&self) -> bool {
-        let reserved = ["ITP", "OPC", "IDM", "CMS", "CAS", "WLP-CAS", "WLP_CAS"];
-        let name = self.as_str().trim();
-        reserved
-            .iter()
-            .any(|reserved| name.eq_ignore_ascii_case(reserved))
+        let name = trimmed(self.as_str());
+        // Every operation is asked, and most names have another length.
+        [3, 7].contains(&name.len())
+            && RESERVED_POSTERS
+                .iter()
+                .any(|reserved| name.eq_ignore_ascii_case(reserved))
+    }
+}
+
+/// The text without spaces around it. Only where there may be some are characters looked at.
+fn trimmed(text: &str) -> &str {
+    let bytes = text.as_bytes();
+    let is_plain = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_graphic);
+    match is_plain(bytes.first()) && is_plain(bytes.last()) {
+        true => text,
+        false => text.trim(),
     }
 }
 
@@ -270,6 +284,25 @@ const SEPARATORS_MAX: usize = 2;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn posters_of_the_platform_are_known_however_they_are_written() {
+        let is_reserved = |name| ServicePoster::new(name).unwrap().is_reserved();
+        for name in [
+            "ITP",
+            "opc",
+            " IDM",
+            "cms ",
+            "\u{a0}CAS\u{2003}",
+            "WLP-CAS",
+            "wlp_cas",
+        ] {
+            assert!(is_reserved(name), "{name:?}");
+        }
+        for name in ["BANK", "IT", "ITPS", "I TP", "É", "WLP.CAS", "WLP-CASH"] {
+            assert!(!is_reserved(name), "{name:?}");
+        }
+    }
 
     #[test]
     fn card_numbers_are_refused_and_references_are_not() {
