@@ -98,6 +98,9 @@ pub enum Standing {
 /// many again, few enough to walk on every posting.
 pub const HIERARCHY_LEVELS_MAX: u32 = 16;
 
+/// How many requests before it what a request touches is read once more.
+const TOUCHED_AHEAD: usize = 1;
+
 /// Decides requests in order, each on the state the ones before it left.
 ///
 /// `now` is when the batch is recorded; a clock that ran backwards is held at the last record.
@@ -136,7 +139,10 @@ pub fn decide_prepared(
 ) {
     let now = now.max(state.last_recorded_at);
     let mut asked = None;
-    for (request, keys) in requests.iter_mut().zip(&prepared.keys) {
+    for (place, (request, keys)) in requests.iter_mut().zip(&prepared.keys).enumerate() {
+        if let Some(ahead) = prepared.keys.get(place + TOUCHED_AHEAD) {
+            state.touch(ahead);
+        }
         let known_now = keys.known_now(state, request);
         let keys = known_now.as_ref().unwrap_or(keys);
         let lookup = Lookup {

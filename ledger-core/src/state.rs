@@ -239,6 +239,21 @@ impl LedgerState {
         list.dedup();
     }
 
+    /// Reads what deciding a request will read and write, shortly before it is decided: [`Self::prepare`] has brought
+    /// it into the processor's cache, but not into the nearest.
+    pub(crate) fn touch(&self, keys: &RequestKeys) {
+        let mut touched = i128::from(self.correlations.touch(keys.correlation));
+        if let Some(triplet) = keys.triplet {
+            touched ^= i128::from(self.triplets.touch(triplet));
+        }
+        if let Some(account) = keys.account {
+            // Its sums and what it is lie on two lines.
+            let account = self.portfolio.account(account);
+            touched ^= account.balance_minor ^ i128::from(account.root.0);
+        }
+        black_box(touched);
+    }
+
     /// The account that a command names, if it names one that exists. The fingerprint is that of the issuer's
     /// own reference, where it is at hand.
     fn account_named(
