@@ -364,7 +364,7 @@ pub(super) fn first_places(
 
 /// The first of these operations of which something is so, from either end: as many as are wanted, and some more.
 pub(super) fn first_that(
-    history: &History,
+    history: History<'_>,
     mut rest: Range<usize>,
     newest_first: bool,
     wanted: usize,
@@ -421,26 +421,30 @@ pub(super) fn in_order(places: &mut [Place], newest_first: bool) {
 
 #[cfg(test)]
 mod tests {
+    use ledger_core::projection::history::Histories;
     use ledger_core::time::BusinessDate;
 
     use super::*;
 
     #[test]
     fn the_first_from_either_end_are_found_however_far_apart_they_are() {
-        let mut history = History::default();
+        let mut histories = Histories::default();
+        histories.open();
         for n in 0..1_000_u32 {
-            history.add(Entry {
+            let entry = Entry {
                 // Some are posted before others that were recorded before them.
                 posted_at: Timestamp(i64::from(n / 10 * 10 + n * 7 % 10)),
                 seq: Seq(u64::from(n) + 1),
                 value_date: BusinessDate(0),
                 minor: i64::from(n * 31 % 97),
-            });
+            };
+            histories.add(AccountIndex(0), entry);
         }
+        let history = histories.of(AccountIndex(0));
         for (wanted, rest) in [(0, 0), (2, 1_000), (7, 600), (50, 1_000), (1_000, 1_000)] {
             for newest_first in [false, true] {
                 let is_so = |entry: &Entry| entry.minor == 5;
-                let found = first_that(&history, 0..rest, newest_first, wanted, is_so);
+                let found = first_that(history, 0..rest, newest_first, wanted, is_so);
                 let mut all = history.entries(0..rest);
                 all.retain(is_so);
                 let mut all: Vec<_> = all.into_iter().map(place).collect();

@@ -118,7 +118,7 @@ fn parent_of(record: &Record) -> Option<Parent<'_>> {
 
 /// Places in a history of all that can be among the so many posted nearest to the date of any of the triplets; none
 /// twice.
-fn windows(history: &History, triplets: &[&Triplet], most: usize) -> Vec<Range<usize>> {
+fn windows(history: History<'_>, triplets: &[&Triplet], most: usize) -> Vec<Range<usize>> {
     let around = |triplet: &&Triplet| {
         let before = history.posted_between(None, Some(triplet.date)).end;
         before.saturating_sub(most)..before.saturating_add(most).min(history.len())
@@ -157,7 +157,7 @@ fn nearest(entries: Vec<(i64, Seq)>, triplets: &[&Triplet], most: usize) -> Vec<
 
 #[cfg(test)]
 mod tests {
-    use ledger_core::projection::history::Entry;
+    use ledger_core::projection::history::{Entry, Histories};
     use ledger_core::text::{OperationReference, ServicePoster};
     use ledger_core::time::{BusinessDate, Timestamp};
 
@@ -165,15 +165,18 @@ mod tests {
 
     #[test]
     fn the_nearest_are_among_those_looked_at() {
-        let mut history = History::default();
+        let mut histories = Histories::default();
+        histories.open();
         for n in 0..500_u32 {
-            history.add(Entry {
+            let entry = Entry {
                 posted_at: Timestamp(i64::from(n * n / 100)),
                 seq: Seq(u64::from(n) + 1),
                 value_date: BusinessDate(0),
                 minor: 1,
-            });
+            };
+            histories.add(AccountIndex(0), entry);
         }
+        let history = histories.of(AccountIndex(0));
         let triplet = |date| Triplet {
             date: Timestamp(date),
             reference: OperationReference::new("R").unwrap(),
@@ -192,7 +195,7 @@ mod tests {
                     let entries = history.entries(window).into_iter();
                     entries.map(|entry| (entry.posted_at.0, entry.seq))
                 };
-                let windows = windows(&history, &triplets, most);
+                let windows = windows(history, &triplets, most);
                 let looked_at: Vec<_> = windows.into_iter().flat_map(places).collect();
                 assert!(looked_at.len() <= most.saturating_mul(2 * dates.len()));
                 let all = places(0..history.len()).collect();

@@ -7,11 +7,11 @@ use std::hint::black_box;
 use crate::event::{EventBody, Record, Refusal};
 use crate::ids::{AccountIndex, OperationId, Seq};
 use crate::money::{Quantity, Unit};
-use crate::portfolio::{Movement, Portfolio, usize_of};
+use crate::portfolio::{Movement, Portfolio};
 use crate::projection::case_files::CaseFiles;
 use crate::projection::general_ledger::{GeneralLedger, Total};
 use crate::projection::gist::{Booked, Brief, Gist, entry_of};
-use crate::projection::history::{Entry, History};
+use crate::projection::history::{Entry, Histories, History};
 use crate::projection::restoration::{RestoredBand, joined};
 use crate::projection::timeline::Timeline;
 use crate::time::{BusinessDate, Timestamp};
@@ -23,7 +23,7 @@ const TOUCHED_RECORDS_MAX: usize = 256;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Books {
     portfolio: Portfolio,
-    histories: Vec<History>,
+    histories: Histories,
     /// Accounts by the one above them: (above, below).
     below: BTreeSet<(AccountIndex, AccountIndex)>,
     /// Remembered refusals, by account.
@@ -72,7 +72,7 @@ impl Books {
                 account, parent, ..
             } => {
                 self.below.extend(parent.map(|parent| (parent, *account)));
-                self.histories.push(History::default());
+                self.histories.open();
             }
             EventBody::OperationRejected { .. } => {
                 if let Some((account, refusal)) = record.refusal() {
@@ -134,13 +134,13 @@ impl Books {
             detail: has_detail.then(|| record.contra_detail()).flatten(),
         };
         self.general_ledger.book(&self.portfolio, &movement);
-        self.histories[usize_of(account.0)].add(entry);
+        self.histories.add(account, entry);
         self.last_seq = Some(entry.seq);
     }
 
     fn note(&mut self, record: &Record) {
         if let Some(account) = record.account() {
-            self.histories[usize_of(account.0)].add(entry_of(record));
+            self.histories.add(account, entry_of(record));
         }
     }
 
@@ -180,7 +180,7 @@ impl Books {
             let accounts = all
                 .clone()
                 .filter_map(|(brief, record)| brief.account(record));
-            accounts.filter(|index| usize_of(index.0) < self.histories.len())
+            accounts.filter(|index| self.histories.has(*index))
         };
         let mut touched = 0;
         for (_, record) in all.clone().filter(|(brief, _)| brief.has_detail()) {
@@ -192,10 +192,10 @@ impl Books {
             touched ^= account.balance_minor ^ i128::from(account.root.0);
         }
         for index in known() {
-            touched ^= i128::from(self.history(index).is_long());
+            touched ^= i128::from(self.histories.touch(index));
         }
         for index in known() {
-            touched ^= i128::from(self.history(index).touch());
+            touched ^= i128::from(self.histories.touch_next(index));
         }
         black_box(touched);
     }
@@ -226,8 +226,8 @@ impl Books {
 
     /// Operations of an account that this book has.
     #[must_use]
-    pub fn history(&self, account: AccountIndex) -> &History {
-        &self.histories[usize_of(account.0)]
+    pub fn history(&self, account: AccountIndex) -> History<'_> {
+        self.histories.of(account)
     }
 
     /// An account and all below it, the account first.
@@ -284,8 +284,7 @@ impl Books {
     /// Memory held for the histories of all accounts, in bytes.
     #[must_use]
     pub fn retained_bytes(&self) -> usize {
-        let each = self.histories.iter().map(History::retained_bytes);
-        each.sum::<usize>() + self.histories.capacity() * size_of::<History>()
+        self.histories.retained_bytes()
     }
 
     /// Place of the last record folded in, if there is one.

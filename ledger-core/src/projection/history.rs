@@ -6,32 +6,51 @@
 //! and 255 single entries, so O(log² n) where a scan would be O(n).
 //!
 //! There is one history for every account and one entry for every operation, so both are small: most
-//! accounts never fill their first run, and have nothing but that.
+//! accounts never fill their first run, and have nothing but that, in pieces of the room that all histories share.
+
+mod long;
+mod packed;
+mod room;
 
 use std::ops::Range;
 
-use crate::ids::Seq;
+use self::long::{Block, Long, size_of_level};
+use self::packed::{Packed, Posted};
+use self::room::Piece;
+pub(super) use self::room::Room;
+use crate::ids::{AccountIndex, Seq};
+use crate::portfolio::usize_of;
 use crate::time::{BusinessDate, Timestamp};
 
-/// Operations of one account.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct History {
-    /// The last entries, fewer than a run.
-    tail: Vec<Packed>,
-    /// What comes before them.
-    long: Option<Box<Long>>,
+/// The histories of all accounts, in the order of opening.
+#[derive(Debug, Clone, Default)]
+pub struct Histories {
+    rows: Vec<Row>,
+    room: Room,
 }
 
-/// The part of a history that only long or disordered ones have.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Long {
-    /// Entries in order of (posting date, place in the log), a run at a time.
-    runs: Vec<Box<[Packed]>>,
-    /// Entries that were posted before one already in order: only a replayed history has them.
-    late: Vec<Packed>,
-    /// Blocks by size, each level in order.
-    levels: Vec<Vec<Block>>,
+/// The operations of one account.
+#[derive(Debug, Clone, Copy)]
+pub struct History<'a> {
+    row: &'a Row,
+    room: &'a Room,
 }
+
+/// What there is of a history beside its entries. Whether an entry follows the last is known without reading that.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Row {
+    /// Where the last entries are, fewer than a run.
+    pieces: [Option<Piece>; room::PIECES],
+    /// What comes before them.
+    long: Option<Box<Long>>,
+    /// When the last entry in order was posted, if there is one.
+    last_posted: Posted,
+    /// How many entries the pieces have.
+    len: u16,
+}
+
+/// Three quarters of a line of the processor's cache, for every account there is.
+const _: () = assert!(size_of::<Row>() == 48);
 
 /// One operation, as far as a history needs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,54 +65,107 @@ pub struct Entry {
     pub minor: i64,
 }
 
-/// An entry in 24 bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Packed {
-    minor: i64,
-    value_date: BusinessDate,
-    posted_at: [u8; 6],
-    seq: [u8; 5],
-}
-
-/// Running sums of some entries by value date, one item a day.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Block(Vec<(BusinessDate, i128)>);
-
 /// Entries under a block of the lowest level. Below this, adding up is as fast as searching.
 const RUN: usize = 256;
-/// Blocks under a block of the next level.
-const FAN: usize = 16;
-/// Entries that a short history makes room for at a time, at least.
-const ROOM_MIN: usize = 4;
 
-impl History {
-    /// An empty history with room for so many operations.
-    pub(crate) fn with_room(operations: usize) -> Self {
-        let room = operations.min(RUN).next_multiple_of(ROOM_MIN);
+impl Histories {
+    /// None yet, with room for those of so many accounts.
+    pub(super) fn for_accounts(accounts: usize) -> Self {
         Self {
-            tail: Vec::with_capacity(room),
-            long: None,
+            rows: Vec::with_capacity(accounts),
+            room: Room::default(),
         }
     }
 
-    /// Adds an operation.
-    pub fn add(&mut self, entry: Entry) {
-        let packed = Packed::of(entry);
-        match self.last_in_order() {
-            Some(last) if packed.posted_at() < last.posted_at() => {
-                let count = self.count_in_order();
-                let long = self.long.get_or_insert_default();
-                long.late.push(packed);
-                // Merging costs a pass over everything, looking through the late ones costs a pass
-                // over them: the square root balances the two.
-                if long.late.len() > count.isqrt().max(RUN) {
-                    self.merge_late();
-                }
+    /// Room for the history of the account opened next.
+    pub fn open(&mut self) {
+        self.rows.push(Row::default());
+    }
+
+    /// Adds an operation of an account.
+    ///
+    /// # Panics
+    /// When the account was not opened.
+    pub fn add(&mut self, account: AccountIndex, entry: Entry) {
+        self.rows[usize_of(account.0)].add(&mut self.room, entry);
+    }
+
+    /// The history of an account.
+    ///
+    /// # Panics
+    /// When the account was not opened.
+    #[must_use]
+    pub fn of(&self, account: AccountIndex) -> History<'_> {
+        History {
+            row: &self.rows[usize_of(account.0)],
+            room: &self.room,
+        }
+    }
+
+    /// Whether the account was opened.
+    pub(super) fn has(&self, account: AccountIndex) -> bool {
+        usize_of(account.0) < self.rows.len()
+    }
+
+    /// Reads what adding an operation of an account will read, but for where the entry goes to.
+    pub(super) fn touch(&self, account: AccountIndex) -> u16 {
+        self.rows[usize_of(account.0)].len
+    }
+
+    /// Reads where the next entry of an account goes to, if there is room for it already.
+    pub(super) fn touch_next(&self, account: AccountIndex) -> i64 {
+        let row = &self.rows[usize_of(account.0)];
+        let (which, place) = room::place_of(usize::from(row.len));
+        row.pieces[which].map_or(0, |piece| self.room.get(piece, place).minor)
+    }
+
+    /// Memory held, in bytes.
+    #[must_use]
+    pub fn retained_bytes(&self) -> usize {
+        let long = self.rows.iter().map(Row::retained_bytes);
+        self.rows.capacity() * size_of::<Row>() + self.room.retained_bytes() + long.sum::<usize>()
+    }
+
+    /// Takes in the histories of the accounts from `first` on, which lie in a room of their own. Accounts between the
+    /// last and those have none.
+    ///
+    /// # Panics
+    /// When there are histories from `first` on.
+    pub(super) fn join(
+        &mut self,
+        first: AccountIndex,
+        rows: impl Iterator<Item = Row>,
+        room: Room,
+    ) {
+        let first = usize_of(first.0);
+        assert!(self.rows.len() <= first, "they come in order");
+        self.rows.resize_with(first, Row::default);
+        let moved = self.room.join(room);
+        self.rows.extend(rows.map(|mut row| {
+            for piece in row.pieces.iter_mut().flatten() {
+                *piece = moved.of(*piece);
             }
-            Some(_) | None => self.push(packed),
-        }
+            row
+        }));
     }
 
+    /// Makes them those of so many accounts.
+    pub(super) fn extend_to(&mut self, accounts: usize) {
+        self.rows.resize_with(accounts, Row::default);
+    }
+}
+
+impl PartialEq for Histories {
+    fn eq(&self, other: &Self) -> bool {
+        let accounts = || (0..).take(self.rows.len()).map(AccountIndex);
+        self.rows.len() == other.rows.len()
+            && accounts().all(|account| self.of(account) == other.of(account))
+    }
+}
+
+impl Eq for Histories {}
+
+impl History<'_> {
     /// Sum of the operations with a value date of at most `valued`, posted at or before `known`.
     /// Either bound may be absent.
     #[must_use]
@@ -135,21 +207,10 @@ impl History {
             .sum()
     }
 
-    /// Whether there is more of it than most have.
-    pub(crate) fn is_long(&self) -> bool {
-        self.long.is_some()
-    }
-
-    /// Reads what adding an operation will read: the last entry in order, which may lie on two lines.
-    pub(crate) fn touch(&self) -> i64 {
-        let last = self.last_in_order();
-        last.map_or(0, |entry| entry.minor ^ entry.posted_at().0)
-    }
-
     /// Number of operations.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.count_in_order() + self.late().len()
+        self.row.len()
     }
 
     /// Whether there is no operation.
@@ -203,74 +264,26 @@ impl History {
         entries
     }
 
-    /// Memory held beside the history itself, in bytes.
-    #[must_use]
-    pub fn retained_bytes(&self) -> usize {
-        let entry = size_of::<Packed>();
-        let long = self.long.as_ref().map_or(0, |long| {
-            let blocks = long.levels.iter().flatten();
-            size_of::<Long>()
-                + long.runs.capacity() * size_of::<Box<[Packed]>>()
-                + (long.runs.len() * RUN + long.late.capacity()) * entry
-                + blocks.map(Block::retained_bytes).sum::<usize>()
-        });
-        self.tail.capacity() * entry + long
-    }
-
-    fn push(&mut self, entry: Packed) {
-        if self.tail.len() == self.tail.capacity() {
-            self.make_room();
-        }
-        self.tail.push(entry);
-        if self.tail.len() == RUN {
-            let run = std::mem::take(&mut self.tail).into_boxed_slice();
-            self.long.get_or_insert_default().add_run(run);
-        }
-    }
-
-    /// Grows by half: one history in many accounts would waste as much as it holds by doubling.
-    fn make_room(&mut self) {
-        let held = self.tail.len();
-        let more = match &self.long {
-            Some(_) => RUN,
-            None => (held / 2).next_multiple_of(ROOM_MIN).max(ROOM_MIN),
-        };
-        self.tail.reserve_exact(more.min(RUN - held));
-    }
-
-    fn merge_late(&mut self) {
-        let entries = self.entries(0..self.len());
-        *self = Self::default();
-        for entry in entries {
-            self.push(Packed::of(entry));
-        }
-    }
-
     fn late(&self) -> &[Packed] {
-        self.long.as_ref().map_or(&[], |long| &long.late)
+        self.row.long.as_ref().map_or(&[], |long| &long.late)
     }
 
     fn levels(&self) -> &[Vec<Block>] {
-        self.long.as_ref().map_or(&[], |long| &long.levels)
+        self.row.long.as_ref().map_or(&[], |long| &long.levels)
     }
 
     fn runs(&self) -> &[Box<[Packed]>] {
-        self.long.as_ref().map_or(&[], |long| &long.runs)
+        self.row.long.as_ref().map_or(&[], |long| &long.runs)
     }
 
     fn count_in_order(&self) -> usize {
-        self.runs().len() * RUN + self.tail.len()
-    }
-
-    fn last_in_order(&self) -> Option<&Packed> {
-        let before = || self.runs().last().and_then(|run| run.last());
-        self.tail.last().or_else(before)
+        self.row.count_in_order()
     }
 
     fn place_in_order(&self, place: usize) -> &Packed {
         let runs = self.runs();
         runs.get(place / RUN).map_or_else(
-            || &self.tail[place - runs.len() * RUN],
+            || self.row.get(self.room, place - runs.len() * RUN),
             |run| &run[place % RUN],
         )
     }
@@ -281,7 +294,7 @@ impl History {
         runs[first..]
             .iter()
             .map(|run| &run[..])
-            .chain(std::iter::once(self.tail.as_slice()))
+            .chain(self.row.entries(self.room))
             .flatten()
             .skip(places.start - first * RUN)
             .take(places.len())
@@ -292,6 +305,102 @@ impl History {
         partition_point(self.count_in_order(), |place| {
             !is_so(self.place_in_order(place))
         })
+    }
+}
+
+/// Equal when the entries are, wherever in memory they lie.
+impl PartialEq for History<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        let rest = self.row.entries(self.room).flatten();
+        let other_rest = other.row.entries(other.room).flatten();
+        self.row.long == other.row.long && rest.eq(other_rest)
+    }
+}
+
+impl Eq for History<'_> {}
+
+impl Row {
+    /// An empty history with room for so many operations side by side, or for a run.
+    pub(super) fn with_room(operations: usize, room: &mut Room) -> Self {
+        Self {
+            pieces: room.take_together(operations.min(RUN)),
+            ..Self::default()
+        }
+    }
+
+    /// Adds an operation.
+    pub(super) fn add(&mut self, room: &mut Room, entry: Entry) {
+        let packed = Packed::of(entry);
+        let is_first = self.len == 0 && self.long.is_none();
+        if is_first || self.last_posted.at() <= packed.posted_at() {
+            self.push(room, packed);
+        } else {
+            self.add_late(room, packed);
+        }
+    }
+
+    fn push(&mut self, room: &mut Room, entry: Packed) {
+        let (which, place) = room::place_of(usize::from(self.len));
+        let piece = *self.pieces[which].get_or_insert_with(|| room.take(which));
+        room.set(piece, place, entry);
+        self.last_posted = entry.posted();
+        self.len += 1;
+        if usize::from(self.len) == RUN {
+            self.end_run(room);
+        }
+    }
+
+    /// Takes the full run out of the room.
+    fn end_run(&mut self, room: &mut Room) {
+        let run: Vec<_> = self.entries(room).flatten().copied().collect();
+        self.long
+            .get_or_insert_default()
+            .add_run(run.into_boxed_slice());
+        room.give_back(std::mem::take(&mut self.pieces));
+        self.len = 0;
+    }
+
+    fn add_late(&mut self, room: &mut Room, entry: Packed) {
+        let count = self.count_in_order();
+        let long = self.long.get_or_insert_default();
+        long.late.push(entry);
+        // Merging costs a pass over everything, looking through the late ones costs a pass
+        // over them: the square root balances the two.
+        if long.late.len() > count.isqrt().max(RUN) {
+            let all = History { row: self, room };
+            let entries = all.entries(0..all.len());
+            room.give_back(std::mem::take(self).pieces);
+            for entry in entries {
+                self.push(room, Packed::of(entry));
+            }
+        }
+    }
+
+    fn count_in_order(&self) -> usize {
+        let runs = self.long.as_ref().map_or(0, |long| long.runs.len());
+        runs * RUN + usize::from(self.len)
+    }
+
+    /// The entry at this place behind the runs.
+    fn get<'a>(&self, room: &'a Room, place: usize) -> &'a Packed {
+        let (which, place) = room::place_of(place);
+        let piece = self.pieces[which].expect("there are as many operations");
+        room.get(piece, place)
+    }
+
+    /// The entries behind the runs, as they lie together.
+    fn entries<'a>(&'a self, room: &'a Room) -> impl Iterator<Item = &'a [Packed]> {
+        room.entries(&self.pieces, usize::from(self.len))
+    }
+
+    /// Number of operations.
+    pub(super) fn len(&self) -> usize {
+        let late = self.long.as_ref().map_or(0, |long| long.late.len());
+        self.count_in_order() + late
+    }
+
+    fn retained_bytes(&self) -> usize {
+        self.long.as_ref().map_or(0, |long| long.retained_bytes())
     }
 }
 
@@ -309,123 +418,11 @@ fn partition_point(places: usize, is_before: impl Fn(usize) -> bool) -> usize {
     low
 }
 
-impl Long {
-    fn add_run(&mut self, run: Box<[Packed]>) {
-        let mut block = Block::of_entries(&run);
-        self.runs.push(run);
-        let mut level = 0;
-        loop {
-            if self.levels.len() == level {
-                self.levels.push(Vec::new());
-            }
-            let blocks = &mut self.levels[level];
-            blocks.push(block);
-            if !blocks.len().is_multiple_of(FAN) {
-                return;
-            }
-            block = Block::of_blocks(&blocks[blocks.len() - FAN..]);
-            level += 1;
-        }
-    }
-}
-
-impl Packed {
-    fn of(entry: Entry) -> Self {
-        let Entry {
-            posted_at,
-            seq,
-            value_date,
-            minor,
-        } = entry;
-        let posted_at = posted_at.0.clamp(-(1 << 47), (1 << 47) - 1).to_le_bytes();
-        let seq = seq.0.to_le_bytes();
-        Self {
-            minor,
-            value_date,
-            posted_at: std::array::from_fn(|byte| posted_at[byte]),
-            seq: std::array::from_fn(|byte| seq[byte]),
-        }
-    }
-
-    fn unpack(&self) -> Entry {
-        Entry {
-            posted_at: self.posted_at(),
-            seq: self.seq(),
-            value_date: self.value_date,
-            minor: self.minor,
-        }
-    }
-
-    fn posted_at(&self) -> Timestamp {
-        let [a, b, c, d, e, f] = self.posted_at;
-        // Moved to the top and back, so that the sign is spread.
-        Timestamp(i64::from_le_bytes([0, 0, a, b, c, d, e, f]) >> 16)
-    }
-
-    fn seq(&self) -> Seq {
-        let [a, b, c, d, e] = self.seq;
-        Seq(u64::from_le_bytes([a, b, c, d, e, 0, 0, 0]))
-    }
-
-    fn order(&self) -> (Timestamp, Seq) {
-        (self.posted_at(), self.seq())
-    }
-}
-
-impl Block {
-    fn of_entries(entries: &[Packed]) -> Self {
-        Self::of_amounts(
-            entries
-                .iter()
-                .map(|e| (e.value_date, i128::from(e.minor)))
-                .collect(),
-        )
-    }
-
-    fn of_blocks(blocks: &[Self]) -> Self {
-        Self::of_amounts(blocks.iter().flat_map(Self::amounts).collect())
-    }
-
-    fn of_amounts(mut amounts: Vec<(BusinessDate, i128)>) -> Self {
-        amounts.sort_by_key(|(day, _)| *day);
-        let mut running: Vec<(BusinessDate, i128)> = Vec::with_capacity(amounts.len());
-        for (day, amount) in amounts {
-            let before = running.last().map_or(0, |(_, sum)| *sum);
-            match running.last_mut() {
-                Some((last, sum)) if *last == day => *sum += amount,
-                Some(_) | None => running.push((day, before + amount)),
-            }
-        }
-        running.shrink_to_fit();
-        Self(running)
-    }
-
-    fn retained_bytes(&self) -> usize {
-        self.0.capacity() * size_of::<(BusinessDate, i128)>() + size_of::<Self>()
-    }
-
-    fn amounts(&self) -> impl Iterator<Item = (BusinessDate, i128)> {
-        let before = std::iter::once(0).chain(self.0.iter().map(|(_, sum)| *sum));
-        self.0
-            .iter()
-            .zip(before)
-            .map(|((day, sum), before)| (*day, sum - before))
-    }
-
-    fn up_to(&self, valued: BusinessDate) -> i128 {
-        let days = self.0.partition_point(|(day, _)| *day <= valued);
-        days.checked_sub(1).map_or(0, |last| self.0[last].1)
-    }
-}
-
-fn size_of_level(level: usize) -> usize {
-    let level = u32::try_from(level).expect("a history has a handful of levels");
-    RUN * FAN.pow(level)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const FIRST: AccountIndex = AccountIndex(0);
 
     /// A fixed sequence of numbers without a pattern (Knuth's multiplier).
     fn number(n: u64) -> u64 {
@@ -435,7 +432,8 @@ mod tests {
     #[test]
     fn every_question_has_the_answer_of_a_plain_scan() {
         for disorder in [0, 3, 5_000] {
-            let mut history = History::default();
+            let mut histories = Histories::default();
+            histories.open();
             let mut plain = Vec::new();
             for n in 0..5_000 {
                 let entry = Entry {
@@ -444,11 +442,12 @@ mod tests {
                     value_date: BusinessDate(i32::try_from(number(n * 7) % 40).expect("small")),
                     minor: i64::try_from(number(n * 3) % 2_001).expect("small") - 1_000,
                 };
-                history.add(entry);
+                histories.add(FIRST, entry);
                 plain.push(entry);
                 if n % 97 != 0 {
                     continue;
                 }
+                let history = histories.of(FIRST);
                 for valued in [None, Some(0), Some(17), Some(39)] {
                     let valued = valued.map(BusinessDate);
                     for known in [None, Some(0), Some(n / 2), Some(n)] {
@@ -474,6 +473,7 @@ mod tests {
                 }
             }
             plain.sort_by_key(|entry| (entry.posted_at, entry.seq));
+            let history = histories.of(FIRST);
             assert_eq!(history.entries(0..history.len()), plain);
             for (start, end) in [(0, 1), (0, 300), (255, 258), (1_700, 1_750), (4_990, 5_000)] {
                 assert_eq!(history.entries(start..end), plain[start..end], "{start}");
@@ -492,37 +492,106 @@ mod tests {
         }
     }
 
-    #[test]
-    fn an_entry_is_packed_without_loss() {
-        for (at, seq, day) in [
-            (-2_208_988_800_000, 1, -25_567),
-            (-1, 0xff_ffff_ffff, 84_005),
-            (7_258_118_399_999, 12_345_678_901, i32::MAX),
-        ] {
-            let entry = Entry {
-                posted_at: Timestamp(at),
-                seq: Seq(seq),
-                value_date: BusinessDate(day),
-                minor: i64::MIN,
-            };
-            assert_eq!(Packed::of(entry).unpack(), entry);
+    /// An operation of an account, the n-th of all.
+    fn entry(n: u64) -> Entry {
+        Entry {
+            posted_at: Timestamp(n.cast_signed()),
+            seq: Seq(n + 1),
+            value_date: BusinessDate(0),
+            minor: n.cast_signed(),
         }
-        assert_eq!(size_of::<Packed>(), 24);
-        assert_eq!(size_of::<History>(), 32);
+    }
+
+    /// However many accounts share the room, and however often pieces of full runs were used again.
+    #[test]
+    fn histories_side_by_side_do_not_mix() {
+        const ACCOUNTS: u64 = 7;
+        let mut histories = Histories::default();
+        (0..ACCOUNTS).for_each(|_| histories.open());
+        let mut expected = vec![Vec::new(); 7];
+        for n in 0..6_000 {
+            // The first has half of all, the others less and less.
+            let account = (0..ACCOUNTS - 1)
+                .find(|account| number(n + account * 7_919).is_multiple_of(2))
+                .unwrap_or(ACCOUNTS - 1);
+            let index = AccountIndex(u32::try_from(account).expect("a few"));
+            histories.add(index, entry(n));
+            expected[usize_of(index.0)].push(entry(n));
+        }
+        for (account, expected) in (0..).map(AccountIndex).zip(&expected) {
+            let history = histories.of(account);
+            assert_eq!(history.entries(0..history.len()), *expected, "{account:?}");
+        }
+    }
+
+    /// Books are restored a band of accounts at a time, and then go on.
+    #[test]
+    fn histories_that_were_joined_go_on_as_others_do() {
+        let counts = [0, 1, 3, 4, 5, 20, 0, 255, 256, 700, 0];
+        let mut whole = Histories::default();
+        let mut joined = Histories::for_accounts(counts.len());
+        let mut next = 0;
+        // Accounts in the order of opening, three to a band.
+        for (band, counts) in counts.chunks(3).enumerate() {
+            let first = AccountIndex(u32::try_from(band * 3).expect("a few"));
+            let mut room = Room::default();
+            let mut rows = Vec::new();
+            for (account, count) in (first.0..).map(AccountIndex).zip(counts) {
+                whole.open();
+                // Room is made for a history's first run at most, and may be more than it turns out to need.
+                let mut row = Row::with_room(usize::try_from(*count).expect("few") + 2, &mut room);
+                for n in next..next + count {
+                    whole.add(account, entry(n));
+                    row.add(&mut room, entry(n));
+                }
+                next += count;
+                rows.push(row);
+            }
+            joined.join(first, rows.into_iter(), room);
+        }
+        joined.extend_to(counts.len());
+        let mut joined = joined.clone();
+        assert!(joined == whole);
+        for n in 0..5_000 {
+            let account = AccountIndex(u32::try_from(number(n) % 11).expect("a few"));
+            whole.add(account, entry(next + n));
+            joined.add(account, entry(next + n));
+        }
+        assert!(joined == whole);
+        joined.add(AccountIndex(0), entry(next + 5_000));
+        assert!(joined != whole);
+    }
+
+    /// What few operations take is told by the size of their pieces.
+    #[test]
+    fn room_is_made_a_few_entries_at_a_time_and_used_again() {
+        let mut histories = Histories::default();
+        histories.open();
+        let held = |histories: &Histories| histories.room.len();
+        let mut seen = Vec::new();
+        for n in 0..1_000 {
+            histories.add(FIRST, entry(n));
+            seen.push(held(&histories));
+        }
+        seen.dedup();
+        assert_eq!(seen, [4, 8, 12, 20, 32, 64, 128, 256]);
     }
 
     /// The promise of the module: work grows with the logarithm, not with the history.
     #[test]
     fn a_long_history_is_covered_by_few_blocks() {
-        let mut history = History::default();
+        let mut histories = Histories::default();
+        histories.open();
         for n in 0..100_000_u32 {
-            history.add(Entry {
+            let entry = Entry {
                 posted_at: Timestamp(i64::from(n)),
                 seq: Seq(u64::from(n) + 1),
                 value_date: BusinessDate(0),
                 minor: 1,
-            });
+            };
+            histories.add(FIRST, entry);
         }
+        let history = histories.of(FIRST);
         let blocks: Vec<_> = history.levels().iter().map(Vec::len).collect();
         assert_eq!(blocks, [390, 24, 1]);
         assert_eq!(history.balance(None, Some(Timestamp(99_998))), 99_999);

@@ -8,7 +8,7 @@ use crate::event::{Record, Refusal};
 use crate::ids::AccountIndex;
 use crate::portfolio::{Portfolio, usize_of};
 use crate::projection::gist::Gist;
-use crate::projection::history::History;
+use crate::projection::history::{Entry, Histories, Room, Row};
 
 impl Portfolio {
     /// Takes in the next of the records that are needed whole.
@@ -25,10 +25,11 @@ impl Portfolio {
     /// When they are on accounts that do not exist.
     pub fn restore_plain(&mut self, band: &RestoredBand) {
         for (index, restored) in (band.first.0..).map(AccountIndex).zip(&band.accounts) {
-            if !restored.history.is_empty() {
+            let operations = restored.history.len();
+            if operations > 0 {
                 self.restore_operations(
                     index,
-                    restored.history.len(),
+                    operations,
                     restored.accepted_minor,
                     restored.payments_minor,
                 );
@@ -43,16 +44,16 @@ impl Portfolio {
 pub struct RestoredBand {
     first: AccountIndex,
     accounts: Vec<RestoredHistory>,
+    /// Where the entries of the histories lie.
+    room: Room,
     /// In the order of their records.
     refused: Vec<(AccountIndex, Refusal)>,
 }
 
-/// The history of an account, and its sums beside it: what an operation touches is one line of the processor's
-/// cache, and that of the last entry.
+/// The history of an account, and its sums beside it, at hand together for the processor.
 #[derive(Debug, Default)]
-#[repr(align(64))]
 struct RestoredHistory {
-    history: History,
+    history: Row,
     /// Sum of all plain postings but payments.
     accepted_minor: i128,
     /// Sum of the plain payments.
@@ -64,13 +65,15 @@ impl RestoredBand {
     /// far enough: room is made for the first run of a history.
     #[must_use]
     pub fn with_room(first: AccountIndex, operations: &[u8]) -> Self {
-        let room = |count: &u8| RestoredHistory {
-            history: History::with_room(usize::from(*count)),
+        let mut room = Room::default();
+        let with_room = |count: &u8| RestoredHistory {
+            history: Row::with_room(usize::from(*count), &mut room),
             ..RestoredHistory::default()
         };
         Self {
             first,
-            accounts: operations.iter().map(room).collect(),
+            accounts: operations.iter().map(with_room).collect(),
+            room,
             refused: Vec::new(),
         }
     }
@@ -86,8 +89,7 @@ impl RestoredBand {
                 entry,
                 payment,
             } => {
-                let restored = self.account(account);
-                restored.history.add(entry);
+                let restored = self.add(account, entry);
                 let sum = if payment {
                     &mut restored.payments_minor
                 } else {
@@ -95,7 +97,9 @@ impl RestoredBand {
                 };
                 *sum += i128::from(entry.minor);
             }
-            Gist::Operation { account, entry } => self.account(account).history.add(entry),
+            Gist::Operation { account, entry } => {
+                self.add(account, entry);
+            }
             Gist::Refused { account, refusal } => {
                 self.refused.push((account, refusal));
             }
@@ -103,9 +107,12 @@ impl RestoredBand {
         }
     }
 
-    fn account(&mut self, account: AccountIndex) -> &mut RestoredHistory {
+    /// Adds an operation to the history of an account.
+    fn add(&mut self, account: AccountIndex, entry: Entry) -> &mut RestoredHistory {
         let place = account.0.checked_sub(self.first.0);
-        &mut self.accounts[usize_of(place.expect("an account of the band"))]
+        let restored = &mut self.accounts[usize_of(place.expect("an account of the band"))];
+        restored.history.add(&mut self.room, entry);
+        restored
     }
 }
 
@@ -116,19 +123,17 @@ impl RestoredBand {
 pub(crate) fn joined(
     bands: Vec<RestoredBand>,
     accounts: usize,
-) -> (Vec<History>, HashMap<AccountIndex, Vec<Refusal>>) {
-    let mut histories = Vec::with_capacity(accounts);
+) -> (Histories, HashMap<AccountIndex, Vec<Refusal>>) {
+    let mut histories = Histories::for_accounts(accounts);
     let mut refused = HashMap::<_, Vec<_>>::new();
     for band in bands {
-        let first = usize_of(band.first.0);
-        assert!(histories.len() <= first, "bands come in order");
-        histories.resize_with(first, History::default);
         let restored = band.accounts.into_iter();
-        histories.extend(restored.map(|restored| restored.history));
+        let rows = restored.map(|restored| restored.history);
+        histories.join(band.first, rows, band.room);
         for (account, refusal) in band.refused {
             refused.entry(account).or_default().push(refusal);
         }
     }
-    histories.resize_with(accounts, History::default);
+    histories.extend_to(accounts);
     (histories, refused)
 }

@@ -125,7 +125,7 @@ struct Others {
 /// What comes of one job of [`Others::restore`].
 enum Done {
     Index(FingerprintIndex),
-    Band(RestoredBand),
+    Band(Box<RestoredBand>),
 }
 
 impl Others {
@@ -137,13 +137,13 @@ impl Others {
         let indexes = [&read.correlations, &read.triplets];
         let done = on_all_cores(indexes.len() + bands.len(), |job| match indexes.get(job) {
             Some(keys) => Done::Index(FingerprintIndex::of(keys)),
-            None => Done::Band(restore_band(&bands[job - indexes.len()])),
+            None => Done::Band(Box::new(restore_band(&bands[job - indexes.len()]))),
         })?;
         let (mut indexes, mut bands) = (Vec::new(), Vec::new());
         for done in done {
             match done {
                 Done::Index(index) => indexes.push(index),
-                Done::Band(band) => bands.push(band),
+                Done::Band(band) => bands.push(*band),
             }
         }
         let [correlations, triplets] = indexes.try_into().ok()?;
