@@ -98,7 +98,7 @@ pub enum Standing {
 /// many again, few enough to walk on every posting.
 pub const HIERARCHY_LEVELS_MAX: u32 = 16;
 
-/// How many requests before it what a request touches is read once more.
+/// What a request touches is read once more so many requests before it is decided: as late as it may be.
 const TOUCHED_AHEAD: usize = 1;
 
 /// Decides requests in order, each on the state the ones before it left.

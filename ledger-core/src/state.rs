@@ -239,8 +239,8 @@ impl LedgerState {
         list.dedup();
     }
 
-    /// Reads what deciding a request will read and write, shortly before it is decided: [`Self::prepare`] has brought
-    /// it into the processor's cache, but not into the nearest.
+    /// Reads the places of the keys and the account of a request once more, shortly before it is decided:
+    /// [`Self::prepare`] has read them, but a busy neighbour may have pushed them out of the nearest cache since.
     pub(crate) fn touch(&self, keys: &RequestKeys) {
         let mut touched = i128::from(self.correlations.touch(keys.correlation));
         if let Some(triplet) = keys.triplet {

@@ -288,6 +288,7 @@ mod tests {
     #[test]
     fn posters_of_the_platform_are_known_however_they_are_written() {
         let is_reserved = |name| ServicePoster::new(name).unwrap().is_reserved();
+        assert!(RESERVED_POSTERS.into_iter().all(is_reserved));
         for name in [
             "ITP",
             "opc",

@@ -49,7 +49,7 @@ pub(super) struct Row {
     len: u16,
 }
 
-/// Three quarters of a line of the processor's cache, for every account there is.
+/// Every account has one, so it is small: three quarters of a line of the processor's cache.
 const _: () = assert!(size_of::<Row>() == 48);
 
 /// One operation, as far as a history needs it.
@@ -107,7 +107,7 @@ impl Histories {
         usize_of(account.0) < self.rows.len()
     }
 
-    /// Reads what adding an operation of an account will read, but for where the entry goes to.
+    /// Reads where the history of an account begins, a part of what adding an operation will read.
     pub(super) fn touch(&self, account: AccountIndex) -> u16 {
         self.rows[usize_of(account.0)].len
     }
@@ -352,7 +352,10 @@ impl Row {
 
     /// Takes the full run out of the room.
     fn end_run(&mut self, room: &mut Room) {
-        let run: Vec<_> = self.entries(room).flatten().copied().collect();
+        let mut run = Vec::with_capacity(RUN);
+        for piece in self.entries(room) {
+            run.extend_from_slice(piece);
+        }
         self.long
             .get_or_insert_default()
             .add_run(run.into_boxed_slice());
@@ -508,17 +511,24 @@ mod tests {
         const ACCOUNTS: u64 = 7;
         let mut histories = Histories::default();
         (0..ACCOUNTS).for_each(|_| histories.open());
-        let mut expected = vec![Vec::new(); 7];
+        let mut expected = vec![Vec::new(); usize::try_from(ACCOUNTS).expect("a few")];
         for n in 0..6_000 {
             // The first has half of all, the others less and less.
             let account = (0..ACCOUNTS - 1)
                 .find(|account| number(n + account * 7_919).is_multiple_of(2))
                 .unwrap_or(ACCOUNTS - 1);
             let index = AccountIndex(u32::try_from(account).expect("a few"));
-            histories.add(index, entry(n));
-            expected[usize_of(index.0)].push(entry(n));
+            // In the second half some are late, so that histories are put in order anew.
+            let late = if n < 3_000 { 0 } else { number(n * 5) % 2_000 };
+            let entry = Entry {
+                posted_at: Timestamp((n - late).cast_signed()),
+                ..entry(n)
+            };
+            histories.add(index, entry);
+            expected[usize_of(index.0)].push(entry);
         }
-        for (account, expected) in (0..).map(AccountIndex).zip(&expected) {
+        for (account, expected) in (0..).map(AccountIndex).zip(&mut expected) {
+            expected.sort_by_key(|entry| (entry.posted_at, entry.seq));
             let history = histories.of(account);
             assert_eq!(history.entries(0..history.len()), *expected, "{account:?}");
         }
@@ -553,7 +563,8 @@ mod tests {
         let mut joined = joined.clone();
         assert!(joined == whole);
         for n in 0..5_000 {
-            let account = AccountIndex(u32::try_from(number(n) % 11).expect("a few"));
+            let account =
+                AccountIndex(u32::try_from(number(n) % counts.len() as u64).expect("a few"));
             whole.add(account, entry(next + n));
             joined.add(account, entry(next + n));
         }

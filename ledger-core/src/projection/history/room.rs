@@ -1,7 +1,8 @@
 //! The memory in which the last entries of all histories lie.
 //!
 //! A history has up to eight pieces of it, each where there is room when the one before is full: so nothing is moved when
-//! a history grows, and what many histories get at a time lies side by side. Pieces of a full run are used again.
+//! a history grows up to a run, and what many histories get at a time lies side by side. Pieces of a full run are used
+//! again.
 
 use std::num::NonZeroU32;
 
@@ -10,7 +11,8 @@ use super::packed::Packed;
 
 /// Pieces of a run.
 pub(super) const PIECES: usize = 8;
-/// Entries of each piece: together a run, and each about as long as half of what is before it.
+/// Entries of each piece, together a run. Most histories are short, and have no piece longer than half of what is before
+/// it; of the others there are few, so that they may waste more.
 const LENGTHS: [usize; PIECES] = [4, 4, 4, 8, 12, 32, 64, 128];
 /// Entries before each piece.
 const BEFORE: [usize; PIECES] = before();
@@ -21,12 +23,13 @@ const PIECE_AT: [u8; RUN / STEP] = piece_at();
 /// A slab has so many steps at most, to a power of two.
 const SLAB_BITS: u32 = 10;
 const SLAB_STEPS_MAX: usize = 1 << SLAB_BITS;
-/// Some hundred kilobytes.
+/// About a hundred kilobytes.
 const SLAB_ENTRIES_MAX: usize = SLAB_STEPS_MAX * STEP;
 /// Entries that the first slab has room for, at least.
 const FIRST_SLAB_ENTRIES: usize = 16;
 
-/// Slabs of entries. Each has room for as many as there are in all before it, up to a limit, so none ever grows.
+/// Slabs of entries. Each is made with room for as many as there are in all before it, up to a limit, and never grows; only
+/// the last is added to.
 #[derive(Debug, Clone, Default)]
 pub(in crate::projection) struct Room {
     slabs: Vec<Vec<Packed>>,
@@ -125,7 +128,7 @@ impl Room {
     /// Takes in another room. Its pieces are then where [`Moved::of`] says.
     pub(super) fn join(&mut self, mut other: Self) -> Moved {
         let moved = Piece::at(self.slabs.len(), 0).0.get() - 1;
-        // Nothing is added there any more for a while, and there are many to join.
+        // Nothing is added there any more.
         if let Some(last) = other.slabs.last_mut() {
             last.shrink_to_fit();
         }
@@ -157,7 +160,7 @@ impl Room {
 impl Piece {
     fn at(slab: usize, step: usize) -> Self {
         let place = u32::try_from((slab << SLAB_BITS | step) + 1);
-        // Memory for so many would be four hundred gigabytes.
+        // Full ones would take four hundred gigabytes; a band of accounts that is restored brings a few small ones.
         let place = place.expect("fewer than 2^22 slabs");
         Self(NonZeroU32::new(place).expect("it is one more than a place"))
     }
