@@ -209,3 +209,28 @@ const fn piece_at() -> [u8; RUN / STEP] {
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whatever there is, the room made for more is at most as much again, and a slab stays where it is.
+    #[test]
+    fn slabs_are_made_as_large_as_what_is_there_and_never_grow() {
+        let mut room = Room::default();
+        let mut made: Vec<usize> = Vec::new();
+        for n in 0..20_000 {
+            room.take(n % PIECES);
+            let capacities: Vec<_> = room.slabs.iter().map(Vec::capacity).collect();
+            assert_eq!(capacities[..made.len()], made);
+            made = capacities;
+            let room_for: usize = made.iter().sum();
+            assert!(
+                room_for <= FIRST_SLAB_ENTRIES + room.len * 2,
+                "{room_for} for {}",
+                room.len
+            );
+        }
+        assert!(made.len() > 100 && made.iter().all(|slab| *slab <= SLAB_ENTRIES_MAX));
+    }
+}
