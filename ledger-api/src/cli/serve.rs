@@ -75,6 +75,8 @@ pub(super) fn run(args: &ServeArgs, out: &mut impl Write) -> Result<Ended, CliEr
         store: config.store,
     };
     if !config.data.join(MANIFEST).exists() {
+        // So that a service that cannot run does not leave one behind.
+        Server::try_out(&config)?;
         // A ledger whose directory was lost would otherwise be empty without a word.
         tracing::warn!(data = %config.data.display(), "there is no ledger; a new one is created");
     }

@@ -118,6 +118,11 @@ impl Guard {
         })
     }
 
+    /// Whether there is all that [`Self::new`] reads.
+    pub(crate) fn try_out(config: &Config) -> Result<(), SetupError> {
+        authority(config).map(drop)
+    }
+
     /// Lets a call read the whole log until the permit is dropped, or refuses it where others do.
     pub(crate) fn read_log(&self) -> Result<OwnedSemaphorePermit, Fault> {
         let permit = Arc::clone(&self.log_reads).try_acquire_owned();

@@ -106,6 +106,20 @@ impl Server {
         })
     }
 
+    /// Tries all that can go wrong without a ledger: what [`Self::configured`] refuses, and listening.
+    ///
+    /// # Errors
+    /// As [`Self::configured`].
+    pub fn try_out(config: &Config) -> Result<(), ServeError> {
+        config.check()?;
+        Guard::try_out(config)?;
+        config.tls.as_ref().map(tls::server_config).transpose()?;
+        // Both at once, since they may be one and the same.
+        let _calls = listen(config.listen)?;
+        config.metrics_listen.map(listen).transpose()?;
+        Ok(())
+    }
+
     /// Where `/metrics` is, if anywhere.
     #[must_use]
     pub fn metrics_address(&self) -> Option<SocketAddr> {

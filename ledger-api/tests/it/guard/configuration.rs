@@ -2,13 +2,14 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use ledger_api::http::{Config, ConfigFlags};
 use serde_json::Value;
 
-use crate::command_line::text;
+use crate::command_line::{ledger, text};
 
 /// Starts the service, reads what it says of its configuration, and stops it.
 fn configuration(dir: &Path, args: &[&str], environment: &[(&str, &str)]) -> Value {
@@ -176,5 +177,31 @@ fn what_is_insecure_must_be_asked_for() {
     ] {
         fs::write(&path, file).expect("written");
         Config::load(Some(&path), &ConfigFlags::default()).expect(file);
+    }
+}
+
+/// A ledger that was made on the way would stand in the way of the one that was meant.
+#[test]
+fn a_service_that_cannot_run_leaves_no_ledger_behind() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let taken = taken.local_addr().expect("an address").to_string();
+    for (args, problem) in [
+        (["--listen", &taken], "cannot listen at"),
+        (["--metrics-listen", &taken], "cannot listen at"),
+        (["--config", "c.toml"], "none.pem"),
+    ] {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = "[tls]\ncertificate = \"none.pem\"\nkey = \"none.pem\"\n";
+        fs::write(dir.path().join("c.toml"), file).expect("written");
+        let refused = ledger(
+            dir.path(),
+            &[&["serve", "--data", "data"], args.as_slice()].concat(),
+        );
+        let told = text(&refused.stderr);
+        assert!(
+            !refused.status.success() && told.contains(problem),
+            "{told}"
+        );
+        assert!(!dir.path().join("data").exists(), "{args:?}");
     }
 }
