@@ -25,6 +25,7 @@ mod json;
 pub mod kept_file;
 pub mod ledger;
 pub mod line;
+pub mod local_codes;
 pub mod operation_view;
 pub mod proof_file;
 pub mod proof_view;

@@ -12,6 +12,8 @@ use std::time::Duration;
 
 use expect_test::expect_file;
 use ledger_api::http::codes::CODES;
+use ledger_api::local_codes::LOCAL_CODES;
+use ledger_api::replay::Outcome;
 use serde_json::{Value, json};
 
 use super::desk::{Desk, ISSUER, Said, Told, eur, fee, on};
@@ -351,6 +353,40 @@ fn every_code_that_can_be_given_is_listed_and_no_other() {
     );
 }
 
+/// The other codes are what functions named `code` say, and no word for an outcome.
+#[test]
+fn every_code_of_the_library_and_the_command_line_is_listed_and_no_other() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut sources = Vec::new();
+    for part in ["src", "../ledger-store/src"] {
+        rust_files(&root.join(part), &mut sources);
+    }
+    let mut given = BTreeSet::new();
+    for source in &sources {
+        for (at, _) in source.match_indices("fn code(&self) -> &") {
+            let function = source[at..].split("\n    }\n").next().unwrap_or_default();
+            let literals = function.split('"').skip(1).step_by(2);
+            given.extend(literals.map(str::to_owned));
+        }
+    }
+    let of_the_service: BTreeSet<_> = CODES.iter().map(|code| code.code).collect();
+    let outcomes = [
+        Outcome::Applied,
+        Outcome::SkippedDuplicate,
+        Outcome::Conflict,
+        Outcome::Rejected,
+        Outcome::Malformed,
+    ];
+    let outcomes = outcomes.map(Outcome::code);
+    // The service's own name for it is REQUEST_TOO_LARGE.
+    given.retain(|code| {
+        let code = code.as_str();
+        !of_the_service.contains(code) && !outcomes.contains(&code) && code != "TOO_MANY_REQUESTS"
+    });
+    let listed: Vec<_> = LOCAL_CODES.iter().map(|(code, _)| *code).collect();
+    assert!(listed.iter().eq(&given), "{listed:?} {given:?}");
+}
+
 fn rust_files(dir: &Path, sources: &mut Vec<String>) {
     for entry in fs::read_dir(dir).expect("a directory") {
         let path = entry.expect("an entry").path();
@@ -374,13 +410,19 @@ fn the_documented_table_is_that_of_the_code() {
         )
         .expect("text");
     }
+    text += LOCAL;
+    for (code, meaning) in LOCAL_CODES {
+        writeln!(text, "| `{code}` | {meaning} |").expect("text");
+    }
     expect_file!["../../../../docs/ERRORS.md"].assert_eq(&text);
 }
 
 const ABOUT: &str = "\
-# Errors of the HTTP service
+# Errors
 
-<!-- Made of `ledger-api/src/http/codes.rs`: UPDATE_EXPECT=1 cargo test -p ledger-api --test it errors -->
+## Of the HTTP service
+
+<!-- Made of `ledger-api/src/{http/codes,local_codes}.rs`: UPDATE_EXPECT=1 cargo test -p ledger-api --test it errors -->
 
 A call that is not carried out is answered with the source's envelope. `code` is stable and for programs, `message`
 is for people and may change; `field` is the field, parameter or header at fault, where it is one:
@@ -400,4 +442,14 @@ All others may be sent again, corrected, under the same correlation id.
 
 | status | code | given when |
 |---|---|---|
+";
+
+const LOCAL: &str = "
+## Of the library and the command line
+
+They give the codes above as well. The command line tells an error on standard error, with its code behind it, or as one
+JSON object with `--json`.
+
+| code | given when |
+|---|---|
 ";
