@@ -32,7 +32,7 @@ use thiserror::Error;
 use crate::error::ApiError;
 
 /// Requests that are made before the clock runs, at most: about a gigabyte of them. A longer run has
-/// rounds of so many, and the clock stands still between them.
+/// rounds of so many, or of one batch of each client if that is more, and the clock stands still between them.
 pub const ROUND_REQUESTS_MAX: u64 = 1 << 21;
 
 /// Why there is no result.

@@ -107,7 +107,7 @@ pub fn run(
 /// What each client will hand in during a round.
 fn round(lanes: &mut [Lane], plan: Plan, prediction: &mut Prediction) -> Vec<Vec<Vec<Request>>> {
     let batch = plan.batch as u64;
-    let batches = (ROUND_REQUESTS_MAX / lanes.len() as u64).div_ceil(batch);
+    let batches = (ROUND_REQUESTS_MAX / lanes.len() as u64 / batch).max(1);
     lanes
         .iter_mut()
         .map(|lane| {

@@ -38,8 +38,8 @@ pub(super) struct BenchArgs {
     /// Operations handed in at a time, each time waiting for the answers.
     #[arg(long, value_name = "N", default_value_t = 8_192, value_parser = clap::value_parser!(u64).range(1..=SUBMISSION_REQUESTS_MAX as u64))]
     batch: u64,
-    /// Threads that hand in.
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1_024))]
+    /// Threads that hand in; with six, each of the three threads of the writer can have a batch at work and one that waits.
+    #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=1_024))]
     clients: u32,
     /// Share of operations that reverse an earlier one.
     #[arg(long, value_name = "SHARE", default_value = "0.01")]

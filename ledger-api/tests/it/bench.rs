@@ -29,7 +29,7 @@ fn a_run_says_what_it_measured_and_leaves_nothing() {
         ("operations", Value::from(20_000)),
         ("accounts", Value::from(500)),
         ("batch", Value::from(8_192)),
-        ("clients", Value::from(4)),
+        ("clients", Value::from(6)),
         ("reversals", Value::from(0.01)),
         ("duplicates", Value::from(0.01)),
         ("hot", Value::from(0.0)),
