@@ -1,5 +1,5 @@
-//! The codes that only the library and the command line give; those of the HTTP service are
-//! [`crate::http`]'s, and the two give them as well.
+//! The codes that only the library and the command line give. Those of the HTTP service, which the two give as
+//! well, are in [`crate::http::codes`].
 
 /// Each code, by name, and when it is given.
 pub const LOCAL_CODES: &[(&str, &str)] = &[

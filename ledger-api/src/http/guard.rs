@@ -100,12 +100,12 @@ impl Notes {
 }
 
 impl Guard {
-    pub(crate) fn new(ledger: &Arc<Ledger>, config: &Config) -> Result<Self, SetupError> {
-        let (auth, token) = authority(config)?;
+    pub(crate) fn new(ledger: &Arc<Ledger>, config: &Config, authority: Authority) -> Self {
+        let Authority { auth, token } = authority;
         let limits = Arc::new(Limits::new(&config.limits));
         let idle = Duration::from_secs(config.limits.idle_timeout_s.get());
         let door = Door::new(config.limits.connections_max.get(), idle);
-        Ok(Self {
+        Self {
             auth,
             token,
             metrics: Metrics::new(ledger, &limits, &door),
@@ -115,12 +115,7 @@ impl Guard {
             log_reads: Arc::new(Semaphore::new(LOG_READS_MAX)),
             bulk_calls: Semaphore::new(BULK_CALLS_MAX),
             stopping: AtomicBool::new(false),
-        })
-    }
-
-    /// Whether there is all that [`Self::new`] reads.
-    pub(crate) fn try_out(config: &Config) -> Result<(), SetupError> {
-        authority(config).map(drop)
+        }
     }
 
     /// Lets a call read the whole log until the permit is dropped, or refuses it where others do.
@@ -183,27 +178,39 @@ pub(crate) fn address(request: &Request) -> IpAddr {
 }
 
 /// Whose tokens are believed, and what gives them out.
-fn authority(config: &Config) -> Result<(Option<Authenticator>, Option<TokenIssuer>), SetupError> {
-    let Some(settings) = &config.auth else {
-        return Ok((None, None));
-    };
-    let (issuer, audience) = (&settings.issuer, &settings.audience);
-    let mut keys = match &settings.keys {
-        Some(path) => auth::keys::read(path)?,
-        None => auth::keys::TrustedKeys::new(),
-    };
-    let mut own = None;
-    if let Some(token) = &config.token {
-        let key = SigningKey::read(&token.key)?;
-        let clients = Clients::read(&token.clients)?;
-        keys.insert(key.kid(), key.trusted());
-        let lifetime_s = token.lifetime_s.get();
-        own = Some(TokenIssuer::new(
-            clients, &key, issuer, audience, lifetime_s,
-        ));
+#[derive(Debug, Default)]
+pub(crate) struct Authority {
+    auth: Option<Authenticator>,
+    token: Option<TokenIssuer>,
+}
+
+impl Authority {
+    /// Reads the keys and clients that are configured.
+    pub(crate) fn read(config: &Config) -> Result<Self, SetupError> {
+        let Some(settings) = &config.auth else {
+            return Ok(Self::default());
+        };
+        let (issuer, audience) = (&settings.issuer, &settings.audience);
+        let mut keys = match &settings.keys {
+            Some(path) => auth::keys::read(path)?,
+            None => auth::keys::TrustedKeys::new(),
+        };
+        let mut own = None;
+        if let Some(token) = &config.token {
+            let key = SigningKey::read(&token.key)?;
+            let clients = Clients::read(&token.clients)?;
+            keys.insert(key.kid(), key.trusted());
+            let lifetime_s = token.lifetime_s.get();
+            own = Some(TokenIssuer::new(
+                clients, &key, issuer, audience, lifetime_s,
+            ));
+        }
+        let auth = Authenticator::new(keys, issuer, audience, settings.leeway_s);
+        Ok(Self {
+            auth: Some(auth),
+            token: own,
+        })
     }
-    let auth = Authenticator::new(keys, issuer, audience, settings.leeway_s);
-    Ok((Some(auth), own))
 }
 
 /// Stands around every call: bounds how many there are, and keeps what is to be known of it.

@@ -13,7 +13,7 @@ use rustls::ServerConfig;
 use thiserror::Error;
 
 use super::config::{Config, LimitsConfig};
-use super::guard::Guard;
+use super::guard::{Authority, Guard};
 use super::service::Service;
 use super::setup::SetupError;
 use super::{probes, router, tls};
@@ -84,11 +84,13 @@ impl Server {
     /// # Errors
     /// [`ServeError::Setup`] when a key, a certificate or a value is not right, [`ServeError::Listen`].
     pub fn configured(ledger: Arc<Ledger>, config: &Config) -> Result<Self, ServeError> {
-        config.check()?;
-        let guard = Guard::new(&ledger, config)?;
-        let tls = config.tls.as_ref().map(tls::server_config).transpose()?;
-        let (listener, address) = listen(config.listen)?;
-        let operators = config.metrics_listen.map(listen).transpose()?;
+        let Site {
+            authority,
+            tls,
+            calls: (listener, address),
+            operators,
+        } = Site::of(config)?;
+        let guard = Guard::new(&ledger, config, authority);
         Ok(Self {
             listener,
             address,
@@ -111,13 +113,7 @@ impl Server {
     /// # Errors
     /// As [`Self::configured`].
     pub fn try_out(config: &Config) -> Result<(), ServeError> {
-        config.check()?;
-        Guard::try_out(config)?;
-        config.tls.as_ref().map(tls::server_config).transpose()?;
-        // Both at once, since they may be one and the same.
-        let _calls = listen(config.listen)?;
-        config.metrics_listen.map(listen).transpose()?;
-        Ok(())
+        Site::of(config).map(drop)
     }
 
     /// Where `/metrics` is, if anywhere.
@@ -179,6 +175,26 @@ impl Server {
         };
         operators.shutdown();
         Ok(served?)
+    }
+}
+
+/// What a service needs besides its ledger.
+struct Site {
+    authority: Authority,
+    tls: Option<Arc<ServerConfig>>,
+    calls: (TcpListener, SocketAddr),
+    operators: Option<(TcpListener, SocketAddr)>,
+}
+
+impl Site {
+    fn of(config: &Config) -> Result<Self, ServeError> {
+        config.check()?;
+        Ok(Self {
+            authority: Authority::read(config)?,
+            tls: config.tls.as_ref().map(tls::server_config).transpose()?,
+            calls: listen(config.listen)?,
+            operators: config.metrics_listen.map(listen).transpose()?,
+        })
     }
 }
 

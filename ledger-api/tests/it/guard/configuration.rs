@@ -185,18 +185,22 @@ fn what_is_insecure_must_be_asked_for() {
 fn a_service_that_cannot_run_leaves_no_ledger_behind() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let taken = taken.local_addr().expect("an address").to_string();
+    let problem = format!("cannot listen at {taken}");
     for (args, problem) in [
-        (["--listen", &taken], "cannot listen at"),
-        (["--metrics-listen", &taken], "cannot listen at"),
-        (["--config", "c.toml"], "none.pem"),
+        (["--listen", &taken].as_slice(), problem.as_str()),
+        (
+            &["--listen", "127.0.0.1:0", "--metrics-listen", &taken],
+            &problem,
+        ),
+        (
+            &["--listen", "127.0.0.1:0", "--config", "c.toml"],
+            "none.pem",
+        ),
     ] {
         let dir = tempfile::tempdir().expect("a directory");
         let file = "[tls]\ncertificate = \"none.pem\"\nkey = \"none.pem\"\n";
         fs::write(dir.path().join("c.toml"), file).expect("written");
-        let refused = ledger(
-            dir.path(),
-            &[&["serve", "--data", "data"], args.as_slice()].concat(),
-        );
+        let refused = ledger(dir.path(), &[&["serve", "--data", "data"], args].concat());
         let told = text(&refused.stderr);
         assert!(
             !refused.status.success() && told.contains(problem),
