@@ -216,10 +216,11 @@ impl Portfolio {
             self.accounts.len(),
             "accounts are opened in order"
         );
-        let above = parent.map(|parent| self.account(parent));
         let issuer = record.event.issuer;
         let product = self.issuer(issuer).product(&opening.product);
         let (product, _) = product.expect("an account is opened under a defined product");
+        let programs = self.program_lists.place_of(&opening.bonus_programs);
+        let above = parent.map(|parent| self.account(parent));
         let account = Account {
             balance_minor: 0,
             accepted_minor: 0,
@@ -230,6 +231,7 @@ impl Portfolio {
             product,
             parent: *parent,
             root: above.map_or(index, |above| above.root),
+            programs,
             currency: *currency,
             depth: above.map_or(0, |above| above.depth + 1),
             working_mode: *working_mode,
@@ -251,10 +253,6 @@ impl Portfolio {
         self.external_references
             .push(opening.external_reference.clone());
         self.opened_at.push(record.recorded_at);
-        if !opening.bonus_programs.is_empty() {
-            self.bonus_programs
-                .insert(index, opening.bonus_programs.clone());
-        }
     }
 
     fn advance(

@@ -3,6 +3,8 @@
 //! Both sides fold it: the writer to decide the next command, readers to answer queries. Applying a
 //! record is total: what cannot happen was refused by `decide` and is asserted here.
 
+mod programs;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::command::{
@@ -22,6 +24,8 @@ use crate::text::{
 };
 use crate::time::{BusinessDate, Timestamp};
 
+pub(crate) use programs::{ProgramList, ProgramLists};
+
 /// Issuers and accounts, by place.
 #[derive(Debug, Clone, Default)]
 pub struct Portfolio {
@@ -35,8 +39,8 @@ pub struct Portfolio {
     pub(crate) opened_at: Vec<Timestamp>,
     /// Accounts by the issuers' references.
     pub(crate) by_external: FingerprintIndex,
-    /// Bonus programs given to an account and all below it; only accounts that were given any.
-    pub(crate) bonus_programs: HashMap<AccountIndex, Vec<BonusProgramReference>>,
+    /// Lists of bonus programs that accounts were given.
+    pub(crate) program_lists: ProgramLists,
     /// Points of whole hierarchies, by their roots.
     pub(crate) points: BTreeMap<(AccountIndex, CommodityIndex), i128>,
     /// Sum of the balances of the accounts below a root that it pays for; only roots that pay for any.
@@ -51,7 +55,8 @@ pub struct Portfolio {
     pub(crate) reserves: Reserves,
 }
 
-/// The references say which accounts the index by reference has, so it need not be compared.
+/// The references say which accounts the index by reference has, so it need not be compared. Places of program
+/// lists may, since portfolios of the same log count them alike.
 impl PartialEq for Portfolio {
     fn eq(&self, other: &Self) -> bool {
         let Self {
@@ -61,7 +66,7 @@ impl PartialEq for Portfolio {
             external_references,
             opened_at,
             by_external: _,
-            bonus_programs,
+            program_lists,
             points,
             paid_minor,
             waiting_payouts,
@@ -74,7 +79,7 @@ impl PartialEq for Portfolio {
             && *accounts == other.accounts
             && *external_references == other.external_references
             && *opened_at == other.opened_at
-            && *bonus_programs == other.bonus_programs
+            && *program_lists == other.program_lists
             && *points == other.points
             && *paid_minor == other.paid_minor
             && *waiting_payouts == other.waiting_payouts
@@ -141,6 +146,8 @@ pub struct Account {
     pub parent: Option<AccountIndex>,
     /// The top of the hierarchy; itself without a parent.
     pub root: AccountIndex,
+    /// Bonus programs given to the account and all below it, if any.
+    pub(crate) programs: Option<ProgramList>,
     /// The currency of every amount of the account.
     pub currency: Currency,
     /// Levels above the account.
@@ -344,7 +351,8 @@ impl Portfolio {
     /// Bonus programs given to an account and all below it.
     #[must_use]
     pub fn bonus_programs(&self, index: AccountIndex) -> &[BonusProgramReference] {
-        self.bonus_programs.get(&index).map_or(&[], Vec::as_slice)
+        let list = self.account(index).programs;
+        list.map_or(&[], |list| self.program_lists.list(list))
     }
 
     /// Points of the hierarchy under a root, by (program, unit) pair of its issuer.

@@ -109,7 +109,8 @@ impl Portfolio {
             // Nothing is decided by it, and the hash is older than it is.
             opened_at: _,
             by_external: _,
-            bonus_programs,
+            // Told by the accounts, each with its own.
+            program_lists: _,
             points,
             paid_minor,
             waiting_payouts,
@@ -124,7 +125,10 @@ impl Portfolio {
             canonical.put_account(of.0);
             canonical.put(of.1);
         });
-        canonical.put_all(sorted(bonus_programs), Canonical::put);
+        let programs = places_of(accounts, |account| account.programs.is_some());
+        canonical.put_all(programs, |canonical, account| {
+            canonical.put((account, self.bonus_programs(account)));
+        });
         canonical.put_all(points, |canonical, ((root, commodity), points)| {
             canonical.put((root, commodity, points));
         });
@@ -240,6 +244,8 @@ impl Canonical {
             product,
             parent,
             root,
+            // Put by themselves, by name.
+            programs: _,
             currency,
             depth,
             working_mode,
