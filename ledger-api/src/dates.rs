@@ -4,7 +4,7 @@
 //! every question of the calendar, are left to the library.
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
-use ledger_core::time::{BusinessDate, Timestamp};
+use ledger_core::time::{BusinessDate, Moment, Timestamp};
 
 /// An instant from RFC 3339 text, or with an offset without a colon; parts of a millisecond are cut off.
 pub(crate) fn to_instant(text: &str) -> Option<Timestamp> {
@@ -38,6 +38,12 @@ pub(crate) fn to_local(text: &str) -> Option<NaiveDateTime> {
 /// A calendar day from `yyyy-MM-dd`, and nothing shorter: `25-1-9` is a slip, not the year 25.
 pub(crate) fn to_day(text: &str) -> Option<BusinessDate> {
     date(text.as_bytes()).map(BusinessDate::from_date)
+}
+
+/// A day, or an instant.
+pub(crate) fn to_moment(text: &str) -> Option<Moment> {
+    let day = to_day(text).map(Moment::Day);
+    day.or_else(|| to_instant(text).map(Moment::Instant))
 }
 
 /// `yyyy-MM-ddThh:mm:ssZ`, with milliseconds or without.

@@ -6,6 +6,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use ledger_core::ids::{AccountReference, OperationId};
+use ledger_core::labels::{TransactionLabel, TransactionLabels};
 use ledger_core::money::{Amount, Currency};
 use ledger_core::rate::ExchangeRate;
 use ledger_core::rejection::Rejection;
@@ -17,7 +18,7 @@ use ledger_core::text::{
 };
 use ledger_core::time::{BusinessDate, Moment, Timestamp};
 
-use crate::dates::{to_day, to_instant};
+use crate::dates::{to_day, to_instant, to_moment};
 use crate::json::flat::{Name, Names, Node, Parts, Value};
 
 /// The fields of an object, and which of them were taken.
@@ -182,6 +183,20 @@ impl<'t> Fields<'t> {
         self.take(name)
             .map(|node| self.to_text(name, node))
             .transpose()
+    }
+
+    /// Takes a label of a transaction to the others.
+    #[inline]
+    pub(crate) fn label(
+        &self,
+        label: TransactionLabel,
+        labels: &mut TransactionLabels,
+    ) -> Result<(), Rejection> {
+        let name = label.field();
+        match self.take(name) {
+            None => Ok(()),
+            Some(node) => self.checked(name, node, |text| labels.set(label, text)),
+        }
     }
 
     #[inline]
@@ -351,9 +366,9 @@ impl<'t> Fields<'t> {
             return Ok(None);
         };
         let problem = "must be a date such as 2023-01-02, or a date and time with its zone";
-        let moment = to_day(text).map(Moment::Day);
-        let moment = moment.or_else(|| to_instant(text).map(Moment::Instant));
-        moment.map(Some).ok_or_else(|| self.invalid(name, problem))
+        to_moment(text)
+            .map(Some)
+            .ok_or_else(|| self.invalid(name, problem))
     }
 
     pub(crate) fn day(&self, name: &str) -> Result<Option<BusinessDate>, Rejection> {
@@ -408,10 +423,19 @@ impl<'t> Fields<'t> {
     }
 
     fn to_text<T: FieldText>(&self, name: &str, node: Node<'_>) -> Result<T, Rejection> {
+        self.checked(name, node, T::of)
+    }
+
+    fn checked<T>(
+        &self,
+        name: &str,
+        node: Node<'_>,
+        take: impl FnOnce(&str) -> Result<T, TextError>,
+    ) -> Result<T, Rejection> {
         let Value::Text(text) = node.value() else {
             return Err(self.invalid(name, "must be text"));
         };
-        T::of(text).map_err(|error| match error {
+        take(text).map_err(|error| match error {
             TextError::CardNumber => self.card_number(name),
             TextError::Empty | TextError::TooLong { .. } | TextError::Unprintable => {
                 self.invalid(name, &error.to_string())

@@ -6,8 +6,9 @@
 //! Here is the reader that knows all of JSON and makes a tree of it. Plain lines, which nearly all are,
 //! take a shorter way ([`scan`]); both come out laid out flat ([`flat`]).
 
+pub(crate) mod cursor;
 pub(crate) mod flat;
-mod quotes;
+pub(crate) mod quotes;
 pub(crate) mod scan;
 
 use std::borrow::Cow;
@@ -33,6 +34,12 @@ impl<'de> Deserialize<'de> for Json<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(JsonVisitor)
     }
+}
+
+/// A text without the white space of JSON around it. Not `trim_ascii`: a form feed is white space of ASCII, and not
+/// of JSON.
+pub(crate) fn trimmed(text: &str) -> &str {
+    text.trim_matches([' ', '\t', '\r', '\n'])
 }
 
 struct JsonVisitor;

@@ -4,6 +4,7 @@
 //! field; what can be read is judged by the core alone.
 
 mod authorizations;
+pub(crate) mod posting;
 
 use ledger_core::command::{
     AccountAction, AccountSelector, AdjustmentReason, AdvanceBusinessDate, Command,
@@ -13,6 +14,7 @@ use ledger_core::command::{
     ReverseOperation, ScriptRule, SetCreditLimit, Triplet, WorkingMode,
 };
 use ledger_core::ids::CorrelationId;
+use ledger_core::labels::{TransactionLabel, TransactionLabels};
 use ledger_core::money::Amount;
 use ledger_core::rejection::Rejection;
 use ledger_core::text::{IssuerId, Label, holds_card_number};
@@ -22,9 +24,11 @@ use uuid::Uuid;
 
 use crate::annotation_fields;
 use crate::fields::Fields;
-use crate::json::Json;
+use crate::json::cursor::Cursor;
 use crate::json::flat::{self, Node, Value};
+use crate::json::quotes::Quotes;
 use crate::json::scan::{self, Entries};
+use crate::json::{Json, trimmed};
 
 /// A line that could be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,8 +62,15 @@ pub fn parse(text: &str) -> Result<Line, Rejection> {
     if text.len() > LINE_BYTES_MAX {
         return Err(too_long());
     }
+    let plain = trimmed(text);
+    let Some(quotes) = Quotes::of_plain(plain) else {
+        return parse_any(text);
+    };
+    if let Some(line) = posting::read(Cursor::new(plain, &quotes)) {
+        return Ok(line);
+    }
     let mut entries = Entries::new();
-    match scan::scan(text, &mut entries) {
+    match scan::scan(Cursor::new(plain, &quotes), &mut entries) {
         Some(()) => read(Node::first_of(&entries)),
         None => parse_any(text),
     }
@@ -537,32 +548,42 @@ fn post_payment(body: &Fields<'_>) -> Result<PostPayment, Rejection> {
     })
 }
 
+/// Codes of the field `operationCode`.
+const OPERATION_CODES: [(&str, OperationCode); 8] = [
+    ("CASH_ADVANCE", OperationCode::CashAdvance),
+    ("CASH_BACK", OperationCode::CashBack),
+    ("CASH_WITHDRAWAL", OperationCode::CashWithdrawal),
+    ("CREDIT", OperationCode::Credit),
+    ("FUND_TRANSFER", OperationCode::FundTransfer),
+    ("NORMAL_PURCHASE", OperationCode::NormalPurchase),
+    ("REFUND_PURCHASE", OperationCode::RefundPurchase),
+    ("LOAD", OperationCode::Load),
+];
+
 fn post_transaction(body: &Fields<'_>) -> Result<PostTransaction, Rejection> {
-    let codes = [
-        ("CASH_ADVANCE", OperationCode::CashAdvance),
-        ("CASH_BACK", OperationCode::CashBack),
-        ("CASH_WITHDRAWAL", OperationCode::CashWithdrawal),
-        ("CREDIT", OperationCode::Credit),
-        ("FUND_TRANSFER", OperationCode::FundTransfer),
-        ("NORMAL_PURCHASE", OperationCode::NormalPurchase),
-        ("REFUND_PURCHASE", OperationCode::RefundPurchase),
-        ("LOAD", OperationCode::Load),
-    ];
-    let operation_code = body.choice("operationCode", &codes)?;
+    let operation_code = body.choice("operationCode", &OPERATION_CODES)?;
     Ok(PostTransaction {
         operation_code: body.required("operationCode", operation_code)?,
         transaction_amount: body.amount("transactionAmount")?,
         transaction_date: body.instant("transactionDate")?,
-        merchant_category_code: body.text("merchantCategoryCode")?,
-        card_acceptor_name: body.text("cardAcceptorName")?,
-        card_acceptor_city: body.text("cardAcceptorCity")?,
-        card_acceptor_country: body.text("cardAcceptorCountry")?,
-        card_acceptor_id_code: body.text("cardAcceptorIdCode")?,
-        approval_code: body.text("approvalCode")?,
-        acquirer_reference_data: body.text("acquirerReferenceData")?,
-        card_reference: card_reference(body)?,
-        masked_pan: body.text("maskedPan")?,
+        labels: transaction_labels(body)?,
     })
+}
+
+fn transaction_labels(body: &Fields<'_>) -> Result<TransactionLabels, Rejection> {
+    let mut labels = TransactionLabels::new();
+    body.label(TransactionLabel::MerchantCategoryCode, &mut labels)?;
+    body.label(TransactionLabel::CardAcceptorName, &mut labels)?;
+    body.label(TransactionLabel::CardAcceptorCity, &mut labels)?;
+    body.label(TransactionLabel::CardAcceptorCountry, &mut labels)?;
+    body.label(TransactionLabel::CardAcceptorIdCode, &mut labels)?;
+    body.label(TransactionLabel::ApprovalCode, &mut labels)?;
+    body.label(TransactionLabel::AcquirerReferenceData, &mut labels)?;
+    if let Some(card) = card_reference(body)? {
+        labels = labels.with(TransactionLabel::CardReference, &card);
+    }
+    body.label(TransactionLabel::MaskedPan, &mut labels)?;
+    Ok(labels)
 }
 
 /// The reference of a card, alone or in its identifier. What else the identifier has is taken with the

@@ -13,6 +13,7 @@ use ledger_core::command::{
 };
 use ledger_core::event::{Decided, EventBody, OperationView as Operation, Record};
 use ledger_core::ids::{AccountIndex, AccountReference};
+use ledger_core::labels::TransactionLabel;
 use ledger_core::money::{Amount, Unit};
 use ledger_core::portfolio::Portfolio;
 use ledger_core::time::{Moment, TimeZone, Timestamp};
@@ -238,32 +239,25 @@ fn of_transaction(view: ApiOperation, transaction: &PostTransaction) -> ApiOpera
         operation_code,
         transaction_amount,
         transaction_date,
-        merchant_category_code,
-        card_acceptor_name,
-        card_acceptor_city,
-        card_acceptor_country,
-        card_acceptor_id_code,
-        approval_code,
-        acquirer_reference_data,
-        card_reference,
-        masked_pan,
+        labels,
     } = transaction;
+    let label = |label| labels.get(label).map(str::to_owned);
     ApiOperation {
         operation_code: Some(words::operation_code(*operation_code)),
         transaction_amount: transaction_amount.map(amount_view),
         transaction_date: transaction_date.map(instant),
-        merchant_category_code: merchant_category_code.as_ref().map(ToString::to_string),
-        card_acceptor_name: card_acceptor_name.as_ref().map(ToString::to_string),
-        card_acceptor_city: card_acceptor_city.as_ref().map(ToString::to_string),
-        card_acceptor_country: card_acceptor_country.as_ref().map(ToString::to_string),
-        card_acceptor_id_code: card_acceptor_id_code.as_ref().map(ToString::to_string),
-        approval_code: approval_code.as_ref().map(ToString::to_string),
-        acquirer_reference_data: acquirer_reference_data.as_ref().map(ToString::to_string),
-        card_identifier: card_reference.as_ref().map(|reference| CardIdentifier {
-            card_reference: Some(reference.to_string()),
+        merchant_category_code: label(TransactionLabel::MerchantCategoryCode),
+        card_acceptor_name: label(TransactionLabel::CardAcceptorName),
+        card_acceptor_city: label(TransactionLabel::CardAcceptorCity),
+        card_acceptor_country: label(TransactionLabel::CardAcceptorCountry),
+        card_acceptor_id_code: label(TransactionLabel::CardAcceptorIdCode),
+        approval_code: label(TransactionLabel::ApprovalCode),
+        acquirer_reference_data: label(TransactionLabel::AcquirerReferenceData),
+        card_identifier: label(TransactionLabel::CardReference).map(|reference| CardIdentifier {
+            card_reference: Some(reference),
             issuer_card_external_reference: None,
         }),
-        masked_pan: masked_pan.as_ref().map(ToString::to_string),
+        masked_pan: label(TransactionLabel::MaskedPan),
         ..view
     }
 }

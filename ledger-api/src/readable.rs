@@ -12,6 +12,7 @@ use ledger_core::command::{
 };
 use ledger_core::event::{Decided, Event, EventBody};
 use ledger_core::ids::{AccountIndex, AccountReference};
+use ledger_core::labels::TransactionLabel;
 use ledger_core::money::{Amount, Unit};
 use ledger_core::time::{Moment, Timestamp};
 use serde::Serialize;
@@ -520,21 +521,18 @@ fn payment_fields(payment: &PostPayment) -> Value {
 }
 
 fn transaction_fields(transaction: &PostTransaction) -> Value {
+    let mut fields = Map::new();
     let code = words::operation_code(transaction.operation_code);
-    json!({
-        "operationCode": code,
-        "transactionAmount": transaction.transaction_amount.map(amount),
-        "transactionDate": transaction.transaction_date.map(instant),
-        "merchantCategoryCode": transaction.merchant_category_code.as_ref().map(text),
-        "cardAcceptorName": transaction.card_acceptor_name.as_ref().map(text),
-        "cardAcceptorCity": transaction.card_acceptor_city.as_ref().map(text),
-        "cardAcceptorCountry": transaction.card_acceptor_country.as_ref().map(text),
-        "cardAcceptorIdCode": transaction.card_acceptor_id_code.as_ref().map(text),
-        "approvalCode": transaction.approval_code.as_ref().map(text),
-        "acquirerReferenceData": transaction.acquirer_reference_data.as_ref().map(text),
-        "cardReference": transaction.card_reference.as_ref().map(text),
-        "maskedPan": transaction.masked_pan.as_ref().map(text),
-    })
+    fields.insert("operationCode".to_owned(), code.into());
+    let at_the_acceptor = transaction.transaction_amount.map(amount);
+    fields.insert("transactionAmount".to_owned(), at_the_acceptor.into());
+    let at = transaction.transaction_date.map(instant);
+    fields.insert("transactionDate".to_owned(), at.into());
+    for label in TransactionLabel::ALL {
+        let text = transaction.labels.get(label);
+        fields.insert(label.field().to_owned(), text.into());
+    }
+    Value::Object(fields)
 }
 
 fn reversal_body(reversal: &ReverseOperation) -> Value {

@@ -12,6 +12,7 @@ use bincode::{BorrowDecode, Encode};
 use crate::annotations::Annotations;
 use crate::authorization::{RecordAuthorization, SecondKey};
 use crate::ids::{AccountReference, CorrelationId, OperationId};
+use crate::labels::TransactionLabels;
 use crate::money::{Amount, Currency};
 use crate::text::{
     BonusProgramReference, BusinessCaseId, Description, ExternalReference, FeeType, GlCode,
@@ -64,6 +65,7 @@ pub struct OnAccount {
 /// What can be done with an existing account. Variant order is the disk format.
 ///
 /// Nearly every action is a posting, which therefore lies here and not behind an allocation.
+#[expect(clippy::large_enum_variant, reason = "the longest is the usual one")]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, BorrowDecode)]
 pub enum AccountAction {
     /// Sets the permanent credit limit.
@@ -358,7 +360,7 @@ pub enum PostDetail {
     /// UNLOAD: funds off a prepaid account.
     Unload,
     /// TRN: a scheme transaction from clearing.
-    Transaction(Box<PostTransaction>),
+    Transaction(PostTransaction),
     /// RST_BAL: brings the balance to zero; the engine finds the amount.
     ResetBalance,
     /// TRN: a scheme transaction from clearing that consumes what a business case has reserved.
@@ -472,24 +474,8 @@ pub struct PostTransaction {
     pub transaction_amount: Option<Amount>,
     /// When, at the acceptor.
     pub transaction_date: Option<Timestamp>,
-    /// Merchant category code, four digits.
-    pub merchant_category_code: Option<Label>,
-    /// Acceptor's name.
-    pub card_acceptor_name: Option<Label>,
-    /// Acceptor's city.
-    pub card_acceptor_city: Option<Label>,
-    /// Acceptor's country.
-    pub card_acceptor_country: Option<Label>,
-    /// Acceptor's code at its acquirer.
-    pub card_acceptor_id_code: Option<Label>,
-    /// Code of the approved authorization.
-    pub approval_code: Option<Label>,
-    /// The acquirer's reference.
-    pub acquirer_reference_data: Option<Label>,
-    /// Opaque reference of the card.
-    pub card_reference: Option<Label>,
-    /// Card number with its middle digits hidden.
-    pub masked_pan: Option<Label>,
+    /// What else is told of it.
+    pub labels: TransactionLabels,
 }
 
 /// Fields of a scheme transaction that was authorized.

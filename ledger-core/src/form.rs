@@ -10,6 +10,7 @@ use crate::command::{
     PostOperation, PostTransaction, ReimbursementType, ReverseOperation, ScriptRule, Triplet,
     WorkingMode,
 };
+use crate::labels::TransactionLabel;
 use crate::money::Amount;
 use crate::projection::general_ledger::is_control;
 use crate::rejection::{Rejection, Sign};
@@ -199,7 +200,7 @@ fn record_authorization(message: &RecordAuthorization) -> Result<(), Rejection> 
     message
         .transaction_amount
         .map_or(Ok(()), |amount| in_range("totalAmount", amount.minor))?;
-    masked(message.masked_pan.as_ref())?;
+    masked(message.masked_pan.as_ref().map(Label::as_str))?;
     let is_told = message.result_type.is_some();
     match message.sub_type {
         TransactionSubType::Advice if !is_told => {
@@ -406,7 +407,7 @@ fn at_the_acceptor(transaction: &PostTransaction) -> Result<(), Rejection> {
     transaction
         .transaction_amount
         .map_or(Ok(()), |amount| in_range("transactionAmount", amount.minor))?;
-    masked(transaction.masked_pan.as_ref())?;
+    masked(transaction.labels.get(TransactionLabel::MaskedPan))?;
     transaction
         .transaction_date
         .map_or(Ok(()), |at| instant("transactionDate", at))
@@ -416,9 +417,9 @@ fn at_the_acceptor(transaction: &PostTransaction) -> Result<(), Rejection> {
 /// where only a few of them are missing, the last one by itself.
 ///
 /// Source: ruling 11; PCI DSS 4.0, 3.4.1.
-fn masked(pan: Option<&Label>) -> Result<(), Rejection> {
+fn masked(pan: Option<&str>) -> Result<(), Rejection> {
     const SHOWN_MAX: usize = 8 + 4;
-    let shown = |pan: &Label| pan.as_str().bytes().filter(u8::is_ascii_digit).count();
+    let shown = |pan: &str| pan.bytes().filter(u8::is_ascii_digit).count();
     if pan.is_some_and(|pan| shown(pan) > SHOWN_MAX) {
         return Err(Rejection::CardNumberNotAllowed {
             field: "maskedPan".to_owned(),

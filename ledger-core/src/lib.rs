@@ -23,6 +23,7 @@ pub mod fingerprint;
 pub mod form;
 pub mod iban;
 pub mod ids;
+pub mod labels;
 pub mod money;
 pub mod portfolio;
 pub mod projection;

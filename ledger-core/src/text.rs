@@ -115,6 +115,13 @@ text_types! {
     ReservationReference, 1..=64;
 }
 
+impl Label {
+    /// Checks a text as [`Label::new`] does, without keeping it.
+    pub(crate) fn check(text: &str) -> Result<(), TextError> {
+        check(text, 0, Self::BYTES_MAX)
+    }
+}
+
 impl GlCode {
     /// A code that the engine itself makes up, of parts that were checked. With `4100.` before it a fee type may
     /// look like a card number, which it is not.

@@ -246,20 +246,12 @@ impl Lane {
         let triplet = self.triplet(place, posting.kind);
         let words = &self.words;
         let detail = match posting.kind {
-            Kind::Purchase => PostDetail::Transaction(Box::new(PostTransaction {
+            Kind::Purchase => PostDetail::Transaction(PostTransaction {
                 operation_code: OperationCode::NormalPurchase,
                 transaction_amount: None,
                 transaction_date: None,
-                merchant_category_code: Some(words.category.clone()),
-                card_acceptor_name: Some(words.acceptor.clone()),
-                card_acceptor_city: None,
-                card_acceptor_country: Some(words.country.clone()),
-                card_acceptor_id_code: None,
-                approval_code: None,
-                acquirer_reference_data: None,
-                card_reference: None,
-                masked_pan: None,
-            })),
+                labels: words.labels.clone(),
+            }),
             Kind::Payment => PostDetail::Payment(PostPayment {
                 channel: Some(words.channel.clone()),
                 reason: None,

@@ -7,9 +7,11 @@ use allocation_counter::measure;
 use bolero::TypeGenerator;
 
 use super::{COMMANDS, allocated_max};
-use crate::json::Json;
+use crate::json::cursor::Cursor;
 use crate::json::flat::of_tree;
+use crate::json::quotes::Quotes;
 use crate::json::scan::{Entries, scan};
+use crate::json::{Json, trimmed};
 use crate::line::{LINE_BYTES_MAX, parse, parse_any};
 
 /// What comes in as a line.
@@ -131,7 +133,11 @@ fn is_read_one_way(text: &str) {
     assert_eq!(read, parse_any(text), "{text}");
     let tree = serde_json::from_str::<Json<'_>>(text);
     let mut entries = Entries::new();
-    if scan(text, &mut entries).is_some() {
+    let quotes = Quotes::of_plain(trimmed(text));
+    let at = quotes
+        .as_ref()
+        .map(|quotes| Cursor::new(trimmed(text), quotes));
+    if at.and_then(|at| scan(at, &mut entries)).is_some() {
         let tree = tree.as_ref().expect("what is plain is JSON");
         assert_eq!(entries.as_slice(), of_tree(tree), "{text}");
     }

@@ -7,8 +7,8 @@
 use arrayvec::ArrayVec;
 
 use super::FIELDS_MAX;
+use super::cursor::Cursor;
 use super::flat::{Entry, Name, Names, Parts, Value};
-use super::quotes::Quotes;
 
 /// Values in a plain line. The commands of a history have about thirty at most; lists can have more.
 const ENTRIES_MAX: usize = 48;
@@ -16,54 +16,37 @@ const ENTRIES_MAX: usize = 48;
 const _: () = assert!(ENTRIES_MAX < FIELDS_MAX);
 /// Objects and lists inside each other; no command goes deeper than four.
 const DEPTH_MAX: usize = 5;
-/// Numbers with so many digits fit into 64 bits, whichever they are.
-const DIGITS_MAX: usize = 18;
-
 /// The values of a plain line.
 pub(crate) type Entries<'a> = ArrayVec<Entry<'a>, ENTRIES_MAX>;
 
 /// Lays out an object given as plain JSON, or says that it is not plain.
-pub(crate) fn scan<'a>(text: &'a str, entries: &mut Entries<'a>) -> Option<()> {
-    // Not `trim_ascii`: a form feed is white space of ASCII, and not of JSON.
-    let text = text.trim_matches([' ', '\t', '\r', '\n']);
-    let mut scanner = Scanner {
-        text,
-        quotes: Quotes::of_plain(text)?,
-        at: 0,
-        entries,
-    };
-    scanner.skip(b'{')?;
+pub(crate) fn scan<'a>(at: Cursor<'a, '_>, entries: &mut Entries<'a>) -> Option<()> {
+    let mut scanner = Scanner { at, entries };
+    scanner.at.skip(b'{')?;
     scanner.push(Name::NONE, Value::Null)?;
     scanner.object(0, DEPTH_MAX)?;
-    (scanner.at == text.len()).then_some(())
+    scanner.at.is_at_end().then_some(())
 }
 
-struct Scanner<'a, 'e> {
-    text: &'a str,
-    quotes: Quotes,
-    /// Everything before was read.
-    at: usize,
+struct Scanner<'a, 'q, 'e> {
+    at: Cursor<'a, 'q>,
     entries: &'e mut Entries<'a>,
 }
 
-impl<'a> Scanner<'a, '_> {
+impl<'a> Scanner<'a, '_, '_> {
     /// Reads the fields of the object at `place`, whose brace was read.
     fn object(&mut self, place: usize, depth: usize) -> Option<()> {
         let mut names = Names::default();
-        self.skip_blanks();
-        if self.skip(b'}').is_none() {
+        self.at.skip_blanks();
+        if self.at.skip(b'}').is_none() {
             loop {
-                self.skip_blanks();
-                self.skip(b'"')?;
                 // Some published field names end in a blank; senders copied them.
-                let name = Name::new(self.string()?.trim_ascii_end());
+                let name = Name::new(self.at.name()?.trim_ascii_end());
                 if names.add(name) && self.has_field(place, name) {
                     return None;
                 }
-                self.skip_blanks();
-                self.skip(b':')?;
                 self.value(name, depth)?;
-                if !self.goes_on(b'}')? {
+                if !self.at.goes_on(b'}')? {
                     break;
                 }
             }
@@ -75,11 +58,12 @@ impl<'a> Scanner<'a, '_> {
 
     /// Reads the elements of the list at `place`, whose bracket was read.
     fn list(&mut self, place: usize, depth: usize) -> Option<()> {
-        self.skip_blanks();
-        if self.skip(b']').is_none() {
+        self.at.skip_blanks();
+        if self.at.skip(b']').is_none() {
             loop {
+                self.at.skip_blanks();
                 self.value(Name::NONE, depth)?;
-                if !self.goes_on(b']')? {
+                if !self.at.goes_on(b']')? {
                     break;
                 }
             }
@@ -90,25 +74,23 @@ impl<'a> Scanner<'a, '_> {
     }
 
     fn value(&mut self, name: Name<'a>, depth: usize) -> Option<()> {
-        self.skip_blanks();
         let place = self.entries.len();
-        match self.next()? {
+        match self.at.next()? {
             b'"' => {
-                self.at += 1;
-                let text = self.string()?;
+                let text = self.at.text()?;
                 self.push(name, Value::Text(text))
             }
             b'-' | b'0'..=b'9' => {
-                let number = self.integer()?;
+                let number = self.at.integer()?;
                 self.push(name, Value::Integer(number))
             }
             b'{' => {
-                self.at += 1;
+                self.at.skip(b'{')?;
                 self.push(name, Value::Null)?;
                 self.object(place, depth.checked_sub(1)?)
             }
             b'[' => {
-                self.at += 1;
+                self.at.skip(b'[')?;
                 self.push(name, Value::Null)?;
                 self.list(place, depth.checked_sub(1)?)
             }
@@ -119,54 +101,9 @@ impl<'a> Scanner<'a, '_> {
         }
     }
 
-    /// Reads text up to its end, the quote before it having been read.
-    #[inline]
-    fn string(&mut self) -> Option<&'a str> {
-        let end = self.quotes.next(self.at)?;
-        let text = self.text.get(self.at..end)?;
-        self.at = end + 1;
-        Some(text)
-    }
-
-    fn integer(&mut self) -> Option<i64> {
-        let is_negative = self.skip(b'-').is_some();
-        let digits = &self.text.as_bytes()[self.at..];
-        let count = digits.iter().take_while(|b| b.is_ascii_digit()).count();
-        let digits = &digits[..count];
-        let is_plain = match digits {
-            [] => false,
-            // Minus zero is a fraction to those who know all of JSON, 01 is none of it.
-            [b'0'] => !is_negative,
-            [b'0', ..] => false,
-            digits => digits.len() <= DIGITS_MAX,
-        };
-        if !is_plain {
-            return None;
-        }
-        self.at += count;
-        let number = digits
-            .iter()
-            .fold(0, |number, digit| number * 10 + i64::from(digit - b'0'));
-        Some(if is_negative { -number } else { number })
-    }
-
     fn word(&mut self, word: &str, name: Name<'a>, value: Value<'a>) -> Option<()> {
-        let rest = self.text.get(self.at..)?;
-        rest.starts_with(word).then(|| self.at += word.len())?;
+        self.at.word(word)?;
         self.push(name, value)
-    }
-
-    /// After a field or an element: whether a comma follows, and not the end.
-    #[inline]
-    fn goes_on(&mut self, end: u8) -> Option<bool> {
-        self.skip_blanks();
-        let next = self.next()?;
-        self.at += 1;
-        match next {
-            b',' => Some(true),
-            next if next == end => Some(false),
-            _ => None,
-        }
     }
 
     fn has_field(&self, object: usize, name: Name<'_>) -> bool {
@@ -176,22 +113,6 @@ impl<'a> Scanner<'a, '_> {
     #[inline]
     fn push(&mut self, name: Name<'a>, value: Value<'a>) -> Option<()> {
         self.entries.try_push(Entry::new(name, value)).ok()
-    }
-
-    #[inline]
-    fn next(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.at).copied()
-    }
-
-    #[inline]
-    fn skip(&mut self, byte: u8) -> Option<()> {
-        (self.next()? == byte).then(|| self.at += 1)
-    }
-
-    /// Programs that write lines write few; other white space is not plain.
-    #[inline]
-    fn skip_blanks(&mut self) {
-        while self.skip(b' ').is_some() {}
     }
 }
 
@@ -204,7 +125,9 @@ mod tests {
     use crate::generate::{History, generate};
     use crate::json::Json;
     use crate::json::flat::of_tree;
-    use crate::line::{parse, parse_any};
+    use crate::json::quotes::Quotes;
+    use crate::json::trimmed;
+    use crate::line::{parse, parse_any, posting};
 
     /// Lines as programs write them: every command, most of its fields.
     const COMMANDS: &str = include_str!("../fuzz/commands.jsonl");
@@ -253,26 +176,55 @@ mod tests {
         "\"body\":{},",
         "4546172396081630",
         "[[[[[[[[1]]]]]]]]",
+        "\"\"",
+        "\"x\"",
+        "\"CREDIT\"",
+        "\"2024-02-29\"",
+        "\"2024-02-30T12:00:00Z\"",
+        "\"2024-02-29T12:00:00+0100\"",
+        "\"454617******1630\"",
+        "\"post-fee-operation\"",
+        "\"post-payment-operation\"",
+        "{\"value\":5,\"exponent\":2,\"isoCode\":\"EUR\"}",
+        "{\"value\":5,\"exponent\":2,\"isoCode\":\"JPY\"}",
     ];
 
-    fn is_read_alike(text: &str) -> bool {
+    /// How a line is read.
+    #[derive(Debug, Clone, Copy, PartialEq)]
+    enum Way {
+        Posting,
+        Plain,
+        Any,
+    }
+
+    /// How a line is read, which may make no difference.
+    fn way_of(text: &str) -> Way {
         assert_eq!(parse(text), parse_any(text), "{text}");
+        let Some(quotes) = Quotes::of_plain(trimmed(text)) else {
+            return Way::Any;
+        };
         let mut entries = Entries::new();
-        let is_plain = scan(text, &mut entries).is_some();
+        let is_plain = scan(Cursor::new(trimmed(text), &quotes), &mut entries).is_some();
         if is_plain {
             let tree: Json<'_> = serde_json::from_str(text).expect("what is plain is JSON");
             assert_eq!(entries.as_slice(), of_tree(&tree), "{text}");
         }
-        is_plain
+        let posting = posting::read(Cursor::new(trimmed(text), &quotes));
+        match (posting, is_plain) {
+            (Some(_), true) => Way::Posting,
+            (None, true) => Way::Plain,
+            (None, false) => Way::Any,
+            (Some(_), false) => panic!("a posting is plain: {text}"),
+        }
     }
 
-    /// Whatever the short way accepts, it reads as the long way does; and it accepts what programs
+    /// Whatever the short ways accept, they read as the long way does; and they accept what programs
     /// write.
     #[test]
-    fn the_short_way_reads_what_the_long_way_reads() {
+    fn the_short_ways_read_what_the_long_way_reads() {
         let history = History {
             accounts: 10,
-            operations: 300,
+            operations: 900,
             seed: 3,
         };
         let mut made = Vec::new();
@@ -280,18 +232,23 @@ mod tests {
         let made = String::from_utf8(made).expect("text");
         let lines = || COMMANDS.lines().chain(made.lines());
         for line in lines() {
-            assert!(is_read_alike(line), "{line}");
+            assert_ne!(way_of(line), Way::Any, "{line}");
             assert!(parse(line).is_ok(), "{line}");
+        }
+        for line in made.lines() {
+            let is_posting = line.contains(r#""command":"post-"#);
+            assert_eq!(way_of(line) == Way::Posting, is_posting, "{line}");
         }
 
         let mut random = ChaCha8Rng::seed_from_u64(11);
         let mut below = |bound: usize| random.next_u32() as usize % bound;
-        let (mut plain, mut other) = (0, 0);
+        let (mut postings, mut plain, mut other) = (0, 0, 0);
         // The commands above several times each, since they have more of the fields.
         for line in lines().chain((0..40).flat_map(|_| COMMANDS.lines())) {
             let places: Vec<usize> = line.char_indices().map(|(place, _)| place).collect();
             for _ in 0..25 {
-                let (from, until) = match below(6) {
+                let mut piece = PIECES[below(PIECES.len())];
+                let (from, until) = match below(9) {
                     // A value, as far as that can be told without reading JSON.
                     0..=2 => {
                         let colons: Vec<_> = line.match_indices(':').collect();
@@ -305,23 +262,35 @@ mod tests {
                         let place = below(places.len() - 1);
                         (places[place], places[place + below(2)])
                     }
-                    _ => {
+                    5 => {
                         let from = places[below(places.len())];
                         (from, places[below(places.len())].max(from))
                     }
+                    // A field goes, or comes to another place or in place of another one.
+                    kind => {
+                        let starts = line.match_indices(",\"").map(|(place, _)| place);
+                        let bounds: Vec<_> = starts.chain([line.len()]).collect();
+                        let mut field = || {
+                            let which = below(bounds.len());
+                            let end = bounds.get(which + 1).unwrap_or(&bounds[which]);
+                            (bounds[which], *end)
+                        };
+                        let ((from, until), (first, end)) = (field(), field());
+                        piece = if kind == 6 { "" } else { &line[first..end] };
+                        (from, if kind == 8 { from } else { until })
+                    }
                 };
-                let piece = PIECES[below(PIECES.len())];
                 let mutant = format!("{}{piece}{}", &line[..from], &line[until..]);
-                *if is_read_alike(&mutant) {
-                    &mut plain
-                } else {
-                    &mut other
+                *match way_of(&mutant) {
+                    Way::Posting => &mut postings,
+                    Way::Plain => &mut plain,
+                    Way::Any => &mut other,
                 } += 1;
             }
         }
         assert!(
-            plain > 1_000 && other > 1_000,
-            "{plain} plain, {other} other"
+            postings > 1_000 && plain > 1_000 && other > 1_000,
+            "{postings} postings, {plain} plain, {other} other"
         );
     }
 }

@@ -84,7 +84,7 @@ pub(super) fn clearing(
     let business_case = business_case(body)?;
     let is_final = body.flag("finalClearing")?;
     match (business_case, is_final) {
-        (None, None) => Ok(PostDetail::Transaction(Box::new(transaction))),
+        (None, None) => Ok(PostDetail::Transaction(transaction)),
         (None, Some(_)) => {
             let problem = "is said of a business case, and none is named";
             Err(body.invalid("finalClearing", problem))

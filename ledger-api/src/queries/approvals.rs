@@ -6,6 +6,7 @@ use ledger_core::authorization::{ResultType, TransactionType};
 use ledger_core::command::PostDetail;
 use ledger_core::event::{EventBody, Record};
 use ledger_core::ids::{CaseIndex, Seq};
+use ledger_core::labels::TransactionLabel;
 use ledger_core::text::Label;
 use ledger_core::time::Timestamp;
 
@@ -62,14 +63,15 @@ impl<'a> Approvals<'a> {
             Some(approved) => approved,
             None => self.approved(case)?,
         };
-        let code = &clearing.transaction.approval_code;
+        let labels = &clearing.transaction.labels;
+        let code = labels.get(TransactionLabel::ApprovalCode);
         let mut before = approved
             .iter()
             .flatten()
             .take_while(|of| of.seq < record.seq);
         let named = before
             .clone()
-            .find(|of| of.code.is_some() && of.code == *code);
+            .find(|of| of.code.is_some() && of.code.as_ref().map(Label::as_str) == code);
         let told = named
             .or_else(|| before.next())
             .map(|of| OperationAuthorization {

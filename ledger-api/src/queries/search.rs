@@ -6,6 +6,7 @@
 use ledger_core::command::{AccountSelector, OperationKind, PostDetail};
 use ledger_core::event::{OperationView as Operation, Record};
 use ledger_core::ids::{AccountIndex, IssuerIndex, OperationId, Seq};
+use ledger_core::labels::TransactionLabel;
 use ledger_core::money::{Amount, Unit};
 use ledger_core::projection::books::Books;
 use ledger_core::text::IssuerId;
@@ -199,7 +200,7 @@ impl SearchCriteria {
     /// Whether an operation of an account is meant, as far as its record says.
     fn meets(&self, books: &Books, operation: &Operation<'_>) -> bool {
         let transaction = match operation.post {
-            Some(PostDetail::Transaction(transaction)) => Some(transaction.as_ref()),
+            Some(PostDetail::Transaction(transaction)) => Some(transaction),
             Some(PostDetail::Clearing(clearing)) => Some(&clearing.transaction),
             Some(_) | None => None,
         };
@@ -207,13 +208,12 @@ impl SearchCriteria {
             .kinds
             .as_ref()
             .is_none_or(|kinds| kinds.contains(&operation.kind));
+        let label = |label| transaction.and_then(|of| of.labels.get(label));
         let approved = self.approval_code.as_ref().is_none_or(|wanted| {
-            let code = transaction.and_then(|of| of.approval_code.as_ref());
-            code.is_some_and(|code| code.as_str() == wanted)
+            label(TransactionLabel::ApprovalCode).is_some_and(|code| code == wanted)
         });
         let accepted = self.card_acceptor_name.as_ref().is_none_or(|wanted| {
-            let name = transaction.and_then(|of| of.card_acceptor_name.as_ref());
-            name.is_some_and(|name| is_like(name.as_str(), wanted))
+            label(TransactionLabel::CardAcceptorName).is_some_and(|name| is_like(name, wanted))
         });
         let transacted = complete(self.transaction_date).is_none_or(|(from, to)| {
             let at = transaction.and_then(|of| of.transaction_date);

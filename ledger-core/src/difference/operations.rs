@@ -6,6 +6,7 @@ use crate::command::{
     PostBonus, PostClearing, PostDetail, PostFee, PostOperation, PostPayment, PostTransaction,
     ReverseOperation, Triplet,
 };
+use crate::labels::TransactionLabel;
 
 const OWN: [&str; 3] = [
     "externalOperationDate",
@@ -157,15 +158,7 @@ fn transaction(a: &PostTransaction, b: &PostTransaction) -> Option<&'static str>
         operation_code,
         transaction_amount,
         transaction_date,
-        merchant_category_code,
-        card_acceptor_name,
-        card_acceptor_city,
-        card_acceptor_country,
-        card_acceptor_id_code,
-        approval_code,
-        acquirer_reference_data,
-        card_reference,
-        masked_pan,
+        labels,
     } = a;
     first(&[
         ("operationCode", *operation_code == b.operation_code),
@@ -174,34 +167,12 @@ fn transaction(a: &PostTransaction, b: &PostTransaction) -> Option<&'static str>
             *transaction_amount == b.transaction_amount,
         ),
         ("transactionDate", *transaction_date == b.transaction_date),
-        (
-            "merchantCategoryCode",
-            *merchant_category_code == b.merchant_category_code,
-        ),
-        (
-            "cardAcceptorName",
-            *card_acceptor_name == b.card_acceptor_name,
-        ),
-        (
-            "cardAcceptorCity",
-            *card_acceptor_city == b.card_acceptor_city,
-        ),
-        (
-            "cardAcceptorCountry",
-            *card_acceptor_country == b.card_acceptor_country,
-        ),
-        (
-            "cardAcceptorIdCode",
-            *card_acceptor_id_code == b.card_acceptor_id_code,
-        ),
-        ("approvalCode", *approval_code == b.approval_code),
-        (
-            "acquirerReferenceData",
-            *acquirer_reference_data == b.acquirer_reference_data,
-        ),
-        ("cardReference", *card_reference == b.card_reference),
-        ("maskedPan", *masked_pan == b.masked_pan),
     ])
+    .or_else(|| {
+        let mut all = TransactionLabel::ALL.into_iter();
+        let different = all.find(|label| labels.get(*label) != b.labels.get(*label));
+        different.map(TransactionLabel::field)
+    })
 }
 
 pub(super) fn record_authorization(

@@ -16,6 +16,7 @@ use ledger_core::command::{
 use ledger_core::event::{Event, EventBody};
 use ledger_core::iban::Iban;
 use ledger_core::ids::{AccountIndex, AccountReference};
+use ledger_core::labels::{TransactionLabel, TransactionLabels};
 use ledger_core::rate::ExchangeRate;
 use ledger_core::rejection::Rejection;
 use ledger_core::text::{
@@ -391,15 +392,11 @@ fn longest_bodies() -> Vec<EventBody> {
         operation_code: ledger_core::command::OperationCode::Load,
         transaction_amount: Some(eur(i64::MAX)),
         transaction_date: Some(Timestamp(i64::MIN)),
-        merchant_category_code: long(),
-        card_acceptor_name: long(),
-        card_acceptor_city: long(),
-        card_acceptor_country: long(),
-        card_acceptor_id_code: long(),
-        approval_code: long(),
-        acquirer_reference_data: long(),
-        card_reference: long(),
-        masked_pan: long(),
+        labels: TransactionLabel::ALL
+            .into_iter()
+            .fold(TransactionLabels::new(), |labels, of| {
+                labels.with(of, &longest!(Label))
+            }),
     };
     let bonus = PostBonus {
         program: longest!(BonusProgramReference),
@@ -438,7 +435,7 @@ fn longest_bodies() -> Vec<EventBody> {
         },
     };
     vec![
-        rejected(post(PostDetail::Transaction(Box::new(transaction)))),
+        rejected(post(PostDetail::Transaction(transaction))),
         rejected(post(PostDetail::Bonus(Box::new(bonus)))),
         rejected(AccountAction::Reverse(Box::new(reverse))),
     ]

@@ -9,6 +9,7 @@ use ledger_core::command::{
     Request, ReversalValueDating, Triplet, WorkingMode,
 };
 use ledger_core::ids::CorrelationId;
+use ledger_core::labels::TransactionLabels;
 use ledger_core::money::{Amount, Currency};
 use ledger_core::text::{
     BusinessCaseId, ExternalReference, FeeType, IssuerId, OperationReference, ProductReference,
@@ -132,15 +133,7 @@ pub(crate) fn clearing(number: u64, minor: i64) -> PostOperation {
         operation_code: OperationCode::NormalPurchase,
         transaction_amount: None,
         transaction_date: None,
-        merchant_category_code: None,
-        card_acceptor_name: None,
-        card_acceptor_city: None,
-        card_acceptor_country: None,
-        card_acceptor_id_code: None,
-        approval_code: None,
-        acquirer_reference_data: None,
-        card_reference: None,
-        masked_pan: None,
+        labels: TransactionLabels::new(),
     };
     let triplet = Triplet {
         service_poster: ServicePoster::new("CAS").unwrap(),

@@ -25,6 +25,7 @@ use ledger_core::event::{ContraKey, Decided, Event, EventBody};
 use ledger_core::ids::{
     AccountIndex, AccountReference, CommodityIndex, CorrelationId, IssuerIndex, OperationId, Seq,
 };
+use ledger_core::labels::{TransactionLabel, TransactionLabels};
 use ledger_core::money::{Quantity, Unit};
 use ledger_core::rejection::{Rejection, Sign};
 use ledger_core::text::{
@@ -127,6 +128,25 @@ fn authorization_decided() -> DecidedAuthorization {
         },
         open_to_buy_minor: Some(-70_000),
     }
+}
+
+/// All labels of a transaction.
+fn labels() -> TransactionLabels {
+    [
+        (TransactionLabel::MerchantCategoryCode, "5411"),
+        (TransactionLabel::CardAcceptorName, "Shop"),
+        (TransactionLabel::CardAcceptorCity, "Brno"),
+        (TransactionLabel::CardAcceptorCountry, "CZ"),
+        (TransactionLabel::CardAcceptorIdCode, "id"),
+        (TransactionLabel::ApprovalCode, "ap"),
+        (TransactionLabel::AcquirerReferenceData, "ar"),
+        (TransactionLabel::CardReference, "cr"),
+        (TransactionLabel::MaskedPan, "454617******1630"),
+    ]
+    .into_iter()
+    .fold(TransactionLabels::new(), |labels, (of, text)| {
+        labels.with(of, &Label::new(text).unwrap())
+    })
 }
 
 /// A message with everything.
@@ -260,20 +280,12 @@ fn details() -> Vec<PostDetail> {
         PostDetail::Reimbursement(ReimbursementType::Partial),
         PostDetail::Load(payment),
         PostDetail::Unload,
-        PostDetail::Transaction(Box::new(PostTransaction {
+        PostDetail::Transaction(PostTransaction {
             operation_code: OperationCode::NormalPurchase,
             transaction_amount: Some(eur(1)),
             transaction_date: Some(Timestamp(2)),
-            merchant_category_code: label("5411"),
-            card_acceptor_name: label("Shop"),
-            card_acceptor_city: label("Brno"),
-            card_acceptor_country: label("CZ"),
-            card_acceptor_id_code: label("id"),
-            approval_code: label("ap"),
-            acquirer_reference_data: label("ar"),
-            card_reference: label("cr"),
-            masked_pan: label("454617******1630"),
-        })),
+            labels: labels(),
+        }),
         PostDetail::ResetBalance,
         clearing(1, 250).detail,
     ]

@@ -4,6 +4,7 @@
 use std::fmt::Debug;
 
 use ledger_core::command::{AccountAction, Command, PostDetail, PostTransaction, Request, Triplet};
+use ledger_core::labels::TransactionLabel;
 
 use super::{Line, Model, action_of};
 
@@ -270,19 +271,38 @@ fn fields_of_detail(detail: &PostDetail) -> Fields {
 /// A transaction without a business case differs from one with it in the case alone.
 fn fields_of_transaction(t: &PostTransaction, clearing: Option<(String, String)>) -> Fields {
     let (case, is_final) = clearing.unwrap_or_default();
+    let label = |label| text(&t.labels.get(label));
     vec![
         ("operationCode", text(&t.operation_code)),
         ("transactionAmount", text(&t.transaction_amount)),
         ("transactionDate", text(&t.transaction_date)),
-        ("merchantCategoryCode", text(&t.merchant_category_code)),
-        ("cardAcceptorName", text(&t.card_acceptor_name)),
-        ("cardAcceptorCity", text(&t.card_acceptor_city)),
-        ("cardAcceptorCountry", text(&t.card_acceptor_country)),
-        ("cardAcceptorIdCode", text(&t.card_acceptor_id_code)),
-        ("approvalCode", text(&t.approval_code)),
-        ("acquirerReferenceData", text(&t.acquirer_reference_data)),
-        ("cardReference", text(&t.card_reference)),
-        ("maskedPan", text(&t.masked_pan)),
+        (
+            "merchantCategoryCode",
+            label(TransactionLabel::MerchantCategoryCode),
+        ),
+        (
+            "cardAcceptorName",
+            label(TransactionLabel::CardAcceptorName),
+        ),
+        (
+            "cardAcceptorCity",
+            label(TransactionLabel::CardAcceptorCity),
+        ),
+        (
+            "cardAcceptorCountry",
+            label(TransactionLabel::CardAcceptorCountry),
+        ),
+        (
+            "cardAcceptorIdCode",
+            label(TransactionLabel::CardAcceptorIdCode),
+        ),
+        ("approvalCode", label(TransactionLabel::ApprovalCode)),
+        (
+            "acquirerReferenceData",
+            label(TransactionLabel::AcquirerReferenceData),
+        ),
+        ("cardReference", label(TransactionLabel::CardReference)),
+        ("maskedPan", label(TransactionLabel::MaskedPan)),
         ("authorizationBusinessCaseIdentifier", case),
         ("finalClearing", is_final),
     ]

@@ -12,6 +12,7 @@ use ledger_core::command::{
 };
 use ledger_core::iban::Iban;
 use ledger_core::ids::{AccountIndex, AccountReference, CorrelationId, OperationId};
+use ledger_core::labels::{TransactionLabel, TransactionLabels};
 use ledger_core::money::{Amount, Currency};
 use ledger_core::text::{
     Description, ExternalReference, IssuerId, Label, OperationReference, ServicePoster,
@@ -486,7 +487,7 @@ impl Director {
             OperationKind::Load => PostDetail::Load(payment),
             OperationKind::Unload => PostDetail::Unload,
             OperationKind::ResetBalance => PostDetail::ResetBalance,
-            OperationKind::Transaction => PostDetail::Transaction(Box::new(purchase())),
+            OperationKind::Transaction => PostDetail::Transaction(purchase()),
         }
     }
 
@@ -872,7 +873,10 @@ fn flip(detail: &mut PostDetail) {
         }
         PostDetail::Reimbursement(how) => *how = ReimbursementType::Max,
         PostDetail::Unload | PostDetail::ResetBalance => {}
-        PostDetail::Transaction(transaction) => transaction.masked_pan = label(),
+        PostDetail::Transaction(transaction) => {
+            transaction.labels =
+                TransactionLabels::new().with(TransactionLabel::MaskedPan, &changed());
+        }
         PostDetail::Clearing(clearing) => clearing.is_final ^= true,
     }
 }
@@ -911,15 +915,7 @@ pub(super) fn purchase() -> PostTransaction {
         operation_code: OperationCode::NormalPurchase,
         transaction_amount: None,
         transaction_date: None,
-        merchant_category_code: None,
-        card_acceptor_name: None,
-        card_acceptor_city: None,
-        card_acceptor_country: None,
-        card_acceptor_id_code: None,
-        approval_code: None,
-        acquirer_reference_data: None,
-        card_reference: None,
-        masked_pan: None,
+        labels: TransactionLabels::new(),
     }
 }
 
@@ -956,5 +952,9 @@ fn description() -> Option<Description> {
 }
 
 pub(super) fn label() -> Option<Label> {
-    Label::new("changed").ok()
+    Some(changed())
+}
+
+fn changed() -> Label {
+    Label::new("changed").expect("a label")
 }

@@ -2,6 +2,7 @@
 
 use ledger_core::command::{Command, Request};
 use ledger_core::ids::CorrelationId;
+use ledger_core::labels::{TransactionLabel, TransactionLabels};
 use ledger_core::money::Currency;
 use ledger_core::text::{
     FeeType, IssuerId, Label, ProductReference, ReasonCode, ServicePoster, TextError,
@@ -17,9 +18,8 @@ pub(super) struct Words {
     pub(super) channel: ReasonCode,
     pub(super) bank: ServicePoster,
     pub(super) clearing: ServicePoster,
-    pub(super) acceptor: Label,
-    pub(super) country: Label,
-    pub(super) category: Label,
+    /// What a purchase tells of where it was made.
+    pub(super) labels: TransactionLabels,
     pub(super) currency: Currency,
 }
 
@@ -37,9 +37,7 @@ impl Words {
             channel: ReasonCode::new("DIRECT_DEBIT")?,
             bank: ServicePoster::new("BANK")?,
             clearing: ServicePoster::new("CLEARING")?,
-            acceptor: Label::new("MARKTHALLE NORD")?,
-            country: Label::new("276")?,
-            category: Label::new("5411")?,
+            labels: labels()?,
             currency: Currency::from_code("EUR").expect("a currency"),
         })
     }
@@ -53,4 +51,14 @@ impl Words {
             annotations: None,
         }
     }
+}
+
+fn labels() -> Result<TransactionLabels, TextError> {
+    Ok(TransactionLabels::new()
+        .with(TransactionLabel::MerchantCategoryCode, &Label::new("5411")?)
+        .with(
+            TransactionLabel::CardAcceptorName,
+            &Label::new("MARKTHALLE NORD")?,
+        )
+        .with(TransactionLabel::CardAcceptorCountry, &Label::new("276")?))
 }

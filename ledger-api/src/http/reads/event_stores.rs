@@ -7,6 +7,7 @@ use ledger_core::command::PostDetail;
 use ledger_core::event::{EventBody, Record};
 use ledger_core::form::LIST_ENTRIES_MAX;
 use ledger_core::ids::{AccountIndex, AccountReference, IssuerIndex, OperationId, Seq};
+use ledger_core::labels::TransactionLabel;
 use ledger_core::portfolio::Portfolio;
 use ledger_core::rejection::Rejection;
 use ledger_core::text::{ExternalReference, Label, holds_card_number};
@@ -313,7 +314,7 @@ impl Subject {
             Self::Card(reference) => {
                 let annotations = record.event.annotations.as_deref();
                 let of_number = annotations.and_then(|of| of.pan_reference.as_ref());
-                card(record) == Some(reference) || of_number == Some(reference)
+                card(record) == Some(reference.as_str()) || of_number == Some(reference)
             }
             Self::Issuer => record.account().is_none(),
             Self::Nothing => false,
@@ -322,13 +323,13 @@ impl Subject {
 }
 
 /// The card of a transaction or a message.
-fn card(record: &Record) -> Option<&Label> {
+fn card(record: &Record) -> Option<&str> {
     if let EventBody::AuthorizationRecorded { message, .. } = &record.event.body {
-        return message.card_reference.as_ref();
+        return message.card_reference.as_ref().map(Label::as_str);
     }
-    match record.operation()?.post? {
-        PostDetail::Transaction(transaction) => transaction.card_reference.as_ref(),
-        PostDetail::Clearing(clearing) => clearing.transaction.card_reference.as_ref(),
+    let transaction = match record.operation()?.post? {
+        PostDetail::Transaction(transaction) => transaction,
+        PostDetail::Clearing(clearing) => &clearing.transaction,
         PostDetail::Fee(_)
         | PostDetail::Bonus(_)
         | PostDetail::Interest(_)
@@ -337,8 +338,9 @@ fn card(record: &Record) -> Option<&Label> {
         | PostDetail::Reimbursement(_)
         | PostDetail::Load(_)
         | PostDetail::Unload
-        | PostDetail::ResetBalance => None,
-    }
+        | PostDetail::ResetBalance => return None,
+    };
+    transaction.labels.get(TransactionLabel::CardReference)
 }
 
 impl BusinessRef {

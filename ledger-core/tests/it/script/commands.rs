@@ -10,6 +10,7 @@ use ledger_core::command::{
 };
 use ledger_core::iban::Iban;
 use ledger_core::ids::{AccountIndex, AccountReference, CorrelationId};
+use ledger_core::labels::{TransactionLabel, TransactionLabels};
 use ledger_core::money::{Amount, Currency};
 use ledger_core::rate::ExchangeRate;
 use ledger_core::text::{
@@ -269,7 +270,7 @@ fn post(
             other => panic!("no reimbursement type {other}"),
         }),
         "purchase" => match line.option("case") {
-            None => PostDetail::Transaction(Box::new(purchase(line))),
+            None => PostDetail::Transaction(purchase(line)),
             Some(case) => PostDetail::Clearing(Box::new(PostClearing {
                 is_final: !line.flag("part"),
                 business_case: authorizations::case_id(case),
@@ -306,16 +307,28 @@ fn purchase(line: &mut Line<'_>) -> PostTransaction {
         },
         transaction_amount: line.option("jpy").map(|text| amount(text, currency("JPY"))),
         transaction_date: line.option("bought").map(instant),
-        merchant_category_code: line.option("mcc").map(label),
-        card_acceptor_name: line.option("acceptor").map(label),
-        card_acceptor_city: line.option("city").map(label),
-        card_acceptor_country: line.option("country").map(label),
-        card_acceptor_id_code: line.option("acceptorId").map(label),
-        approval_code: line.option("approval").map(label),
-        acquirer_reference_data: line.option("arn").map(label),
-        card_reference: line.option("card").map(label),
-        masked_pan: line.option("maskedPan").map(label),
+        labels: labels(line),
     }
+}
+
+fn labels(line: &mut Line<'_>) -> TransactionLabels {
+    let mut labels = TransactionLabels::new();
+    for (name, of) in [
+        ("mcc", TransactionLabel::MerchantCategoryCode),
+        ("acceptor", TransactionLabel::CardAcceptorName),
+        ("city", TransactionLabel::CardAcceptorCity),
+        ("country", TransactionLabel::CardAcceptorCountry),
+        ("acceptorId", TransactionLabel::CardAcceptorIdCode),
+        ("approval", TransactionLabel::ApprovalCode),
+        ("arn", TransactionLabel::AcquirerReferenceData),
+        ("card", TransactionLabel::CardReference),
+        ("maskedPan", TransactionLabel::MaskedPan),
+    ] {
+        if let Some(text) = line.option(name) {
+            labels = labels.with(of, &label(text));
+        }
+    }
+    labels
 }
 
 fn reverse(
