@@ -232,6 +232,8 @@ impl Portfolio {
             parent: *parent,
             root: above.map_or(index, |above| above.root),
             programs,
+            external_reference: opening.external_reference.clone(),
+            opened_at: record.recorded_at,
             currency: *currency,
             depth: above.map_or(0, |above| above.depth + 1),
             working_mode: *working_mode,
@@ -250,9 +252,6 @@ impl Portfolio {
             self.by_external
                 .insert(Fingerprint::of_external(issuer, external), place);
         }
-        self.external_references
-            .push(opening.external_reference.clone());
-        self.opened_at.push(record.recorded_at);
     }
 
     fn advance(

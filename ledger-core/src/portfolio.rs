@@ -31,12 +31,8 @@ pub(crate) use programs::{ProgramList, ProgramLists};
 pub struct Portfolio {
     pub(crate) issuers: Vec<Issuer>,
     pub(crate) issuer_by_id: HashMap<IssuerId, IssuerIndex>,
-    /// What every posting reads and changes of an account, kept small and together.
+    /// What postings read and change of accounts, kept small and together.
     pub(crate) accounts: Vec<Account>,
-    /// The issuers' own references of the accounts, by place.
-    pub(crate) external_references: Vec<Option<ExternalReference>>,
-    /// When the openings of the accounts were recorded, by place.
-    pub(crate) opened_at: Vec<Timestamp>,
     /// Accounts by the issuers' references.
     pub(crate) by_external: FingerprintIndex,
     /// Lists of bonus programs that accounts were given.
@@ -63,8 +59,6 @@ impl PartialEq for Portfolio {
             issuers,
             issuer_by_id,
             accounts,
-            external_references,
-            opened_at,
             by_external: _,
             program_lists,
             points,
@@ -77,8 +71,6 @@ impl PartialEq for Portfolio {
         *issuers == other.issuers
             && *issuer_by_id == other.issuer_by_id
             && *accounts == other.accounts
-            && *external_references == other.external_references
-            && *opened_at == other.opened_at
             && *program_lists == other.program_lists
             && *points == other.points
             && *paid_minor == other.paid_minor
@@ -124,9 +116,10 @@ pub(crate) struct Pending {
 
 /// One account and its live sums. Sums count effective operations only.
 ///
-/// A posting touches one of these at random among all accounts, so what few accounts have, or what
-/// only queries want, is kept elsewhere in the portfolio.
+/// A posting touches one of these at random among all accounts, so what few accounts have is kept elsewhere in the
+/// portfolio. The issuer's reference is here, since many commands name the account by it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[repr(align(128))]
 pub struct Account {
     /// Sum of the operations posted on this account.
     pub balance_minor: i128,
@@ -148,6 +141,10 @@ pub struct Account {
     pub root: AccountIndex,
     /// Bonus programs given to the account and all below it, if any.
     pub(crate) programs: Option<ProgramList>,
+    /// The issuer's own reference, if it gave one.
+    pub external_reference: Option<ExternalReference>,
+    /// When the opening was recorded.
+    pub opened_at: Timestamp,
     /// The currency of every amount of the account.
     pub currency: Currency,
     /// Levels above the account.
@@ -164,8 +161,8 @@ pub struct Account {
     pub root_pays: bool,
 }
 
-/// A line and a half of the processor's cache; a posting waits for each line it touches.
-const _: () = assert!(size_of::<Account>() == 96);
+/// Two lines of the processor's cache that it fetches together; a posting waits for each line it touches.
+const _: () = assert!(size_of::<Account>() == 128);
 
 /// Reimbursements and unloads that wait for their value date. They count in no balance yet, but what
 /// they will pay out cannot be paid out twice.
@@ -324,21 +321,21 @@ impl Portfolio {
             .candidates(fingerprint)
             .filter_map(|place| u32::try_from(place.0 - 1).ok().map(AccountIndex))
             .find(|index| {
-                self.account(*index).issuer == issuer
-                    && self.external_reference(*index) == Some(reference)
+                let account = self.account(*index);
+                account.issuer == issuer && account.external_reference.as_ref() == Some(reference)
             })
     }
 
     /// The issuer's own reference of an account, if it gave one.
     #[must_use]
     pub fn external_reference(&self, index: AccountIndex) -> Option<&ExternalReference> {
-        self.external_references[usize_of(index.0)].as_ref()
+        self.account(index).external_reference.as_ref()
     }
 
     /// When the opening of an account was recorded.
     #[must_use]
     pub fn opened_at(&self, index: AccountIndex) -> Timestamp {
-        self.opened_at[usize_of(index.0)]
+        self.account(index).opened_at
     }
 
     /// The product of an account, as it is defined now.

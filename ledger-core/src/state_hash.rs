@@ -16,7 +16,7 @@
 //! | place of the last record | `u64` |
 //! | issuers, in the order of their first configuration | number; each: id, business date, configurations, products, bonus programs by name, (program, unit) pairs, pending operations |
 //! | pending operations of an issuer | number of days; each, in order: day, number; each by (original, operation): the two ids, account, quantity, contra key, script |
-//! | accounts, in the order of opening | number; each: the fields of [`Account`] in their order, then the issuer's reference. The status is 0 for active, 1 for closed |
+//! | accounts, in the order of opening | number; each: the fields of [`Account`] in their order up to `no_otb_check`, but for `programs`, the reference and `opened_at`; then the issuer's reference. The status is 0 for active, 1 for closed |
 //! | bonus programs of accounts, points of hierarchies, waiting payouts, reversed amounts, cancelled operations | for each of these: number, and the entries in the order of their keys |
 //! | only where there are accounts that their root pays for | `u8` 1; their number, and they in the order of opening; the number of such roots, and each in order with the sum of the balances it pays for |
 //! | only where there is a business case or an offline reservation | `u8` 2; the business cases in the order of their first messages: number; each: id, account, reserve (as in the log), what waits with its clearings |
@@ -105,9 +105,6 @@ impl Portfolio {
             issuers,
             issuer_by_id: _,
             accounts,
-            external_references,
-            // Nothing is decided by it, and the hash is older than it is.
-            opened_at: _,
             by_external: _,
             // Told by the accounts, each with its own.
             program_lists: _,
@@ -121,10 +118,7 @@ impl Portfolio {
         let mut canonical = Canonical::new();
         canonical.put(last_seq);
         canonical.put_all(issuers, Canonical::put_issuer);
-        canonical.put_all(accounts.iter().zip(external_references), |canonical, of| {
-            canonical.put_account(of.0);
-            canonical.put(of.1);
-        });
+        canonical.put_all(accounts, Canonical::put_account);
         let programs = places_of(accounts, |account| account.programs.is_some());
         canonical.put_all(programs, |canonical, account| {
             canonical.put((account, self.bonus_programs(account)));
@@ -246,6 +240,9 @@ impl Canonical {
             root,
             // Put by themselves, by name.
             programs: _,
+            external_reference,
+            // Nothing is decided by it, and the hash is older than it is.
+            opened_at: _,
             currency,
             depth,
             working_mode,
@@ -263,6 +260,7 @@ impl Canonical {
         self.put((credit_limit_minor, operations, issuer, product.0, parent));
         self.put((root, currency, depth, working_mode, status));
         self.put((no_parent_notification, no_otb_check));
+        self.put(external_reference);
     }
 
     fn put_reserves(&mut self, reserves: &Reserves) {
