@@ -4,7 +4,8 @@
 //! refusal has to name the field at fault, and a derived reader names it only in prose.
 //!
 //! Here is the reader that knows all of JSON and makes a tree of it. Plain lines, which nearly all are,
-//! take a shorter way ([`scan`]); both come out laid out flat ([`flat`]).
+//! take a shorter way ([`scan`]); both come out laid out flat ([`flat`]). Usual postings are not even laid out
+//! ([`crate::line::posting`]).
 
 pub(crate) mod cursor;
 pub(crate) mod flat;

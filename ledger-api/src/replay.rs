@@ -138,9 +138,9 @@ pub enum ReplayError {
     Service(#[from] ClientError),
 }
 
-/// Chunks on their way at a time, some forty thousand usual lines: a batch for each thread of the writer,
-/// and some that wait. The queue holds more.
-const CHUNKS_IN_FLIGHT: usize = 40;
+/// Chunks on their way at a time, some sixty thousand usual lines: two batches for each thread of the writer, and
+/// some that wait. The queue holds as many.
+const CHUNKS_IN_FLIGHT: usize = 60;
 
 /// Where a replay's input comes from, which decides when it may wait for more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

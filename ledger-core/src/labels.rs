@@ -1,7 +1,8 @@
 //! The labels of a scheme transaction: short texts that are kept and shown, and never decided on.
 //!
 //! Most operations of a card are transactions, and each has several of the nine. They lie in one piece, so that a
-//! transaction needs no memory of its own for them, is short to move, and is read and written at once.
+//! transaction with no more than the usual ones needs no memory of its own for them, is short to move, and is read and
+//! written at once.
 
 use std::fmt;
 
@@ -50,6 +51,13 @@ impl TransactionLabel {
         Self::CardReference,
         Self::MaskedPan,
     ];
+
+    /// The label in a field of the issuer API, if it is one.
+    #[must_use]
+    #[inline]
+    pub fn of_field(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|label| label.field() == name)
+    }
 
     /// The field of the issuer API that it stands in.
     #[must_use]
@@ -100,8 +108,7 @@ impl TransactionLabels {
         Some(std::str::from_utf8(text).expect("a label is text"))
     }
 
-    /// Checks a text and makes it a label, in place of the one that is there. It takes least when it is the last
-    /// of them in order.
+    /// Checks a text and makes it a label, in place of the one that is there. Set in order, they are only appended.
     ///
     /// # Errors
     /// As [`Label::new`]; then nothing changes.
@@ -125,11 +132,7 @@ impl TransactionLabels {
             self.text.drain(start..start + usize::from(*length));
         }
         *length = u8::try_from(text.len()).expect("a label is short");
-        if start == self.text.len() {
-            self.text.extend_from_slice(text.as_bytes());
-        } else {
-            self.text.insert_from_slice(start, text.as_bytes());
-        }
+        self.text.insert_from_slice(start, text.as_bytes());
     }
 
     /// Where a label begins in the text.
@@ -248,11 +251,14 @@ mod tests {
 
     #[test]
     fn a_text_that_is_no_label_changes_nothing() {
-        let mut labels = TransactionLabels::new();
+        let kept = TransactionLabels::new()
+            .with(TransactionLabel::ApprovalCode, &label("123456"))
+            .with(TransactionLabel::MaskedPan, &label("454617******1630"));
+        let mut labels = kept.clone();
         for text in ["a\nb", "4546172396081630", &"x".repeat(129)] {
             let refused = labels.set(TransactionLabel::ApprovalCode, text);
             assert_eq!(refused.unwrap_err(), Label::new(text).unwrap_err());
-            assert_eq!(labels, TransactionLabels::default());
+            assert_eq!(labels, kept);
         }
     }
 }

@@ -51,8 +51,7 @@ pub struct Portfolio {
     pub(crate) reserves: Reserves,
 }
 
-/// The references say which accounts the index by reference has, so it need not be compared. Places of program
-/// lists may, since portfolios of the same log count them alike.
+/// The references say which accounts the index by reference has, so it need not be compared.
 impl PartialEq for Portfolio {
     fn eq(&self, other: &Self) -> bool {
         let Self {
@@ -117,7 +116,8 @@ pub(crate) struct Pending {
 /// One account and its live sums. Sums count effective operations only.
 ///
 /// A posting touches one of these at random among all accounts, so what few accounts have is kept elsewhere in the
-/// portfolio. The issuer's reference is here, since many commands name the account by it.
+/// portfolio. The issuer's reference is here, since many commands name the account by it; when the account was opened fills
+/// what is left of two lines of the cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[repr(align(128))]
 pub struct Account {
@@ -161,7 +161,7 @@ pub struct Account {
     pub root_pays: bool,
 }
 
-/// Two lines of the processor's cache that it fetches together; a posting waits for each line it touches.
+/// Two lines of the processor's cache that it fetches together; a posting waits for those it touches.
 const _: () = assert!(size_of::<Account>() == 128);
 
 /// Reimbursements and unloads that wait for their value date. They count in no balance yet, but what

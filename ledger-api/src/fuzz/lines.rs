@@ -60,7 +60,7 @@ const PIECES: [&str; 16] = [
     "é",
 ];
 
-/// Both ways of reading JSON say the same of every line; and what a line says does not depend on how its
+/// All ways of reading JSON say the same of every line; and what a line says does not depend on how its
 /// JSON is written.
 #[test]
 fn a_line_is_refused_or_means_one_request_however_it_is_written() {

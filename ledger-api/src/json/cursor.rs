@@ -31,13 +31,13 @@ impl<'a, 'q> Cursor<'a, 'q> {
     }
 
     #[inline]
-    pub(crate) fn next(&self) -> Option<u8> {
+    pub(crate) fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
 
     #[inline]
     pub(crate) fn skip(&mut self, byte: u8) -> Option<()> {
-        (self.next()? == byte).then(|| self.at += 1)
+        (self.peek()? == byte).then(|| self.at += 1)
     }
 
     /// Programs that write lines write few; other white space is not plain.
@@ -48,7 +48,7 @@ impl<'a, 'q> Cursor<'a, 'q> {
 
     /// Reads text up to its end, the quote before it having been read.
     #[inline]
-    pub(crate) fn string(&mut self) -> Option<&'a str> {
+    fn string(&mut self) -> Option<&'a str> {
         let end = self.quotes.next(self.at)?;
         let text = self.text.get(self.at..end)?;
         self.at = end + 1;
@@ -57,7 +57,7 @@ impl<'a, 'q> Cursor<'a, 'q> {
 
     pub(crate) fn integer(&mut self) -> Option<i64> {
         let is_negative = self.skip(b'-').is_some();
-        let digits = &self.text.as_bytes()[self.at..];
+        let digits = self.text.as_bytes().get(self.at..)?;
         let count = digits.iter().take_while(|b| b.is_ascii_digit()).count();
         let digits = &digits[..count];
         let is_plain = match digits {
@@ -86,7 +86,7 @@ impl<'a, 'q> Cursor<'a, 'q> {
     #[inline]
     pub(crate) fn goes_on(&mut self, end: u8) -> Option<bool> {
         self.skip_blanks();
-        let next = self.next()?;
+        let next = self.peek()?;
         self.at += 1;
         match next {
             b',' => Some(true),

@@ -1,6 +1,8 @@
 //! Where the quotes of a line are, found for all of the line together: that is faster than looking for
 //! the end of each text.
 
+use wide::u8x16;
+
 /// Bytes that are looked at together.
 const BLOCK_BYTES: usize = 64;
 /// Blocks of the longest line that this is for; lines are rarely longer than a quarter of it.
@@ -20,13 +22,15 @@ impl Quotes {
         let (last, before) = blocks.get_mut(..=whole.len())?.split_last_mut()?;
         let mut is_plain = true;
         for (bits, block) in before.iter_mut().zip(whole) {
-            *bits = quotes_in(block);
-            is_plain &= is_plain_block(block);
+            let (quotes, plain) = look_at(block);
+            *bits = quotes;
+            is_plain &= plain;
         }
         let mut block = [b' '; BLOCK_BYTES];
         block[..rest.len()].copy_from_slice(rest);
-        *last = quotes_in(&block);
-        (is_plain && is_plain_block(&block)).then_some(Self { blocks })
+        let (quotes, plain) = look_at(&block);
+        *last = quotes;
+        (is_plain && plain).then_some(Self { blocks })
     }
 
     /// Place of the first quote at or after a place.
@@ -42,29 +46,18 @@ impl Quotes {
     }
 }
 
-// The two loops have no branches and no exits, so that they are compiled into a few instructions for
-// many bytes.
-
+/// The quotes of a block, and whether it is plain.
 #[inline]
-fn is_plain_block(block: &[u8; BLOCK_BYTES]) -> bool {
-    let is_special = |byte: u8| (byte < b' ') | (byte == b'\\');
-    block
-        .iter()
-        .fold(true, |plain, byte| plain & !is_special(*byte))
-}
-
-#[inline]
-fn quotes_in(block: &[u8; BLOCK_BYTES]) -> u64 {
-    let mut marks = [0; BLOCK_BYTES];
-    for (mark, byte) in marks.iter_mut().zip(block) {
-        *mark = u8::from(*byte == b'"');
+fn look_at(block: &[u8; BLOCK_BYTES]) -> (u64, bool) {
+    let (mut quotes, mut special) = (0, u8x16::ZERO);
+    let (parts, _) = block.as_chunks();
+    for part in parts.iter().rev() {
+        let part = u8x16::new(*part);
+        let marks = part.simd_eq(u8x16::splat(b'"')).to_bitmask();
+        quotes = quotes << 16 | u64::from(marks);
+        special |= part.simd_lt(u8x16::splat(b' ')) | part.simd_eq(u8x16::splat(b'\\'));
     }
-    let (words, _) = marks.as_chunks::<8>();
-    words.iter().rev().fold(0, |bits, word| {
-        // The product brings the lowest bits of the eight bytes side by side into the top byte.
-        let gathered = u64::from_le_bytes(*word).wrapping_mul(0x0102_0408_1020_4080) >> 56;
-        bits << 8 | gathered
-    })
+    (quotes, !special.any())
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ const ENTRIES_MAX: usize = 48;
 const _: () = assert!(ENTRIES_MAX < FIELDS_MAX);
 /// Objects and lists inside each other; no command goes deeper than four.
 const DEPTH_MAX: usize = 5;
+
 /// The values of a plain line.
 pub(crate) type Entries<'a> = ArrayVec<Entry<'a>, ENTRIES_MAX>;
 
@@ -75,7 +76,7 @@ impl<'a> Scanner<'a, '_, '_> {
 
     fn value(&mut self, name: Name<'a>, depth: usize) -> Option<()> {
         let place = self.entries.len();
-        match self.at.next()? {
+        match self.at.peek()? {
             b'"' => {
                 let text = self.at.text()?;
                 self.push(name, Value::Text(text))
@@ -239,7 +240,12 @@ mod tests {
             let is_posting = line.contains(r#""command":"post-"#);
             assert_eq!(way_of(line) == Way::Posting, is_posting, "{line}");
         }
+        // The last of the commands: usual postings of every kind, with every field that they have.
+        for line in COMMANDS.lines().rev().take(8) {
+            assert_eq!(way_of(line), Way::Posting, "{line}");
+        }
 
+        let commands: Vec<_> = COMMANDS.lines().collect();
         let mut random = ChaCha8Rng::seed_from_u64(11);
         let mut below = |bound: usize| random.next_u32() as usize % bound;
         let (mut postings, mut plain, mut other) = (0, 0, 0);
@@ -266,17 +272,23 @@ mod tests {
                         let from = places[below(places.len())];
                         (from, places[below(places.len())].max(from))
                     }
-                    // A field goes, or comes to another place or in place of another one.
+                    // A field goes, or one of another line comes, to another place or in place of another.
                     kind => {
-                        let starts = line.match_indices(",\"").map(|(place, _)| place);
-                        let bounds: Vec<_> = starts.chain([line.len()]).collect();
-                        let mut field = || {
+                        let other = commands[below(commands.len())];
+                        let mut field = |line: &str| {
+                            let starts = line.match_indices(",\"").map(|(place, _)| place);
+                            let bounds: Vec<_> = starts.chain([line.len()]).collect();
                             let which = below(bounds.len());
-                            let end = bounds.get(which + 1).unwrap_or(&bounds[which]);
-                            (bounds[which], *end)
+                            let start = bounds[which];
+                            let is_whole = |end: &&usize| {
+                                let count = |brace| line[start..**end].matches(brace).count();
+                                count('{') == count('}')
+                            };
+                            let end = bounds[which + 1..].iter().find(is_whole);
+                            (start, *end.unwrap_or(&start))
                         };
-                        let ((from, until), (first, end)) = (field(), field());
-                        piece = if kind == 6 { "" } else { &line[first..end] };
+                        let ((from, until), (first, end)) = (field(line), field(other));
+                        piece = if kind == 6 { "" } else { &other[first..end] };
                         (from, if kind == 8 { from } else { until })
                     }
                 };

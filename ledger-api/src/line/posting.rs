@@ -9,14 +9,12 @@ use ledger_core::command::{
     AccountAction, AccountSelector, Command, InterestType, LoyaltyPoints, OnAccount, OperationKind,
     PostBonus, PostDetail, PostFee, PostOperation, PostPayment, PostTransaction, Request, Triplet,
 };
-use ledger_core::ids::CorrelationId;
 use ledger_core::labels::{TransactionLabel, TransactionLabels};
 use ledger_core::money::{Amount, Currency};
 use ledger_core::text::{ExternalReference, IssuerId};
 use ledger_core::time::{Moment, Timestamp};
-use uuid::Uuid;
 
-use super::{Direction, Expect, Line, OPERATION_CODES, operation_command};
+use super::{Direction, Expect, Line, OPERATION_CODES, correlation_of, operation_command};
 use crate::dates::{to_instant, to_moment};
 use crate::fields::FieldText;
 use crate::json::cursor::Cursor;
@@ -28,7 +26,7 @@ pub(crate) fn read(mut at: Cursor<'_, '_>) -> Option<Line> {
     let (mut body, mut expect) = (None, None);
     at.object(|at, name| match name {
         "issuerId" => once(&mut issuer, IssuerId::new(at.text()?).ok()),
-        "correlationId" => once(&mut correlation, Uuid::try_parse(at.text()?).ok()),
+        "correlationId" => once(&mut correlation, at.text()),
         "command" => once(&mut kind, posted(at.text()?)),
         "account" => once(&mut account, external_reference(at)),
         "postingDate" => once(&mut posting_date, to_instant(at.text()?)),
@@ -40,10 +38,11 @@ pub(crate) fn read(mut at: Cursor<'_, '_>) -> Option<Line> {
         return None;
     }
     let operation = body?.operation(kind?)?;
+    let issuer = issuer?;
     Some(Line {
         request: Request {
-            issuer: issuer?,
-            correlation: CorrelationId(correlation?.into_bytes()),
+            correlation: correlation_of(&issuer, correlation?).ok()?,
+            issuer,
             command: Command::OnAccount(OnAccount {
                 account: AccountSelector::External(account?),
                 posting_date,
@@ -139,41 +138,15 @@ enum Text {
     PaymentReason,
     AdjustmentReason,
     OperationCode,
-    Label(TransactionLabel),
 }
 
-/// Texts that are no labels of a transaction.
-const OTHER_TEXTS: usize = 15;
-const TEXTS: usize = OTHER_TEXTS + TransactionLabel::ALL.len();
-
-impl Text {
-    #[inline]
-    const fn place(self) -> usize {
-        match self {
-            Self::Reference => 0,
-            Self::ServicePoster => 1,
-            Self::Description => 2,
-            Self::ExternalCode => 3,
-            Self::FeeType => 4,
-            Self::SubFeeType => 5,
-            Self::Frequency => 6,
-            Self::Program => 7,
-            Self::InterestType => 8,
-            Self::Channel => 9,
-            Self::PaymentReason => 10,
-            Self::AdjustmentReason => 11,
-            Self::OperationCode => 12,
-            Self::RewardedReference => 13,
-            Self::RewardedServicePoster => 14,
-            Self::Label(label) => OTHER_TEXTS + label as usize,
-        }
-    }
-}
+const TEXTS: usize = Text::OperationCode as usize + 1;
 
 /// The usual fields of a posting; what was taken is there no more.
 #[derive(Default)]
 struct Body<'a> {
     texts: [Option<&'a str>; TEXTS],
+    labels: [Option<&'a str>; TransactionLabel::ALL.len()],
     date: Option<Timestamp>,
     value_date: Option<Moment>,
     reference_amount: Option<Amount>,
@@ -214,18 +187,12 @@ impl<'a> Body<'a> {
                 "paymentReason" => Text::PaymentReason,
                 "balanceAdjustmentReason" => Text::AdjustmentReason,
                 "operationCode" => Text::OperationCode,
-                "merchantCategoryCode" => Text::Label(TransactionLabel::MerchantCategoryCode),
-                "cardAcceptorName" => Text::Label(TransactionLabel::CardAcceptorName),
-                "cardAcceptorCity" => Text::Label(TransactionLabel::CardAcceptorCity),
-                "cardAcceptorCountry" => Text::Label(TransactionLabel::CardAcceptorCountry),
-                "cardAcceptorIdCode" => Text::Label(TransactionLabel::CardAcceptorIdCode),
-                "approvalCode" => Text::Label(TransactionLabel::ApprovalCode),
-                "acquirerReferenceData" => Text::Label(TransactionLabel::AcquirerReferenceData),
-                "cardReference" => Text::Label(TransactionLabel::CardReference),
-                "maskedPan" => Text::Label(TransactionLabel::MaskedPan),
-                _ => return None,
+                name => {
+                    let label = TransactionLabel::of_field(name)?;
+                    return once(&mut body.labels[label as usize], at.text());
+                }
             };
-            once(&mut body.texts[text.place()], at.text())
+            once(&mut body.texts[text as usize], at.text())
         })?;
         Some(body)
     }
@@ -246,6 +213,7 @@ impl<'a> Body<'a> {
         };
         let Self {
             texts,
+            labels,
             // Of every kind.
             date: _,
             value_date: _,
@@ -255,7 +223,7 @@ impl<'a> Body<'a> {
             transaction_amount,
             transaction_date,
         } = self;
-        let all_taken = texts.iter().all(Option::is_none)
+        let all_taken = texts.iter().chain(&labels).all(Option::is_none)
             && points.is_none()
             && rewarded_date.is_none()
             && transaction_amount.is_none()
@@ -318,7 +286,7 @@ impl<'a> Body<'a> {
         let (_, operation_code) = OPERATION_CODES.iter().find(|(known, _)| *known == code)?;
         let mut labels = TransactionLabels::new();
         for label in TransactionLabel::ALL {
-            if let Some(text) = self.raw_text(Text::Label(label)) {
+            if let Some(text) = self.labels[label as usize].take() {
                 labels.set(label, text).ok()?;
             }
         }
@@ -338,6 +306,6 @@ impl<'a> Body<'a> {
 
     #[inline]
     fn raw_text(&mut self, text: Text) -> Option<&'a str> {
-        self.texts[text.place()].take()
+        self.texts[text as usize].take()
     }
 }
