@@ -443,11 +443,8 @@ fn post_detail(kind: OperationKind, body: &Fields<'_>) -> Result<PostDetail, Rej
         OperationKind::Bonus => PostDetail::Bonus(Box::new(post_bonus(body)?)),
         OperationKind::Interest => {
             let text = body.raw_text("interestType")?;
-            match body.required("interestType", text)? {
-                "CREDIT" => PostDetail::Interest(InterestType::Credit),
-                "DEBIT" => PostDetail::Interest(InterestType::Debit),
-                _ => return Err(Rejection::InterestTypeInvalid),
-            }
+            let known = interest_type(body.required("interestType", text)?);
+            PostDetail::Interest(known.ok_or(Rejection::InterestTypeInvalid)?)
         }
         OperationKind::Payment => PostDetail::Payment(post_payment(body)?),
         OperationKind::BalanceAdjustment => {
@@ -469,6 +466,11 @@ fn post_detail(kind: OperationKind, body: &Fields<'_>) -> Result<PostDetail, Rej
         OperationKind::ResetBalance => PostDetail::ResetBalance,
         OperationKind::Transaction => authorizations::clearing(post_transaction(body)?, body)?,
     })
+}
+
+fn interest_type(code: &str) -> Option<InterestType> {
+    let all = [InterestType::Credit, InterestType::Debit];
+    all.into_iter().find(|known| known.code() == code)
 }
 
 fn post_fee(body: &Fields<'_>) -> Result<PostFee, Rejection> {

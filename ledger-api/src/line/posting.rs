@@ -6,15 +6,17 @@
 //! a line must only never be read differently, which the test of [`crate::json::scan`] holds it to.
 
 use ledger_core::command::{
-    AccountAction, AccountSelector, Command, InterestType, LoyaltyPoints, OnAccount, OperationKind,
-    PostBonus, PostDetail, PostFee, PostOperation, PostPayment, PostTransaction, Request, Triplet,
+    AccountAction, AccountSelector, Command, LoyaltyPoints, OnAccount, OperationKind, PostBonus,
+    PostDetail, PostFee, PostOperation, PostPayment, PostTransaction, Request, Triplet,
 };
 use ledger_core::labels::{TransactionLabel, TransactionLabels};
 use ledger_core::money::{Amount, Currency};
 use ledger_core::text::{ExternalReference, IssuerId};
 use ledger_core::time::{Moment, Timestamp};
 
-use super::{Direction, Expect, Line, OPERATION_CODES, correlation_of, operation_command};
+use super::{
+    Direction, Expect, Line, OPERATION_CODES, correlation_of, interest_type, operation_command,
+};
 use crate::dates::{to_instant, to_moment};
 use crate::fields::FieldText;
 use crate::json::cursor::Cursor;
@@ -247,11 +249,9 @@ impl<'a> Body<'a> {
                 rewarded_operation: None,
                 rewarded_triplet: self.rewarded()?,
             })),
-            OperationKind::Interest => match self.raw_text(Text::InterestType)? {
-                "CREDIT" => PostDetail::Interest(InterestType::Credit),
-                "DEBIT" => PostDetail::Interest(InterestType::Debit),
-                _ => return None,
-            },
+            OperationKind::Interest => {
+                PostDetail::Interest(interest_type(self.raw_text(Text::InterestType)?)?)
+            }
             OperationKind::Payment => PostDetail::Payment(self.payment()?),
             OperationKind::Load => PostDetail::Load(self.payment()?),
             OperationKind::BalanceAdjustment => PostDetail::BalanceAdjustment {
