@@ -1,6 +1,6 @@
 //! The checkpoint: the gist of the log so far, so that opening need not read the log again.
 //!
-//! The file `CHECKPOINT` grows by a chunk every 65,536 records, and at closing. A chunk holds what the
+//! The file `CHECKPOINT` grows by a chunk every 57,344 records, and at closing. A chunk holds what the
 //! folds keep of its records ([`ledger_core::projection::gist::Gist`]), the few records that are needed
 //! whole, and the totals of double entry at its end. Opening restores the folds from the chunks and
 //! reads the log from there.
@@ -28,6 +28,7 @@ use ledger_core::state::RecordKeys;
 use crate::data_dir::DataDir;
 use crate::disk::{Access, DiskFile};
 use crate::event_log::LogHead;
+use crate::writer::BATCH_REQUESTS_MAX;
 
 use self::chunk::{Chunk, Link};
 
@@ -37,8 +38,8 @@ pub(crate) use self::load::{Restored, load};
 pub const CHECKPOINT: &str = "CHECKPOINT";
 
 /// Records after which a chunk is written: what a crash leaves to be read from the log takes a few
-/// hundredths of a second.
-pub const CHUNK_RECORDS: u64 = 65_536;
+/// hundredths of a second. With the batch that makes it full it has up to 65,536, whose places take two bytes.
+pub const CHUNK_RECORDS: u64 = 65_536 - BATCH_REQUESTS_MAX as u64;
 
 /// Writes the checkpoint of one log.
 #[derive(Debug)]

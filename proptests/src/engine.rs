@@ -184,7 +184,7 @@ fn restored_bands(gists: &[Gist], band_accounts: usize) -> Vec<RestoredBand> {
         if counts.is_empty() {
             continue;
         }
-        let mut restored = RestoredBand::with_room(band[0], &counts);
+        let mut restored = RestoredBand::with_room(band[0], counts);
         let of_band = |gist: &&Gist| account_of(gist).is_some_and(|on| band.contains(&on));
         let gists = gists.iter().filter(of_band);
         gists.for_each(|gist| restored.restore(*gist));

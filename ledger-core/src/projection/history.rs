@@ -108,8 +108,10 @@ impl Histories {
     }
 
     /// Reads where the history of an account begins, a part of what adding an operation will read.
-    pub(super) fn touch(&self, account: AccountIndex) -> u16 {
-        self.rows[usize_of(account.0)].len
+    /// That is on two lines of the cache for every other account.
+    pub(super) fn touch(&self, account: AccountIndex) -> u32 {
+        let row = &self.rows[usize_of(account.0)];
+        row.pieces[0].map_or(0, Piece::number) ^ u32::from(row.len)
     }
 
     /// Reads where the next entry of an account goes to, if there is room for it already.
@@ -328,6 +330,25 @@ impl Row {
         }
     }
 
+    /// Adds the next operation of a history that was made with room for so many. As long as they come in order they lie
+    /// side by side, and no piece is looked for.
+    #[inline]
+    pub(super) fn restore(&mut self, operations: usize, room: &mut Room, entry: Entry) {
+        let packed = Packed::of(entry);
+        match self.pieces[0] {
+            Some(first)
+                if usize::from(self.len) < operations.min(RUN - 1)
+                    && self.last_posted.at() <= packed.posted_at()
+                    && self.long.is_none() =>
+            {
+                room.set(first, self.len.into(), packed);
+                self.last_posted = packed.posted();
+                self.len += 1;
+            }
+            _ => self.add(room, entry),
+        }
+    }
+
     /// Adds an operation.
     pub(super) fn add(&mut self, room: &mut Room, entry: Entry) {
         let packed = Packed::of(entry);
@@ -534,9 +555,28 @@ mod tests {
         }
     }
 
-    /// Books are restored a band of accounts at a time, and then go on.
+    /// Books are restored a band of accounts at a time, and then go on. Room is made for as many operations as a byte
+    /// counts, and may be more or less than it turns out to need.
     #[test]
     fn histories_that_were_joined_go_on_as_others_do() {
+        let room_for: [fn(usize) -> usize; 4] = [
+            |count| count.min(255),
+            |count| count + 2,
+            |count| count / 2,
+            |_| 0,
+        ];
+        for (room_for, late_every) in room_for.iter().flat_map(|f| [(f, 2), (f, 37), (f, 9_999)]) {
+            let posted = |n: u64| Entry {
+                posted_at: Timestamp(
+                    if n.is_multiple_of(late_every) { 0 } else { n }.cast_signed(),
+                ),
+                ..entry(n)
+            };
+            joined_go_on_as_others_do(room_for, posted);
+        }
+    }
+
+    fn joined_go_on_as_others_do(room_for: impl Fn(usize) -> usize, posted: impl Fn(u64) -> Entry) {
         let counts = [0, 1, 3, 4, 5, 20, 0, 255, 256, 700, 0];
         let mut whole = Histories::default();
         let mut joined = Histories::for_accounts(counts.len());
@@ -548,11 +588,11 @@ mod tests {
             let mut rows = Vec::new();
             for (account, count) in (first.0..).map(AccountIndex).zip(counts) {
                 whole.open();
-                // Room is made for a history's first run at most, and may be more than it turns out to need.
-                let mut row = Row::with_room(usize::try_from(*count).expect("few") + 2, &mut room);
+                let operations = room_for(usize::try_from(*count).expect("few"));
+                let mut row = Row::with_room(operations, &mut room);
                 for n in next..next + count {
-                    whole.add(account, entry(n));
-                    row.add(&mut room, entry(n));
+                    whole.add(account, posted(n));
+                    row.restore(operations, &mut room, posted(n));
                 }
                 next += count;
                 rows.push(row);

@@ -44,6 +44,8 @@ impl Portfolio {
 pub struct RestoredBand {
     first: AccountIndex,
     accounts: Vec<RestoredHistory>,
+    /// For how many operations of each account there is room.
+    operations: Vec<u8>,
     /// Where the entries of the histories lie.
     room: Room,
     /// In the order of their records.
@@ -64,7 +66,7 @@ impl RestoredBand {
     /// Makes room for so many operations of each account from `first` on, in the order of opening. A byte counts
     /// far enough: room is made for the first run of a history.
     #[must_use]
-    pub fn with_room(first: AccountIndex, operations: &[u8]) -> Self {
+    pub fn with_room(first: AccountIndex, operations: Vec<u8>) -> Self {
         let mut room = Room::default();
         let with_room = |count: &u8| RestoredHistory {
             history: Row::with_room(usize::from(*count), &mut room),
@@ -73,6 +75,7 @@ impl RestoredBand {
         Self {
             first,
             accounts: operations.iter().map(with_room).collect(),
+            operations,
             room,
             refused: Vec::new(),
         }
@@ -82,6 +85,7 @@ impl RestoredBand {
     ///
     /// # Panics
     /// When it is an operation on an account that no room was made for.
+    #[inline]
     pub fn restore(&mut self, gist: Gist) {
         match gist {
             Gist::Plain {
@@ -108,10 +112,13 @@ impl RestoredBand {
     }
 
     /// Adds an operation to the history of an account.
+    #[inline]
     fn add(&mut self, account: AccountIndex, entry: Entry) -> &mut RestoredHistory {
         let place = account.0.checked_sub(self.first.0);
-        let restored = &mut self.accounts[usize_of(place.expect("an account of the band"))];
-        restored.history.add(&mut self.room, entry);
+        let place = usize_of(place.expect("an account of the band"));
+        let restored = &mut self.accounts[place];
+        let operations = usize::from(self.operations[place]);
+        restored.history.restore(operations, &mut self.room, entry);
         restored
     }
 }

@@ -5,7 +5,7 @@
 //! | offset | type | what |
 //! |---|---|---|
 //! | 0 | 4 bytes | magic `LGCP` |
-//! | 4 | u16 | version, 5 |
+//! | 4 | u16 | version, 6 |
 //! | 6 | u16 | zero |
 //! | 8 | u64 | sequence number of the first record |
 //! | 16 | u32 | number of records |
@@ -17,14 +17,17 @@
 //! | 104 | | body: keys; gists; the records needed whole; the totals |
 //! | | | zeros up to a multiple of 4,096 bytes |
 //!
-//! The keys are columns with an item a record: the hashes of correlation ids, those of triplets, and a byte that is
-//! 1 where there is a triplet. The gists are how many there are (u32), and columns with an item for each operation
-//! and refusal: the place of its record in the chunk, amount, posting date, account, value date, and a byte of
-//! flags. They lie in the order of bands of 4,096 accounts, and in a band as recorded, so that each band can be
-//! restored by itself.
+//! The keys are columns with an item a record: the hashes of correlation ids, those of triplets, and a bit, the lowest
+//! of a byte first, which is set where there is a triplet. The gists lie in the order of bands of 4,096 accounts, and in
+//! a band as recorded, so that each band can be restored by itself. They are how many there are (u32); how many bands
+//! (u32), and of each its number (u32) and where its gists end (u32); and columns with an item for each operation and
+//! refusal: the place of its record in the chunk, amount, posting date, place of the account in the band, value date,
+//! and a byte of flags.
 //!
 //! A column of hashes has the first 40 bits of each, which is more than an index keeps. A column of numbers
 //! (see `column.rs`) has the difference of each from the least.
+
+use std::iter;
 
 use ledger_core::event::Record;
 use ledger_core::fingerprint::Fingerprint;
@@ -34,14 +37,14 @@ use ledger_core::projection::history::Entry;
 use ledger_core::state::RecordKeys;
 use ledger_core::time::BusinessDate;
 
-use super::column;
+use super::column::{self, Span};
 use crate::codec;
 use crate::disk::ALIGNMENT;
 use crate::event_log::LogHead;
 
 pub(super) const MAGIC: [u8; 4] = *b"LGCP";
 /// A checkpoint of another version is made again from the log.
-pub(super) const VERSION: u16 = 5;
+pub(super) const VERSION: u16 = 6;
 pub(super) const LINKED_BYTES: usize = 72;
 pub(super) const HEADER_BYTES: usize = LINKED_BYTES + 32;
 
@@ -94,8 +97,6 @@ struct ByBand {
     places: Vec<u32>,
     /// Where those of each band end.
     ends: Vec<u32>,
-    /// The numbers of a column in that order.
-    numbers: Vec<i64>,
 }
 
 // What a record's gist is, in its flags.
@@ -205,7 +206,8 @@ impl Keys {
     fn write(&self, bytes: &mut Vec<u8>) {
         column::write_hashes(&self.correlations, bytes);
         column::write_hashes(&self.triplets, bytes);
-        bytes.extend_from_slice(&self.has_triplet);
+        let bits = |eight: &[u8]| eight.iter().rev().fold(0, |bits, bit| bits << 1 | bit);
+        bytes.extend(self.has_triplet.chunks(8).map(bits));
     }
 }
 
@@ -266,11 +268,16 @@ impl Gists {
         let by_band = &mut self.by_band;
         by_band.arrange(&self.accounts);
         bytes.extend_from_slice(&small(self.accounts.len()).to_le_bytes());
-        by_band.write(&self.records, bytes);
-        by_band.write(&self.minors, bytes);
-        by_band.write(&self.posted_at, bytes);
-        by_band.write(&self.accounts, bytes);
-        by_band.write(&self.value_dates, bytes);
+        by_band.write_bands(bytes);
+        by_band.write(&self.records, i64::from, bytes);
+        by_band.write(&self.minors, i64::from, bytes);
+        by_band.write(&self.posted_at, i64::from, bytes);
+        by_band.write(
+            &self.accounts,
+            |account| (account % BAND_ACCOUNTS).into(),
+            bytes,
+        );
+        by_band.write(&self.value_dates, i64::from, bytes);
         let flags = |place: &u32| self.flags[usize_of(*place)];
         bytes.extend(by_band.places.iter().map(flags));
     }
@@ -299,15 +306,24 @@ impl ByBand {
         }
     }
 
-    /// Writes a column in that order.
-    fn write<T: Copy + Into<i64>>(&mut self, column: &[T], bytes: &mut Vec<u8>) {
-        let numbers = self
-            .places
-            .iter()
-            .map(|place| column[usize_of(*place)].into());
-        self.numbers.clear();
-        self.numbers.extend(numbers);
-        column::write_numbers(&self.numbers, bytes);
+    /// Writes the bands that have any gist, and where those end.
+    fn write_bands(&self, bytes: &mut Vec<u8>) {
+        let begins = iter::once(&0).chain(&self.ends);
+        let bands = (0_u32..).zip(begins.zip(&self.ends));
+        let bands = bands.filter(|(_, (begin, end))| begin < end);
+        bytes.extend_from_slice(&small(bands.clone().count()).to_le_bytes());
+        for (band, (_, end)) in bands {
+            bytes.extend_from_slice(&band.to_le_bytes());
+            bytes.extend_from_slice(&end.to_le_bytes());
+        }
+    }
+
+    /// Writes a column of numbers in that order.
+    fn write<T: Copy>(&self, column: &[T], number: impl Fn(T) -> i64, bytes: &mut Vec<u8>) {
+        let span = Span::of(column.iter().map(|item| number(*item)));
+        let places = self.places.iter();
+        let numbers = places.map(|place| number(column[usize_of(*place)]));
+        column::write_numbers(span, numbers, bytes);
     }
 }
 

@@ -9,28 +9,57 @@ pub(super) const HASH_BYTES: usize = 5;
 
 /// Writes the first 40 bits of each.
 pub(super) fn write_hashes(hashes: &[u64], bytes: &mut Vec<u8>) {
-    for hash in hashes {
-        bytes.extend_from_slice(&hash.to_be_bytes()[..HASH_BYTES]);
+    write_each::<HASH_BYTES>(hashes.iter().map(|hash| hash.to_be_bytes()), bytes);
+}
+
+/// What the numbers of a column have in common.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Span {
+    least: i64,
+    /// How many bytes each takes that is counted from the least: 0 to 4, or 8.
+    width: u8,
+}
+
+impl Span {
+    /// That of some numbers, in any order.
+    pub(super) fn of(numbers: impl Iterator<Item = i64> + Clone) -> Self {
+        let least = numbers.clone().min().unwrap_or(0);
+        let most = numbers.max().unwrap_or(0);
+        let width = width_of(most.wrapping_sub(least).cast_unsigned());
+        Self { least, width }
     }
 }
 
-/// Writes the least number, how many bytes the others take that are counted from it (0 to 4, or 8),
-/// and these.
-pub(super) fn write_numbers(numbers: &[i64], bytes: &mut Vec<u8>) {
-    let least = numbers.iter().copied().min().unwrap_or(0);
-    let above = numbers
-        .iter()
-        .map(|number| number.wrapping_sub(least).cast_unsigned());
-    let width = width_of(above.clone().max().unwrap_or(0));
+/// Writes the span of a column, and its numbers.
+pub(super) fn write_numbers(
+    span: Span,
+    numbers: impl ExactSizeIterator<Item = i64>,
+    bytes: &mut Vec<u8>,
+) {
+    let Span { least, width } = span;
     bytes.extend_from_slice(&least.to_le_bytes());
     bytes.push(width);
+    let above = numbers.map(|number| number.wrapping_sub(least).to_le_bytes());
     match width {
         0 => {}
-        1 => above.for_each(|number| bytes.push(number.to_le_bytes()[0])),
-        2 => above.for_each(|number| bytes.extend_from_slice(&number.to_le_bytes()[..2])),
-        3 => above.for_each(|number| bytes.extend_from_slice(&number.to_le_bytes()[..3])),
-        4 => above.for_each(|number| bytes.extend_from_slice(&number.to_le_bytes()[..4])),
-        _ => above.for_each(|number| bytes.extend_from_slice(&number.to_le_bytes())),
+        1 => write_each::<1>(above, bytes),
+        2 => write_each::<2>(above, bytes),
+        3 => write_each::<3>(above, bytes),
+        4 => write_each::<4>(above, bytes),
+        _ => write_each::<8>(above, bytes),
+    }
+}
+
+/// Writes the first bytes of each. Room is made for all at once, which takes a third of the time.
+fn write_each<const BYTES: usize>(
+    numbers: impl ExactSizeIterator<Item = [u8; 8]>,
+    bytes: &mut Vec<u8>,
+) {
+    let begin = bytes.len();
+    bytes.resize(begin + numbers.len() * BYTES, 0);
+    let (items, _) = bytes[begin..].as_chunks_mut::<BYTES>();
+    for (item, number) in items.iter_mut().zip(numbers) {
+        item.copy_from_slice(&number[..BYTES]);
     }
 }
 
@@ -157,6 +186,15 @@ impl Numbers {
     }
 }
 
+/// The bits of a column, the lowest of a byte first; up to seven more than were written.
+pub(super) fn bits(bytes: &[u8]) -> impl Iterator<Item = bool> + Clone {
+    let of = |byte: &u8| {
+        let byte = *byte;
+        (0..u8::BITS).map(move |bit| byte >> bit & 1 != 0)
+    };
+    bytes.iter().flat_map(of)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -174,7 +212,11 @@ mod tests {
             (vec![i64::MIN, 0, i64::MAX], 8),
         ] {
             let mut bytes = vec![];
-            write_numbers(&numbers, &mut bytes);
+            write_numbers(
+                Span::of(numbers.iter().copied()),
+                numbers.iter().copied(),
+                &mut bytes,
+            );
             assert_eq!(bytes.len(), 9 + numbers.len() * width, "{numbers:?}");
             bytes.push(42);
             let mut rest = Rest::of(&bytes);
@@ -198,6 +240,13 @@ mod tests {
         }
         let mut no_width = Rest::of(&[0, 0, 0, 0, 0, 0, 0, 0, 5]);
         assert!(Numbers::find(&mut no_width, 0).is_none());
+    }
+
+    #[test]
+    fn bits_are_read_from_the_lowest() {
+        let read: Vec<_> = bits(&[0b0000_0101, 0b1000_0000]).collect();
+        let set: Vec<_> = (0..16).filter(|bit| read[*bit]).collect();
+        assert_eq!((set, read.len()), (vec![0, 2, 15], 16));
     }
 
     #[test]

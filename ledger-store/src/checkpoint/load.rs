@@ -178,11 +178,11 @@ fn bands_of(chunks: &[Arc<Sealed>]) -> Vec<Band<'_>> {
 fn restore_band(band: &Band<'_>) -> RestoredBand {
     let mut counts = Vec::new();
     for (chunk, places) in &band.parts {
-        chunk.count(places.clone(), band.first, &mut counts);
+        chunk.count(places.clone(), &mut counts);
     }
-    let mut restored = RestoredBand::with_room(band.first, &counts);
+    let mut restored = RestoredBand::with_room(band.first, counts);
     for (chunk, places) in &band.parts {
-        chunk.each_gist(places.clone(), |gist| restored.restore(gist));
+        chunk.each_gist(places.clone(), band.first, |gist| restored.restore(gist));
     }
     restored
 }

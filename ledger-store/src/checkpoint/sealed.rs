@@ -83,7 +83,8 @@ impl Header {
 
     /// Length of the keys, which the body begins with.
     pub(super) fn keys_bytes(&self) -> u64 {
-        u64::from(self.records) * Keys::BYTES
+        let records = u64::from(self.records);
+        records * Keys::HASHES_BYTES + records.div_ceil(8)
     }
 
     /// Length of what follows the body.
@@ -144,8 +145,8 @@ pub(super) struct Keys<'a> {
 }
 
 impl<'a> Keys<'a> {
-    /// Bytes a record: two hashes, and whether there is the second.
-    const BYTES: u64 = 11;
+    /// Bytes of the two hashes of a record.
+    const HASHES_BYTES: u64 = 10;
 
     fn find(bytes: &'a [u8], header: &Header) -> Option<Self> {
         let mut rest = Rest::of(bytes);
@@ -168,8 +169,8 @@ impl<'a> Keys<'a> {
     pub(super) fn triplets(&self) -> impl Iterator<Item = (Fingerprint, Seq)> + use<'a> {
         let keys = column::hashes(self.triplets).map(Fingerprint::from_bits);
         keys.zip((self.first_seq..).map(Seq))
-            .zip(self.has_triplet)
-            .filter(|(_, has_triplet)| **has_triplet != 0)
+            .zip(column::bits(self.has_triplet))
+            .filter(|(_, has_triplet)| *has_triplet)
             .map(|(key, _)| key)
     }
 }
@@ -179,10 +180,11 @@ struct Gists {
     records: Numbers,
     minors: Numbers,
     posted_at: Numbers,
+    /// Places of accounts in their band.
     accounts: Numbers,
     value_dates: Numbers,
     flags: Range<usize>,
-    /// Each band that has any, and where its items end. They are in order.
+    /// The first account of each band that has any, and where its items end. They are in order.
     bands: Vec<(u32, usize)>,
 }
 
@@ -194,40 +196,37 @@ impl Gists {
             return None;
         }
         let count = usize::try_from(count).ok()?;
-        let mut found = Self {
+        let bands = read_bands(rest, count)?;
+        let found = Self {
             records: Numbers::find(rest, count)?,
             minors: Numbers::find(rest, count)?,
             posted_at: Numbers::find(rest, count)?,
             accounts: Numbers::find(rest, count)?,
             value_dates: Numbers::find(rest, count)?,
             flags: rest.take(count)?,
-            bands: Vec::new(),
+            bands,
         };
         let are_days = found
             .value_dates
             .all(body, |day| i32::try_from(day).is_ok());
-        let are_in_order = found.find_bands(body, header) && found.are_as_recorded(body, header);
+        let are_in_order = found.are_opened(body, header) && found.are_as_recorded(body, header);
         (are_days && are_in_order).then_some(found)
     }
 
-    /// Notes where each band ends; not so when they are not in order, or an account cannot be.
-    fn find_bands(&mut self, body: &[u8], header: &Header) -> bool {
-        let bands = &mut self.bands;
-        let mut end = 0;
+    /// Whether the accounts can be. An account has an opening of its own, so there are fewer than records: no history
+    /// is made room for that cannot be.
+    fn are_opened(&self, body: &[u8], header: &Header) -> bool {
+        let mut bands = self.bands.iter();
+        let (mut place, mut end, mut opened) = (0, 0, 0);
         self.accounts.all(body, |account| {
-            // An account has an opening of its own, so there are fewer than records: no history is made room
-            // for that cannot be.
-            let known = u32::try_from(account).ok();
-            let known = known.filter(|account| u64::from(*account) < header.head.last_seq);
-            let Some(account) = known else { return false };
-            end += 1;
-            let band = account / BAND_ACCOUNTS;
-            match bands.last_mut() {
-                Some((last, until)) if *last == band => *until = end,
-                Some((last, _)) if *last > band => return false,
-                Some(_) | None => bands.push((band, end)),
+            if place == end {
+                let (first, until) = bands.next().copied().unwrap_or((0, usize::MAX));
+                let records = header.head.last_seq.saturating_sub(first.into());
+                opened = i64::try_from(records.min(BAND_ACCOUNTS.into())).unwrap_or(0);
+                end = until;
             }
-            true
+            place += 1;
+            (0..opened).contains(&account)
         })
     }
 
@@ -245,6 +244,22 @@ impl Gists {
             follows
         })
     }
+}
+
+/// Reads the first account of each band, and where its items end, of so many; nothing when they are not in order.
+fn read_bands(rest: &mut Rest<'_>, count: usize) -> Option<Vec<(u32, usize)>> {
+    let bands = usize::try_from(u32::from_le_bytes(rest.array()?)).ok()?;
+    let mut found = Vec::new();
+    for _ in 0..bands {
+        let band = u32::from_le_bytes(rest.array()?);
+        let end = usize::try_from(u32::from_le_bytes(rest.array()?)).ok()?;
+        found.push((band.checked_mul(BAND_ACCOUNTS)?, end));
+    }
+    let are_in_order =
+        found.is_sorted_by(|(first, end), (next, until)| first < next && end < until);
+    let (first, last) = (found.first(), found.last());
+    let are_all = first.is_none_or(|(_, end)| *end > 0) && last.map_or(0, |(_, end)| *end) == count;
+    (are_in_order && are_all).then_some(found)
 }
 
 impl Sealed {
@@ -268,15 +283,14 @@ impl Sealed {
     /// The first account of each band that has a gist, and the places of its gists, in order.
     pub(super) fn bands(&self) -> impl Iterator<Item = (AccountIndex, Range<usize>)> {
         let mut begin = 0;
-        self.gists.bands.iter().map(move |(band, end)| {
+        self.gists.bands.iter().map(move |(first, end)| {
             let places = std::mem::replace(&mut begin, *end)..*end;
-            (AccountIndex(band * BAND_ACCOUNTS), places)
+            (AccountIndex(*first), places)
         })
     }
 
-    /// Counts the operations of each account among the gists at these places, up to 255. The accounts are those of the
-    /// band that begins with `first`.
-    pub(super) fn count(&self, places: Range<usize>, first: AccountIndex, counts: &mut Vec<u8>) {
+    /// Counts the operations of each account of a band among the gists at these places, up to 255.
+    pub(super) fn count(&self, places: Range<usize>, counts: &mut Vec<u8>) {
         let mut accounts = [0; ROW];
         for places in rows_of(places) {
             let accounts = &mut accounts[..places.len()];
@@ -285,8 +299,7 @@ impl Sealed {
                 if *flags == REFUSED {
                     continue;
                 }
-                let place = usize::try_from(account - i64::from(first.0));
-                let place = place.expect("a place in memory");
+                let place = usize::try_from(*account).expect("a place in memory");
                 if place >= counts.len() {
                     counts.resize(place + 1, 0);
                 }
@@ -295,8 +308,13 @@ impl Sealed {
         }
     }
 
-    /// Hands on the gists at these places, in order.
-    pub(super) fn each_gist(&self, places: Range<usize>, mut take: impl FnMut(Gist)) {
+    /// Hands on the gists at these places, in order. They are of the band that begins with `first`.
+    pub(super) fn each_gist(
+        &self,
+        places: Range<usize>,
+        first: AccountIndex,
+        mut take: impl FnMut(Gist),
+    ) {
         let mut numbers = [[0; ROW]; 5];
         for places in rows_of(places) {
             let columns = [
@@ -318,7 +336,7 @@ impl Sealed {
                     value_date: BusinessDate(i32::try_from(value_date).expect("a day")),
                     minor,
                 };
-                let account = u32::try_from(account).expect("an account's place");
+                let account = first.0 + u32::try_from(account).expect("an account's place");
                 take(gist_of(*flags, AccountIndex(account), entry));
             }
         }
@@ -364,10 +382,12 @@ fn array<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
 #[cfg(test)]
 mod tests {
     use super::super::chunk::PLAIN;
+    use super::super::column::Span;
     use super::*;
 
-    /// Finds the gists of a chunk of three records, the last of ten of the log; each is a record and an account.
-    fn found(gists: &[(i64, i64)]) -> Option<Vec<(u32, usize)>> {
+    /// Finds the gists of a chunk of three records, the last of ten of the log. Of a band there is its number and where
+    /// its gists end, of a gist its record and the account's place in the band.
+    fn found(bands: &[(u32, u32)], gists: &[(i64, i64)]) -> Option<Vec<(u32, usize)>> {
         let header = Header {
             body_bytes: 0,
             bytes: 0,
@@ -382,10 +402,14 @@ mod tests {
             records: 3,
         };
         let mut body = u32::try_from(gists.len()).unwrap().to_le_bytes().to_vec();
+        body.extend(u32::try_from(bands.len()).unwrap().to_le_bytes());
+        let numbers = bands.iter().flat_map(|(band, end)| [band, end]);
+        body.extend(numbers.flat_map(|number| number.to_le_bytes()));
         let (records, accounts): (Vec<_>, Vec<_>) = gists.iter().copied().unzip();
         let zeros = vec![0; gists.len()];
         for column in [&records, &zeros, &zeros, &accounts, &zeros] {
-            column::write_numbers(column, &mut body);
+            let numbers = column.iter().copied();
+            column::write_numbers(Span::of(numbers.clone()), numbers, &mut body);
         }
         body.extend(gists.iter().map(|_| PLAIN));
         let found = Gists::find(&mut Rest::of(&body), &body, &header);
@@ -394,24 +418,37 @@ mod tests {
 
     #[test]
     fn gists_that_cannot_be_are_none() {
-        let last = i64::from(BAND_ACCOUNTS);
-        assert_eq!(found(&[]), Some(vec![]));
+        assert_eq!(found(&[], &[]), Some(vec![]));
         assert_eq!(
-            found(&[(1, 0), (2, 0), (0, last)]),
-            Some(vec![(0, 2), (1, 3)])
+            found(&[(0, 2), (4, 3)], &[(1, 0), (2, 1), (0, 1)]),
+            Some(vec![(0, 2), (4 * BAND_ACCOUNTS, 3)])
         );
-        for (gists, why) in [
-            (vec![(0, last), (1, 0)], "bands out of order"),
-            (vec![(0, 0), (1, last), (2, 0)], "a band twice"),
-            (vec![(1, 0), (0, 1)], "records of a band out of order"),
-            (vec![(1, 0), (1, 0)], "a record twice"),
-            (vec![(3, 0)], "a record of no chunk"),
-            (vec![(-1, 0)], "a record before the chunk"),
-            (vec![(0, 10)], "an account that cannot have been opened"),
-            (vec![(0, -1)], "no account"),
-            (vec![(0, 0), (1, 0), (2, 0), (0, last)], "more than records"),
+        let one = [(1, 0)];
+        let two = [(0, 0), (1, 0)];
+        let four = [(0, 0), (1, 0), (2, 0), (2, 1)];
+        for (bands, gists, why) in [
+            (&[(1, 1), (0, 2)][..], &two[..], "bands out of order"),
+            (&[(1, 1), (1, 2)], &two, "a band twice"),
+            (&[(0, 0), (1, 2)], &two, "a first band without gists"),
+            (&[(0, 1), (1, 1), (2, 2)], &two, "a band without gists"),
+            (&[(0, 1)], &two, "gists of no band"),
+            (&[(0, 3)], &two, "a band of more gists than there are"),
+            (&[], &one, "no band"),
+            (&[(u32::MAX, 1)], &one, "no such band"),
+            (
+                &[(0, 2)],
+                &[(1, 0), (0, 1)],
+                "records of a band out of order",
+            ),
+            (&[(0, 2)], &[(1, 0), (1, 0)], "a record twice"),
+            (&[(0, 1)], &[(3, 0)], "a record of no chunk"),
+            (&[(0, 1)], &[(-1, 0)], "a record before the chunk"),
+            (&[(5, 1)], &one, "an account that cannot have been opened"),
+            (&[(0, 1)], &[(1, 2)], "an account of the next band"),
+            (&[(0, 1)], &[(1, -1)], "no account"),
+            (&[(0, 4)], &four, "more than records"),
         ] {
-            assert_eq!(found(&gists), None, "{why}");
+            assert_eq!(found(bands, gists), None, "{why}");
         }
     }
 }

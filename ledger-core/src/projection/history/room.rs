@@ -158,6 +158,11 @@ impl Room {
 }
 
 impl Piece {
+    /// Which of all places where pieces may begin it is.
+    pub(super) fn number(self) -> u32 {
+        self.0.get()
+    }
+
     fn at(slab: usize, step: usize) -> Self {
         let place = u32::try_from((slab << SLAB_BITS | step) + 1);
         // Full ones would take four hundred gigabytes; a band of accounts that is restored brings a few small ones.
