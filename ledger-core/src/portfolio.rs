@@ -275,6 +275,11 @@ impl Portfolio {
         &self.accounts[usize_of(index.0)]
     }
 
+    /// Whether there is an account at this place.
+    pub(crate) fn has(&self, index: AccountIndex) -> bool {
+        usize_of(index.0) < self.accounts.len()
+    }
+
     pub(crate) fn account_mut(&mut self, index: AccountIndex) -> &mut Account {
         &mut self.accounts[usize_of(index.0)]
     }

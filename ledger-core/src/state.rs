@@ -16,6 +16,9 @@ use crate::portfolio::Portfolio;
 use crate::text::IssuerId;
 use crate::time::{DayMemory, Timestamp};
 
+/// Records of which it is read ahead what folding them in will change.
+const TOUCHED_RECORDS_MAX: usize = 256;
+
 /// The writer's state: a fold of the log and nothing else.
 #[derive(Debug, Clone)]
 pub struct LedgerState {
@@ -106,6 +109,26 @@ impl LedgerState {
         self.portfolio.apply(record, &mut |_, _| {});
         self.last_seq = record.seq;
         self.last_recorded_at = record.recorded_at;
+    }
+
+    /// Folds records in, in order, whose keys are at hand. Of many at a time it is read first what is about to change.
+    ///
+    /// # Panics
+    /// As [`Self::apply`], or when there are not as many keys. [`Self::last_seq`] is then the record before.
+    pub fn apply_all(&mut self, records: &[Record], keys: &[RecordKeys]) {
+        assert_eq!(records.len(), keys.len(), "each record has its keys");
+        let keys = keys.chunks(TOUCHED_RECORDS_MAX);
+        for (records, keys) in records.chunks(TOUCHED_RECORDS_MAX).zip(keys) {
+            let accounts = records.iter().filter_map(Record::account);
+            self.touch_all(
+                keys.iter().map(|keys| keys.correlation),
+                keys.iter().filter_map(|keys| keys.triplet),
+                accounts.filter(|account| self.portfolio.has(*account)),
+            );
+            for (record, keys) in records.iter().zip(keys) {
+                self.apply_keyed(record, *keys);
+            }
+        }
     }
 
     /// The state after all `records`, from nothing.
@@ -215,16 +238,12 @@ impl LedgerState {
                 .issuer
                 .and_then(|issuer| self.account_named(issuer, &request.command, *external));
         }
-        for keys in keys.iter() {
-            touched ^= i128::from(self.correlations.touch(keys.correlation));
-        }
-        for key in keys.iter().filter_map(|keys| keys.triplet) {
-            touched ^= i128::from(self.triplets.touch(key));
-        }
-        for account in keys.iter().filter_map(|keys| keys.account) {
-            touched ^= self.portfolio.account(account).balance_minor;
-        }
         black_box(touched);
+        self.touch_all(
+            keys.iter().map(|keys| keys.correlation),
+            keys.iter().filter_map(|keys| keys.triplet),
+            keys.iter().filter_map(|keys| keys.account),
+        );
         for keys in keys.iter().filter(|keys| keys.issuer.is_some()) {
             for seq in self.correlations.candidates(keys.correlation) {
                 list.push(seq);
@@ -237,6 +256,26 @@ impl LedgerState {
         }
         list.sort_unstable();
         list.dedup();
+    }
+
+    /// Brings what these keys lead to, and these accounts, into the processor's cache.
+    fn touch_all(
+        &self,
+        correlations: impl Iterator<Item = Fingerprint>,
+        triplets: impl Iterator<Item = Fingerprint>,
+        accounts: impl Iterator<Item = AccountIndex>,
+    ) {
+        let mut touched = 0;
+        for key in correlations {
+            touched ^= i128::from(self.correlations.touch(key));
+        }
+        for key in triplets {
+            touched ^= i128::from(self.triplets.touch(key));
+        }
+        for account in accounts {
+            touched ^= self.portfolio.account(account).balance_minor;
+        }
+        black_box(touched);
     }
 
     /// Reads the places of the keys and the account of a request once more, shortly before it is decided:

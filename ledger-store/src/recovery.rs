@@ -1,22 +1,22 @@
 //! Opening: restores what the checkpoint has, and reads the rest of the log.
 
-use ledger_core::event::Record;
+mod tail;
+
 use ledger_core::projection::books::Books;
-use ledger_core::projection::gist::Brief;
-use ledger_core::state::{LedgerState, RecordKeys};
+use ledger_core::state::LedgerState;
 use ledger_core::time::Timestamp;
 
 use crate::block::Block;
 use crate::checkpoint::{self, CHECKPOINT, Checkpointer, Restored};
-use crate::codec;
 use crate::data_dir::DataDir;
 use crate::disk_log::{DiskLog, LogOptions};
 use crate::error::StoreError;
 use crate::event_log::{EventLog, LogHead};
-use crate::guard;
 use crate::reader::Reader;
 use crate::side_by_side::side_by_side;
 use crate::writer::{Stepper, Writer};
+
+use self::tail::Tail;
 
 /// A log with the two folds of it.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ pub fn recover_with(dir: impl Into<DataDir>, options: LogOptions) -> Result<Reco
     };
     let mut opening = opening?;
     let chunk_records = options.checkpoint_records;
-    let mut folds = match parts.flatten() {
+    let folds = match parts.flatten() {
         // The log alone says whether the checkpoint is one of it.
         Some(parts) if opening.reaches(parts.head)? => parts.accept(dir, chunk_records),
         Some(parts) => {
@@ -69,13 +69,14 @@ pub fn recover_with(dir: impl Into<DataDir>, options: LogOptions) -> Result<Reco
         None => Restored::nothing(dir, chunk_records),
     };
     let covered = folds.head;
-    let log = opening.finish(covered, &mut |block: &Block| folds.follow(block))?;
+    let mut tail = Tail::behind(folds);
+    let log = opening.finish(covered, &mut |block: &Block| tail.follow(block))?;
     let Restored {
         state,
         books,
         checkpointer,
         ..
-    } = folds;
+    } = tail.end()?;
     Ok(Recovered {
         log,
         state,
@@ -137,39 +138,5 @@ impl Recovered {
         let shown = reader.clone();
         let stepper = Stepper::new(Box::new(log), state, shown, Some(checkpointer));
         (stepper, reader)
-    }
-}
-
-impl Restored {
-    /// Takes in the block that comes next.
-    fn follow(&mut self, block: &Block) -> Result<(), StoreError> {
-        let records: Vec<Record> = codec::decode_all(block).collect::<Result<_, _>>()?;
-        let keys: Vec<_> = records.iter().map(RecordKeys::of).collect();
-        let briefs: Vec<_> = records.iter().map(Brief::of).collect();
-        for (record, keys) in records.iter().zip(&keys) {
-            self.fold(record, *keys)?;
-        }
-        self.head = LogHead {
-            last_seq: block.last_seq(),
-            chain: block.chain(),
-        };
-        self.checkpointer.add(&records, &briefs, &keys, self.head);
-        if self.checkpointer.is_due() {
-            self.checkpointer
-                .write(self.books.general_ledger().totals());
-        }
-        Ok(())
-    }
-
-    /// Folds a record in; a record that breaks a promise of the core is named as damage.
-    fn fold(&mut self, record: &Record, keys: RecordKeys) -> Result<(), StoreError> {
-        let apply = || {
-            self.state.apply_keyed(record, keys);
-            self.books.apply(record);
-        };
-        guard::catch(apply).map_err(|_| StoreError::Damaged {
-            place: format!("record {}", record.seq.0),
-            what: "contradicts the records before it".to_owned(),
-        })
     }
 }

@@ -127,11 +127,12 @@ impl Engine {
     /// A writer and a reader that start from this log.
     #[must_use]
     pub fn from_log(log: Vec<Arc<Record>>) -> Self {
-        // By their briefs, as readers do; whoever posts folds records one by one, and the two are compared.
-        let mut books = Books::default();
+        // Many at a time, as an opening does; whoever posts folds records one by one, and the two are compared.
+        let (mut state, mut books) = (LedgerState::default(), Books::default());
         let records: Vec<Record> = log.iter().map(|record| record.as_ref().clone()).collect();
+        let keys: Vec<_> = records.iter().map(RecordKeys::of).collect();
+        state.apply_all(&records, &keys);
         books.apply_all(&records);
-        let state = LedgerState::replay(log.iter().map(AsRef::as_ref));
         Self {
             log,
             state,

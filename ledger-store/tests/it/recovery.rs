@@ -87,13 +87,14 @@ fn payloads(bodies: Vec<EventBody>) -> Vec<Vec<u8>> {
     (0..).zip(bodies).map(encode).collect()
 }
 
-/// Writes a log of these records, two to a block, with every checksum right.
+/// Writes a log of these records, two to a block, or 200 where there are many, with every checksum right.
 fn write(dir: &Path, store: StoreKind, payloads: &[Vec<u8>]) {
     let mut log = DiskLog::open(dir, in_one_epoch(store)).unwrap();
-    for pair in payloads.chunks(2) {
+    let records = if payloads.len() < 100 { 2 } else { 200 };
+    for payloads in payloads.chunks(records) {
         let head = log.head();
         let mut builder = BlockBuilder::new(head.last_seq + 1, NOW.0);
-        for payload in pair {
+        for payload in payloads {
             builder.push(payload).unwrap();
         }
         log.append(&[builder.seal(head.chain)]).unwrap();
@@ -141,6 +142,41 @@ fn a_record_that_contradicts_those_before_it_is_named() {
     for outcome in recovered(&unknown_issuer) {
         let error = outcome.unwrap_err().to_string();
         assert_eq!(error, "record 1 contradicts the records before it");
+    }
+}
+
+/// Records are folded many at a time.
+#[test]
+fn of_records_that_are_wrong_the_first_is_named() {
+    let fees = |from| (from..).map(|number| fee(0, number));
+    let mut bodies = sound();
+    bodies.extend(fees(0).take(20_000));
+    let sound = payloads(bodies);
+    for outcome in recovered(&sound) {
+        assert_eq!(outcome.unwrap(), 20_003);
+    }
+    let contradicting = |numbers: &[usize]| {
+        let wrong = payloads(vec![fee(9, 0)]);
+        let mut payloads = sound.clone();
+        for number in numbers {
+            payloads[number - 1].clone_from(&wrong[0]);
+        }
+        payloads
+    };
+    for numbers in [&[12_345][..], &[4, 5], &[8_000, 8_300, 19_000]] {
+        let named = format!("record {} contradicts the records before it", numbers[0]);
+        let mut payloads = contradicting(numbers);
+        // Of the same many as the contradiction, or of later ones.
+        payloads[numbers[0] + 1].clear();
+        for outcome in recovered(&payloads) {
+            assert_eq!(outcome.unwrap_err().to_string(), named);
+        }
+    }
+    let mut payloads = contradicting(&[8_400]);
+    payloads[8_399 - 1].clear();
+    for outcome in recovered(&payloads) {
+        let error = outcome.unwrap_err().to_string();
+        assert!(error.starts_with("record 8399 is not an event"), "{error}");
     }
 }
 
