@@ -176,26 +176,28 @@ impl Books {
     /// Brings what is about to change into the processor's cache. The loops are so short that the
     /// processor runs ahead in them, and waits for many places in memory at a time.
     fn touch<'a>(&self, all: impl Iterator<Item = (&'a Brief, &'a Record)> + Clone) {
-        let known = || {
-            let accounts = all
-                .clone()
-                .filter_map(|(brief, record)| brief.account(record));
-            accounts.filter(|index| self.histories.has(*index))
-        };
+        let accounts = all
+            .clone()
+            .filter_map(|(brief, record)| brief.account(record));
+        let accounts: Vec<_> = accounts
+            .filter(|index| self.histories.has(*index))
+            .collect();
         let mut touched = 0;
         for (_, record) in all.clone().filter(|(brief, _)| brief.has_detail()) {
             touched ^= record.contra_detail().map_or(0, |detail| detail.len()) as i128;
         }
-        for index in known() {
+        for index in &accounts {
             // Its sums and what it is lie on two lines.
-            let account = self.portfolio.account(index);
+            let account = self.portfolio.account(*index);
             touched ^= account.balance_minor ^ i128::from(account.root.0);
+            touched ^= i128::from(self.histories.touch(*index));
         }
-        for index in known() {
-            touched ^= i128::from(self.histories.touch(index));
-        }
-        for index in known() {
-            touched ^= i128::from(self.histories.touch_next(index));
+        let next: Vec<_> = accounts
+            .iter()
+            .map(|index| self.histories.next(*index))
+            .collect();
+        for next in next.iter().flatten() {
+            touched ^= i128::from(self.histories.touch_next(*next));
         }
         black_box(touched);
     }

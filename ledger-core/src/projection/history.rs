@@ -52,6 +52,10 @@ pub(super) struct Row {
 /// Every account has one, so it is small: three quarters of a line of the processor's cache.
 const _: () = assert!(size_of::<Row>() == 48);
 
+/// Where the next operation of a history goes to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Next(Piece, usize);
+
 /// One operation, as far as a history needs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
@@ -107,18 +111,22 @@ impl Histories {
         usize_of(account.0) < self.rows.len()
     }
 
-    /// Reads where the history of an account begins, a part of what adding an operation will read.
-    /// That is on two lines of the cache for every other account.
+    /// Reads what there is of a history beside its entries. That is on two lines of the cache for every other account.
     pub(super) fn touch(&self, account: AccountIndex) -> u32 {
         let row = &self.rows[usize_of(account.0)];
         row.pieces[0].map_or(0, Piece::number) ^ u32::from(row.len)
     }
 
-    /// Reads where the next entry of an account goes to, if there is room for it already.
-    pub(super) fn touch_next(&self, account: AccountIndex) -> i64 {
+    /// Where the next operation of an account goes to, if there is room for it already.
+    pub(super) fn next(&self, account: AccountIndex) -> Option<Next> {
         let row = &self.rows[usize_of(account.0)];
         let (which, place) = room::place_of(usize::from(row.len));
-        row.pieces[which].map_or(0, |piece| self.room.get(piece, place).minor)
+        row.pieces[which].map(|piece| Next(piece, place))
+    }
+
+    /// Reads where an operation will go to.
+    pub(super) fn touch_next(&self, Next(piece, place): Next) -> i64 {
+        self.room.get(piece, place).minor
     }
 
     /// Memory held, in bytes.
