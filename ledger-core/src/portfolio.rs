@@ -322,13 +322,25 @@ impl Portfolio {
         reference: &ExternalReference,
         fingerprint: Fingerprint,
     ) -> Option<AccountIndex> {
-        self.by_external
-            .candidates(fingerprint)
-            .filter_map(|place| u32::try_from(place.0 - 1).ok().map(AccountIndex))
-            .find(|index| {
-                let account = self.account(*index);
-                account.issuer == issuer && account.external_reference.as_ref() == Some(reference)
-            })
+        self.with_external(fingerprint).find(|index| {
+            let account = self.account(*index);
+            account.issuer == issuer && account.external_reference.as_ref() == Some(reference)
+        })
+    }
+
+    /// The accounts whose references have this fingerprint.
+    pub(crate) fn with_external(
+        &self,
+        fingerprint: Fingerprint,
+    ) -> impl Iterator<Item = AccountIndex> {
+        let places = self.by_external.candidates(fingerprint);
+        places.filter_map(|place| u32::try_from(place.0 - 1).ok().map(AccountIndex))
+    }
+
+    /// Reads an account: its sums and what it is lie on two lines of the processor's cache.
+    pub(crate) fn touch(&self, index: AccountIndex) -> i128 {
+        let account = self.account(index);
+        account.balance_minor ^ i128::from(account.root.0)
     }
 
     /// The issuer's own reference of an account, if it gave one.

@@ -233,6 +233,13 @@ impl LedgerState {
         for external in externals.iter().flatten() {
             touched ^= i128::from(self.portfolio.by_external.touch(*external));
         }
+        for external in externals.iter().flatten() {
+            let mut accounts = self.portfolio.with_external(*external);
+            // What its reference will be compared with.
+            touched ^= accounts
+                .next()
+                .map_or(0, |account| self.portfolio.touch(account));
+        }
         for ((keys, external), request) in keys.iter_mut().zip(externals).zip(requests) {
             keys.account = keys
                 .issuer
@@ -273,9 +280,7 @@ impl LedgerState {
             touched ^= i128::from(self.triplets.touch(key));
         }
         for account in accounts {
-            // Its sums and what it is lie on two lines.
-            let account = self.portfolio.account(account);
-            touched ^= account.balance_minor ^ i128::from(account.root.0);
+            touched ^= self.portfolio.touch(account);
         }
         black_box(touched);
     }
@@ -288,9 +293,7 @@ impl LedgerState {
             touched ^= i128::from(self.triplets.touch(triplet));
         }
         if let Some(account) = keys.account {
-            // Its sums and what it is lie on two lines.
-            let account = self.portfolio.account(account);
-            touched ^= account.balance_minor ^ i128::from(account.root.0);
+            touched ^= self.portfolio.touch(account);
         }
         black_box(touched);
     }

@@ -187,10 +187,7 @@ impl Books {
             touched ^= record.contra_detail().map_or(0, |detail| detail.len()) as i128;
         }
         for index in &accounts {
-            // Its sums and what it is lie on two lines.
-            let account = self.portfolio.account(*index);
-            touched ^= account.balance_minor ^ i128::from(account.root.0);
-            touched ^= i128::from(self.histories.touch(*index));
+            touched ^= self.portfolio.touch(*index) ^ i128::from(self.histories.touch(*index));
         }
         let next: Vec<_> = accounts
             .iter()
