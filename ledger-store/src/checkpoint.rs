@@ -38,7 +38,7 @@ pub(crate) use self::load::{Restored, load};
 pub const CHECKPOINT: &str = "CHECKPOINT";
 
 /// Records after which a chunk is written: what a crash leaves to be read from the log takes a few
-/// hundredths of a second. With the batch that makes it full it has up to 65,536, whose places take two bytes.
+/// hundredths of a second. With the batch that makes it full it usually has no more than 65,536, whose places take two bytes.
 pub const CHUNK_RECORDS: u64 = 65_536 - BATCH_REQUESTS_MAX as u64;
 
 /// Writes the checkpoint of one log.

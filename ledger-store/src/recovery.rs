@@ -70,13 +70,15 @@ pub fn recover_with(dir: impl Into<DataDir>, options: LogOptions) -> Result<Reco
     };
     let covered = folds.head;
     let mut tail = Tail::behind(folds);
-    let log = opening.finish(covered, &mut |block: &Block| tail.follow(block))?;
+    let scanned = opening.scan(covered, &mut |block: &Block| tail.follow(block));
+    // A record that is wrong lies before whatever ended the scan, and nothing is written where there is one.
     let Restored {
         state,
         books,
         checkpointer,
         ..
     } = tail.end()?;
+    let log = opening.into_log(scanned?)?;
     Ok(Recovered {
         log,
         state,

@@ -385,7 +385,7 @@ mod tests {
     use super::super::column::Span;
     use super::*;
 
-    /// Finds the gists of a chunk of three records, the last of ten of the log. Of a band there is its number and where
+    /// Finds the gists of a chunk of three records, the last of nine of the log. Of a band there is its number and where
     /// its gists end, of a gist its record and the account's place in the band.
     fn found(bands: &[(u32, u32)], gists: &[(i64, i64)]) -> Option<Vec<(u32, usize)>> {
         let header = Header {
@@ -394,11 +394,11 @@ mod tests {
             body_checksum: 0,
             link: Link::default(),
             head: LogHead {
-                last_seq: 10,
+                last_seq: 9,
                 ..LogHead::EMPTY
             },
             recorded_at: Timestamp(0),
-            first_seq: 8,
+            first_seq: 7,
             records: 3,
         };
         let mut body = u32::try_from(gists.len()).unwrap().to_le_bytes().to_vec();
@@ -420,7 +420,7 @@ mod tests {
     fn gists_that_cannot_be_are_none() {
         assert_eq!(found(&[], &[]), Some(vec![]));
         assert_eq!(
-            found(&[(0, 2), (4, 3)], &[(1, 0), (2, 1), (0, 1)]),
+            found(&[(0, 2), (4, 3)], &[(1, 0), (2, 1), (0, 0)]),
             Some(vec![(0, 2), (4 * BAND_ACCOUNTS, 3)])
         );
         let one = [(1, 0)];
@@ -443,7 +443,12 @@ mod tests {
             (&[(0, 2)], &[(1, 0), (1, 0)], "a record twice"),
             (&[(0, 1)], &[(3, 0)], "a record of no chunk"),
             (&[(0, 1)], &[(-1, 0)], "a record before the chunk"),
-            (&[(5, 1)], &one, "an account that cannot have been opened"),
+            (&[(5, 1)], &one, "a band that cannot have been opened"),
+            (
+                &[(4, 1)],
+                &[(1, 1)],
+                "an account that cannot have been opened",
+            ),
             (&[(0, 1)], &[(1, 2)], "an account of the next band"),
             (&[(0, 1)], &[(1, -1)], "no account"),
             (&[(0, 4)], &four, "more than records"),

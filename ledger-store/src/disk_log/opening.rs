@@ -287,6 +287,19 @@ impl Opening {
         covered: LogHead,
         visit: &mut dyn FnMut(&Block) -> Result<(), StoreError>,
     ) -> Result<DiskLog, StoreError> {
+        let head = self.scan(covered, visit)?;
+        self.into_log(head)
+    }
+
+    /// The first half of [`Self::finish`], which writes nothing: gives where the log ends.
+    ///
+    /// # Errors
+    /// As [`Self::finish`].
+    pub(crate) fn scan(
+        &self,
+        covered: LogHead,
+        visit: &mut dyn FnMut(&Block) -> Result<(), StoreError>,
+    ) -> Result<LogHead, StoreError> {
         let expected = self.promised();
         let met = expected.last_seq <= covered.last_seq;
         if met && !self.epochs.reaches(expected)? {
@@ -298,19 +311,22 @@ impl Opening {
             expected,
             met,
         };
-        let scanned = if self.options.background {
+        if self.options.background {
             scan_in_thread(&self.place(), scan, visit)
         } else {
             scan_here(&self.place(), scan, visit)
-        };
-        self.into_log(scanned?)
+        }
     }
 
     fn place(&self) -> String {
         self.epochs.active().files.place()
     }
 
-    fn into_log(self, head: LogHead) -> Result<DiskLog, StoreError> {
+    /// The second half of [`Self::finish`]: the log, which ends where [`Self::scan`] said.
+    ///
+    /// # Errors
+    /// What goes wrong while the directory is made that of an open log.
+    pub(crate) fn into_log(self, head: LogHead) -> Result<DiskLog, StoreError> {
         let is_new = self.head_file.is_none();
         let head_file = match self.head_file {
             Some((mut head_file, _)) => {

@@ -3,6 +3,8 @@
 //! The two folds share nothing, so each is made on a thread of its own. Of many records each can also read ahead what it is
 //! about to change.
 
+use std::mem;
+
 use ledger_core::event::Record;
 use ledger_core::ids::Seq;
 use ledger_core::projection::gist::Brief;
@@ -16,8 +18,8 @@ use crate::event_log::LogHead;
 use crate::guard;
 use crate::side_by_side::side_by_side;
 
-/// Records that are folded at a time, unless there are no more.
-const FOLDED_RECORDS: usize = 8_192;
+/// Records that are folded at a time, unless there are no more; with the rest of their block.
+const FOLDED_RECORDS_MIN: usize = 8_192;
 
 /// The folds, and the records that follow.
 pub(super) struct Tail {
@@ -26,6 +28,13 @@ pub(super) struct Tail {
     records: Vec<Record>,
     /// Where the log ends with them.
     head: LogHead,
+}
+
+/// Records that were folded in, with what else is known of each by then.
+struct Folded {
+    records: Vec<Record>,
+    keys: Vec<RecordKeys>,
+    briefs: Vec<Brief>,
 }
 
 impl Tail {
@@ -41,13 +50,13 @@ impl Tail {
     /// Takes in the block that comes next.
     ///
     /// # Errors
-    /// A record that is not an event, or one that could not follow those before it.
+    /// A record that is not an event, or one that could not follow those before it. No block may come after that.
     pub(super) fn follow(&mut self, block: &Block) -> Result<(), StoreError> {
         for record in codec::decode_all(block) {
             match record {
                 Ok(record) => self.records.push(record),
                 Err(error) => {
-                    // Unless one before it is wrong too.
+                    // Unless one before it is wrong too. They end within a block, so no checkpoint can end there.
                     self.fold()?;
                     return Err(error);
                 }
@@ -57,8 +66,8 @@ impl Tail {
             last_seq: block.last_seq(),
             chain: block.chain(),
         };
-        if self.records.len() >= FOLDED_RECORDS {
-            self.fold()?;
+        if self.records.len() >= FOLDED_RECORDS_MIN {
+            self.fold_and_note()?;
         }
         Ok(())
     }
@@ -66,47 +75,70 @@ impl Tail {
     /// The folds of all of it.
     ///
     /// # Errors
-    /// As [`Self::follow`].
+    /// A record that could not follow those before it.
     pub(super) fn end(mut self) -> Result<Restored, StoreError> {
-        self.fold()?;
+        self.fold_and_note()?;
         Ok(self.folds)
     }
 
-    /// Folds in what was not yet. A record that breaks a promise of the core is named as damage.
-    fn fold(&mut self) -> Result<(), StoreError> {
+    /// Folds in what was not yet, and notes it for the checkpoint.
+    fn fold_and_note(&mut self) -> Result<(), StoreError> {
+        if self.records.is_empty() {
+            return Ok(());
+        }
+        let Folded {
+            mut records,
+            keys,
+            briefs,
+        } = self.fold()?;
         let Restored {
-            state,
             books,
             head,
             checkpointer,
+            ..
         } = &mut self.folds;
-        let records = &self.records;
+        *head = self.head;
+        checkpointer.add(&records, &briefs, &keys, *head);
+        if checkpointer.is_due() {
+            checkpointer.write(books.general_ledger().totals());
+        }
+        records.clear();
+        self.records = records;
+        Ok(())
+    }
+
+    /// Folds in what was not yet. A record that breaks a promise of the core is named as damage.
+    fn fold(&mut self) -> Result<Folded, StoreError> {
+        let records = mem::take(&mut self.records);
+        let Restored { state, books, .. } = &mut self.folds;
         let (keys, briefs) = side_by_side(
             || {
                 let keys: Vec<_> = records.iter().map(RecordKeys::of).collect();
-                state.apply_all(records, &keys);
+                state.apply_all(&records, &keys);
                 keys
             },
             || {
                 guard::catch(|| {
                     let briefs: Vec<_> = records.iter().map(Brief::of).collect();
-                    books.apply_brief(records, &briefs);
+                    books.apply_brief(&records, &briefs);
                     briefs
                 })
             },
         );
-        let keys = keys.ok_or_else(|| contradiction(state.last_seq().next()))?;
-        let briefs = briefs.map_err(|_| {
-            let last = books.last_seq().unwrap_or(Seq(0));
-            contradiction(last.next())
-        })?;
-        *head = self.head;
-        checkpointer.add(records, &briefs, &keys, *head);
-        if checkpointer.is_due() {
-            checkpointer.write(books.general_ledger().totals());
+        match (keys, briefs) {
+            (Some(keys), Ok(briefs)) => Ok(Folded {
+                records,
+                keys,
+                briefs,
+            }),
+            (keys, briefs) => {
+                let last_of_state = keys.is_none().then(|| state.last_seq());
+                let last_of_books = || books.last_seq().unwrap_or(Seq(0));
+                let last_of_books = briefs.is_err().then(last_of_books);
+                let last = [last_of_state, last_of_books].into_iter().flatten().min();
+                Err(contradiction(last.unwrap_or(Seq(0)).next()))
+            }
         }
-        self.records.clear();
-        Ok(())
     }
 }
 

@@ -1,5 +1,6 @@
 //! Records that are whole and yet wrong are named, and a whole log is verified.
 
+use std::fs;
 use std::path::Path;
 
 use ledger_core::command::{AdvanceBusinessDate, SetCreditLimit, WorkingMode};
@@ -8,10 +9,13 @@ use ledger_core::ids::{AccountIndex, CorrelationId, IssuerIndex};
 use ledger_core::money::{Quantity, Unit};
 use ledger_core::text::IssuerId;
 use ledger_core::time::BusinessDate;
+use ledger_store::checkpoint::CHECKPOINT;
 use ledger_store::reader::Reader;
-use ledger_store::recovery::{Recovered, recover};
+use ledger_store::recovery::{Recovered, recover, recover_with};
 use ledger_store::verify::{Verified, verify};
-use ledger_store::{BlockBuilder, DiskLog, EventLog, StoreError, StoreKind, codec};
+use ledger_store::{
+    BlockBuilder, DiskLog, EventLog, LogHead, LogOptions, StoreError, StoreKind, codec,
+};
 use tempfile::TempDir;
 
 use crate::commands::{NOW, TODAY, configuration, eur, euro, fee_operation, opening, product};
@@ -172,11 +176,81 @@ fn of_records_that_are_wrong_the_first_is_named() {
             assert_eq!(outcome.unwrap_err().to_string(), named);
         }
     }
+    // What books it does not exist, which only readers look up.
+    let EventBody::OperationPosted {
+        mut decided,
+        operation,
+    } = fee(0, 0)
+    else {
+        unreachable!("a fee is posted")
+    };
+    decided.script = 7;
+    let unbooked = payloads(vec![EventBody::OperationPosted { decided, operation }]);
+    for others in [&[][..], &[17_000], &[16_999, 17_000]] {
+        let mut payloads = contradicting(others);
+        payloads[16_500 - 1].clone_from(&unbooked[0]);
+        for outcome in recovered(&payloads) {
+            let named = "record 16500 contradicts the records before it";
+            assert_eq!(outcome.unwrap_err().to_string(), named);
+        }
+    }
     let mut payloads = contradicting(&[8_400]);
     payloads[8_399 - 1].clear();
     for outcome in recovered(&payloads) {
         let error = outcome.unwrap_err().to_string();
         assert!(error.starts_with("record 8399 is not an event"), "{error}");
+    }
+}
+
+#[test]
+fn what_says_where_a_log_ends_is_left_as_it_was_when_the_log_is_refused() {
+    for store in StoreKind::ALL {
+        let dir = TempDir::new().unwrap();
+        let mut bodies = sound();
+        bodies.push(fee(9, 0));
+        write(dir.path(), store, &payloads(bodies));
+        let head = || fs::read(dir.path().join("HEAD")).unwrap();
+        let before = head();
+        recover(dir.path()).unwrap_err();
+        assert!(head() == before, "{store}");
+    }
+}
+
+/// As many as are folded three times, so that the checkpoint ends where each of the first two does.
+#[test]
+fn a_checkpoint_is_written_while_a_long_log_is_folded() {
+    let mut bodies = sound();
+    bodies.extend((0..20_000).map(|number| fee(0, number)));
+    let sound = payloads(bodies);
+    let options = LogOptions {
+        checkpoint_records: 5_000,
+        ..LogOptions::default()
+    };
+    for store in StoreKind::ALL {
+        let dir = TempDir::new().unwrap();
+        write(dir.path(), store, &sound);
+        let checkpoint = dir.path().join(CHECKPOINT);
+        let all = recover_with(dir.path(), options).unwrap();
+        assert_eq!(all.covered, LogHead::EMPTY);
+        let (books, head) = (all.books.clone(), all.log.head());
+        drop(all);
+        // The rest is written at closing.
+        let again = recover(dir.path()).unwrap();
+        assert_eq!(again.covered.last_seq, 2 * 8_200);
+        assert!(again.books == books);
+        drop(again);
+
+        // It ends within a block, where one record is no event.
+        let broken = TempDir::new().unwrap();
+        let mut payloads = sound.clone();
+        payloads[16_390 - 1].clear();
+        write(broken.path(), store, &payloads);
+        recover_with(broken.path(), options).unwrap_err();
+        fs::copy(broken.path().join(CHECKPOINT), &checkpoint).unwrap();
+        let mended = recover(dir.path()).unwrap();
+        assert_eq!(mended.covered.last_seq, 8_200);
+        assert_eq!(mended.log.head(), head);
+        assert!(mended.books == books);
     }
 }
 
