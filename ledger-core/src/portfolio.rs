@@ -26,6 +26,9 @@ use crate::time::{BusinessDate, Timestamp};
 
 pub(crate) use programs::{ProgramList, ProgramLists};
 
+/// Records of which both folds read ahead what they will change, before any of them is applied.
+pub(crate) const TOUCHED_RECORDS_MAX: usize = 256;
+
 /// Issuers and accounts, by place.
 #[derive(Debug, Clone, Default)]
 pub struct Portfolio {

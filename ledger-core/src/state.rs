@@ -12,12 +12,9 @@ use crate::command::{
 use crate::event::Record;
 use crate::fingerprint::{Fingerprint, FingerprintIndex};
 use crate::ids::{AccountIndex, CorrelationId, IssuerIndex, OperationId, Seq};
-use crate::portfolio::Portfolio;
+use crate::portfolio::{Portfolio, TOUCHED_RECORDS_MAX};
 use crate::text::IssuerId;
 use crate::time::{DayMemory, Timestamp};
-
-/// Records of which it is read ahead what folding them in will change.
-const TOUCHED_RECORDS_MAX: usize = 256;
 
 /// The writer's state: a fold of the log and nothing else.
 #[derive(Debug, Clone)]

@@ -7,7 +7,7 @@ use std::hint::black_box;
 use crate::event::{EventBody, Record, Refusal};
 use crate::ids::{AccountIndex, OperationId, Seq};
 use crate::money::{Quantity, Unit};
-use crate::portfolio::{Movement, Portfolio};
+use crate::portfolio::{Movement, Portfolio, TOUCHED_RECORDS_MAX};
 use crate::projection::case_files::CaseFiles;
 use crate::projection::general_ledger::{GeneralLedger, Total};
 use crate::projection::gist::{Booked, Brief, Gist, entry_of};
@@ -15,9 +15,6 @@ use crate::projection::history::{Entry, Histories, History};
 use crate::projection::restoration::{RestoredBand, joined};
 use crate::projection::timeline::Timeline;
 use crate::time::{BusinessDate, Timestamp};
-
-/// Records whose accounts are touched before any of them is applied.
-const TOUCHED_RECORDS_MAX: usize = 256;
 
 /// Everything queries are answered from, as of one record.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

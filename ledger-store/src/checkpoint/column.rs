@@ -122,8 +122,7 @@ pub(super) fn hashes(bytes: &[u8]) -> impl Iterator<Item = u64> + Clone {
 /// Where a column of numbers is, and how its items are kept.
 #[derive(Debug, Clone)]
 pub(super) struct Numbers {
-    least: i64,
-    width: u8,
+    span: Span,
     count: usize,
     place: Range<usize>,
 }
@@ -137,8 +136,7 @@ impl Numbers {
             return None;
         }
         Some(Self {
-            least,
-            width,
+            span: Span { least, width },
             count,
             place: rest.take(count.checked_mul(width.into())?)?,
         })
@@ -159,8 +157,8 @@ impl Numbers {
     pub(super) fn read(&self, bytes: &[u8], from: usize, numbers: &mut [i64]) {
         let column = &bytes[self.place.clone()];
         let to = from + numbers.len();
-        match self.width {
-            0 => numbers.fill(self.least),
+        match self.span.width {
+            0 => numbers.fill(self.span.least),
             1 => self.widen(&column[from..to], numbers, |byte| (*byte).into()),
             2 => self.widen(&column.as_chunks().0[from..to], numbers, |item| {
                 u16::from_le_bytes(*item).into()
@@ -181,7 +179,7 @@ impl Numbers {
 
     fn widen<T>(&self, items: &[T], numbers: &mut [i64], above: impl Fn(&T) -> u64) {
         for (number, item) in numbers.iter_mut().zip(items) {
-            *number = self.least.wrapping_add(above(item).cast_signed());
+            *number = self.span.least.wrapping_add(above(item).cast_signed());
         }
     }
 }

@@ -216,32 +216,45 @@ impl Gists {
     /// Whether the accounts can be. An account has an opening of its own, so there are fewer than records: no history
     /// is made room for that cannot be.
     fn are_opened(&self, body: &[u8], header: &Header) -> bool {
-        let mut bands = self.bands.iter();
-        let (mut place, mut end, mut opened) = (0, 0, 0);
-        self.accounts.all(body, |account| {
-            if place == end {
-                let (first, until) = bands.next().copied().unwrap_or((0, usize::MAX));
+        let mut opened = 0;
+        self.all(&self.accounts, body, |begun, account| {
+            if let Some(first) = begun {
                 let records = header.head.last_seq.saturating_sub(first.into());
                 opened = i64::try_from(records.min(BAND_ACCOUNTS.into())).unwrap_or(0);
-                end = until;
             }
-            place += 1;
             (0..opened).contains(&account)
         })
     }
 
     /// Whether the records of each band are of the chunk, and in order.
     fn are_as_recorded(&self, body: &[u8], header: &Header) -> bool {
-        let mut ends = self.bands.iter().map(|(_, end)| *end);
-        let (mut place, mut end, mut least) = (0, 0, 0);
-        self.records.all(body, |record| {
-            if place == end {
-                (end, least) = (ends.next().unwrap_or(usize::MAX), 0);
+        let mut least = 0;
+        self.all(&self.records, body, |begun, record| {
+            if begun.is_some() {
+                least = 0;
             }
-            place += 1;
             let follows = (least..i64::from(header.records)).contains(&record);
             least = record.saturating_add(1);
             follows
+        })
+    }
+
+    /// Whether all numbers of a column are as they must be, asked in order; with the first of a band, its first account.
+    fn all(
+        &self,
+        column: &Numbers,
+        body: &[u8],
+        mut is_right: impl FnMut(Option<u32>, i64) -> bool,
+    ) -> bool {
+        let mut bands = self.bands.iter();
+        let (mut place, mut end) = (0, 0);
+        column.all(body, |number| {
+            let begun = if place == end { bands.next() } else { None };
+            if let Some((_, until)) = begun {
+                end = *until;
+            }
+            place += 1;
+            is_right(begun.map(|(first, _)| *first), number)
         })
     }
 }

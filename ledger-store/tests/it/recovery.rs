@@ -91,6 +91,13 @@ fn payloads(bodies: Vec<EventBody>) -> Vec<Vec<u8>> {
     (0..).zip(bodies).map(encode).collect()
 }
 
+/// A sound log of 20,003 records.
+fn long() -> Vec<Vec<u8>> {
+    let mut bodies = sound();
+    bodies.extend((0..20_000).map(|number| fee(0, number)));
+    payloads(bodies)
+}
+
 /// Writes a log of these records, two to a block, or 200 where there are many, with every checksum right.
 fn write(dir: &Path, store: StoreKind, payloads: &[Vec<u8>]) {
     let mut log = DiskLog::open(dir, in_one_epoch(store)).unwrap();
@@ -152,10 +159,7 @@ fn a_record_that_contradicts_those_before_it_is_named() {
 /// Records are folded many at a time.
 #[test]
 fn of_records_that_are_wrong_the_first_is_named() {
-    let fees = |from| (from..).map(|number| fee(0, number));
-    let mut bodies = sound();
-    bodies.extend(fees(0).take(20_000));
-    let sound = payloads(bodies);
+    let sound = long();
     for outcome in recovered(&sound) {
         assert_eq!(outcome.unwrap(), 20_003);
     }
@@ -219,9 +223,7 @@ fn what_says_where_a_log_ends_is_left_as_it_was_when_the_log_is_refused() {
 /// As many as are folded three times, so that the checkpoint ends where each of the first two does.
 #[test]
 fn a_checkpoint_is_written_while_a_long_log_is_folded() {
-    let mut bodies = sound();
-    bodies.extend((0..20_000).map(|number| fee(0, number)));
-    let sound = payloads(bodies);
+    let sound = long();
     let options = LogOptions {
         checkpoint_records: 5_000,
         ..LogOptions::default()
