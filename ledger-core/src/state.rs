@@ -285,14 +285,11 @@ impl LedgerState {
     /// Reads the places of the keys and the account of a request once more, shortly before it is decided:
     /// [`Self::prepare`] has read them, but a busy neighbour may have pushed them out of the nearest cache since.
     pub(crate) fn touch(&self, keys: &RequestKeys) {
-        let mut touched = i128::from(self.correlations.touch(keys.correlation));
-        if let Some(triplet) = keys.triplet {
-            touched ^= i128::from(self.triplets.touch(triplet));
-        }
-        if let Some(account) = keys.account {
-            touched ^= self.portfolio.touch(account);
-        }
-        black_box(touched);
+        self.touch_all(
+            iter::once(keys.correlation),
+            keys.triplet.into_iter(),
+            keys.account.into_iter(),
+        );
     }
 
     /// The account that a command names, if it names one that exists. The fingerprint is that of the issuer's
