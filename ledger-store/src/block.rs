@@ -10,6 +10,8 @@ mod chain_hash;
 use std::fmt;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 pub use self::builder::BlockBuilder;
 pub use self::chain_hash::ChainHash;
 
@@ -94,9 +96,7 @@ struct Inner {
     chain: ChainHash,
     /// Known for blocks sealed in this process, which saves hashing them a second time.
     sealed_onto: Option<ChainHash>,
-    bytes: Vec<u8>,
-    /// Where the block begins in them.
-    begin: usize,
+    bytes: Bytes,
     /// Where each record's frame begins in the block, and last where the frames end.
     offsets: Vec<u32>,
 }
@@ -108,7 +108,8 @@ impl Block {
     ///
     /// Every byte is checked except the closing hash, which needs the block before this one: see
     /// [`Block::verify_chain`]. The damage names the header or the record at fault.
-    pub fn decode(bytes: Vec<u8>, first_seq: u64) -> Result<Self, BlockDamage> {
+    pub fn decode(bytes: impl Into<Bytes>, first_seq: u64) -> Result<Self, BlockDamage> {
+        let bytes = bytes.into();
         let (count, recorded_at_ms) = check_header(&bytes, first_seq)?;
         let offsets = check_records(&bytes, first_seq, count)?;
         let chain = ChainHash::from_bytes(array(&bytes, bytes.len() - TRAILER_BYTES));
@@ -120,9 +121,31 @@ impl Block {
             chain,
             sealed_onto,
             bytes,
-            begin: 0,
             offsets,
         })))
+    }
+
+    /// The same block with its bytes in other memory, which whoever else needs them has too.
+    pub(crate) fn sharing(&self, bytes: Bytes) -> Self {
+        debug_assert_eq!(self.bytes(), bytes, "the same bytes");
+        let Inner {
+            first_seq,
+            count,
+            recorded_at_ms,
+            chain,
+            sealed_onto,
+            bytes: _,
+            ref offsets,
+        } = *self.0;
+        Self(Arc::new(Inner {
+            first_seq,
+            count,
+            recorded_at_ms,
+            chain,
+            sealed_onto,
+            bytes,
+            offsets: offsets.clone(),
+        }))
     }
 
     /// Checks that this block was sealed onto the block with the hash `previous`.
@@ -183,7 +206,7 @@ impl Block {
     /// The block as stored.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
-        &self.0.bytes[self.0.begin..]
+        &self.0.bytes
     }
 
     /// The records with their sequence numbers, in order.

@@ -41,6 +41,10 @@ pub const CHECKPOINT: &str = "CHECKPOINT";
 /// hundredths of a second. With the batch that makes it full it usually has no more than 65,536, whose places take two bytes.
 pub const CHUNK_RECORDS: u64 = 65_536 - BATCH_REQUESTS_MAX as u64;
 
+/// Bytes of whole events, as of opened accounts, after which a chunk is written too: what is pending takes memory, and
+/// events with long annotations a thousand times what others do.
+const WHOLE_BYTES: usize = 4 << 20;
+
 /// Writes the checkpoint of one log.
 #[derive(Debug)]
 pub struct Checkpointer {
@@ -100,7 +104,7 @@ impl Checkpointer {
     /// Whether it is time to [`Self::write`].
     #[must_use]
     pub fn is_due(&self) -> bool {
-        self.pending.len() as u64 >= self.chunk_records
+        self.pending.len() as u64 >= self.chunk_records || self.pending.whole_bytes() >= WHOLE_BYTES
     }
 
     /// Writes what was taken in since the last time, if anything. `totals` are those of the books after it.

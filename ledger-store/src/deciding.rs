@@ -24,6 +24,12 @@ pub const GO_REQUESTS_MAX: usize = 256;
 /// processor's cache. Some fifteen megabytes of plain postings; a dozen times that where all have long annotations.
 const RECENT_RECORDS: usize = 32_768;
 
+/// Rooms for the records of a batch are made for a multiple of so many.
+const ROOM_RECORDS: usize = 1_024;
+
+/// Rooms that are kept for the next batches, at most.
+const ROOMS_MAX: usize = 4;
+
 /// How many times the room that its records take a kept batch may have.
 const SPARE_ROOM_MAX: usize = 4;
 
@@ -66,10 +72,11 @@ impl Deciding {
     /// the memory of those may be used again.
     pub fn begin(&mut self, durable: Seq, requests: usize) -> Batch {
         // At once: memory that grows is memory taken from the system, and cleared by it, again and again.
-        let mut records = self.recent.spare(durable);
+        self.recent.let_go(durable);
+        let mut records = self.recent.rooms.pop().unwrap_or_default();
         if records.capacity() < requests {
             // Batches differ in length, so the next can do with it too.
-            records = Vec::with_capacity(requests.next_power_of_two());
+            records = Vec::with_capacity(requests.next_multiple_of(ROOM_RECORDS));
         }
         Batch {
             records: Records::over(records),
@@ -153,8 +160,9 @@ struct Recent {
     records_min: usize,
     batches: VecDeque<Arc<Vec<Record>>>,
     records: usize,
-    /// Empty, with the room of a batch that was too sparse to keep it.
-    room: Vec<Record>,
+    /// Those of batches that were let go of, records included, which later ones change places with, or were too sparse
+    /// to keep theirs; the largest last.
+    rooms: Vec<Vec<Record>>,
 }
 
 impl Recent {
@@ -163,27 +171,29 @@ impl Recent {
             records_min,
             batches: VecDeque::new(),
             records: 0,
-            room: Vec::new(),
+            rooms: Vec::new(),
         }
     }
 
-    /// Records that nobody needs any more, or none: those with the largest room of the batches that are let go
-    /// of.
-    fn spare(&mut self, durable: Seq) -> Vec<Record> {
-        let mut spare = mem::take(&mut self.room);
+    /// Lets go of the batches that nobody needs any more.
+    fn let_go(&mut self, durable: Seq) {
         while let Some(oldest) = self.batches.front()
             && oldest.last().is_none_or(|record| record.seq <= durable)
             && self.records - oldest.len() >= self.records_min
         {
             self.records -= oldest.len();
             // Another thread may just be letting go of it; then it is freed there.
-            let records = self.batches.pop_front().and_then(Arc::into_inner);
-            let records = records.unwrap_or_default();
-            if records.capacity() > spare.capacity() {
-                spare = records;
+            if let Some(records) = self.batches.pop_front().and_then(Arc::into_inner) {
+                self.keep_room(records);
             }
         }
-        spare
+    }
+
+    fn keep_room(&mut self, records: Vec<Record>) {
+        self.rooms.push(records);
+        self.rooms.sort_by_key(Vec::capacity);
+        let surplus = self.rooms.len().saturating_sub(ROOMS_MAX);
+        self.rooms.drain(..surplus);
     }
 
     fn keep(&mut self, mut records: Vec<Record>) -> Arc<Vec<Record>> {
@@ -191,7 +201,7 @@ impl Recent {
         if records.capacity() > SPARE_ROOM_MAX * records.len() {
             let mut few = Vec::with_capacity(records.len());
             few.append(&mut records);
-            self.room = mem::replace(&mut records, few);
+            self.keep_room(mem::replace(&mut records, few));
         }
         let records = Arc::new(records);
         if !records.is_empty() {
@@ -241,7 +251,8 @@ mod tests {
         for (batches, records) in [(8_000, 1), (40, 4_096), (8_000, 1)] {
             for _ in 0..batches {
                 // All but the last batch are durable, and each has room for many.
-                let mut room = recent.spare(Seq(next.saturating_sub(records + 1)));
+                recent.let_go(Seq(next.saturating_sub(records + 1)));
+                let mut room = recent.rooms.pop().unwrap_or_default();
                 room.clear();
                 room.reserve(8_192);
                 room.extend(batch(next, records));

@@ -219,10 +219,10 @@ impl DiskLog {
         if in_epoch > 0 && in_epoch + added > self.options.epoch_records_max {
             self.begin_next_epoch()?;
         }
-        self.active.put(blocks)?;
+        let kept = self.active.put(blocks)?;
         self.head_file.store(head)?;
         self.head = head;
-        self.shared.remember(blocks);
+        self.shared.remember(kept);
         self.shared
             .durable_seq
             .store(head.last_seq, Ordering::Release);
@@ -361,7 +361,7 @@ impl Shared {
         self.epochs.end()
     }
 
-    fn remember(&self, blocks: &[Block]) {
+    fn remember(&self, blocks: Vec<Block>) {
         let mut ends = self.ends.lock();
         ends.extend(blocks.iter().map(end_of));
         let surplus = ends.len().saturating_sub(ENDS_MAX);
@@ -370,7 +370,7 @@ impl Shared {
         let mut recent = self.recent.lock();
         for block in blocks {
             recent.bytes += block.bytes().len();
-            recent.blocks.push_back((block.first_seq(), block.clone()));
+            recent.blocks.push_back((block.first_seq(), block));
         }
         while recent.bytes > RECENT_BYTES_MAX
             && let Some((_, oldest)) = recent.blocks.pop_front()

@@ -67,8 +67,8 @@ impl FromStr for StoreKind {
 
 /// An open epoch. Blocks are only ever added, in order, by one thread.
 pub(crate) trait Epoch: Send + Sync {
-    /// Adds the blocks and returns once they are durable.
-    fn put(&self, blocks: &[Block]) -> Result<(), StoreError>;
+    /// Adds the blocks and gives them back once they are durable, in the store's own memory where it keeps them too.
+    fn put(&self, blocks: &[Block]) -> Result<Vec<Block>, StoreError>;
 
     /// The last block that does not begin after the record `seq`; found soonest when it begins with it.
     fn block_at(&self, seq: u64) -> Result<Option<Block>, StoreError>;

@@ -108,7 +108,7 @@ impl RedbEpoch {
 }
 
 impl Epoch for RedbEpoch {
-    fn put(&self, blocks: &[Block]) -> Result<(), StoreError> {
+    fn put(&self, blocks: &[Block]) -> Result<Vec<Block>, StoreError> {
         self.engine.with(|open| {
             // Durability is immediate unless said otherwise: the commit syncs.
             let transaction = open.database.begin_write().map_err(|e| self.failed(e))?;
@@ -121,7 +121,8 @@ impl Epoch for RedbEpoch {
                     assert!(before.is_none(), "no key of the log is ever written twice");
                 }
             }
-            transaction.commit().map_err(|e| self.failed(e))
+            transaction.commit().map_err(|e| self.failed(e))?;
+            Ok(blocks.to_vec())
         })
     }
 

@@ -42,6 +42,7 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 use sled::IVec;
 
@@ -144,9 +145,9 @@ impl SledEpoch {
             .unwrap_or_default())
     }
 
-    fn put_and_sync(&self, blocks: &[Block]) -> Result<(), StoreError> {
+    fn put_and_sync(&self, blocks: &[Block], kept: &mut Vec<Block>) -> Result<(), StoreError> {
         self.engine.with(|db| {
-            let put = |key: &[u8], value: &[u8]| {
+            let put = |key: &[u8], value: IVec| {
                 let before = db.insert(key, value).map_err(|error| self.failed(error))?;
                 assert!(before.is_none(), "no key of the log is ever written twice");
                 Ok::<(), StoreError>(())
@@ -154,9 +155,11 @@ impl SledEpoch {
             let mut spacers = self.spacers.lock();
             spacers
                 .ahead_of(blocks)
-                .try_for_each(|spacer| put(&spacer, &[]))?;
+                .try_for_each(|spacer| put(&spacer, IVec::default()))?;
             for block in blocks {
-                put(&block.first_seq().to_be_bytes(), block.bytes())?;
+                let value = IVec::from(block.bytes());
+                kept.push(block.sharing(Bytes::from_owner(value.clone())));
+                put(&block.first_seq().to_be_bytes(), value)?;
             }
             db.flush().map_err(|error| self.failed(error))?;
             Ok(())
@@ -177,26 +180,26 @@ impl SledEpoch {
     ) -> impl Iterator<Item = Result<Block, StoreError>> {
         entries.filter_map(|entry| match entry {
             Ok((key, value)) if spacers::number_of(&key, &value).is_some() => None,
-            Ok((key, value)) => Some(self.decode(&key, &value)),
+            Ok((key, value)) => Some(self.decode(&key, value)),
             Err(error) => Some(Err(self.failed(error))),
         })
     }
 
-    fn decode(&self, key: &[u8], value: &[u8]) -> Result<Block, StoreError> {
+    fn decode(&self, key: &[u8], value: IVec) -> Result<Block, StoreError> {
         let first_seq = key.try_into().map_err(|_| {
             let what = format!("has a key of {} bytes instead of 8", key.len());
             StoreError::damaged(db_of(&self.name), what)
         })?;
-        Ok(Block::decode(
-            value.to_vec(),
-            u64::from_be_bytes(first_seq),
-        )?)
+        let first_seq = u64::from_be_bytes(first_seq);
+        Ok(Block::decode(Bytes::from_owner(value), first_seq)?)
     }
 }
 
 impl Epoch for SledEpoch {
-    fn put(&self, blocks: &[Block]) -> Result<(), StoreError> {
-        parts(blocks).try_for_each(|part| self.put_and_sync(part))
+    fn put(&self, blocks: &[Block]) -> Result<Vec<Block>, StoreError> {
+        let mut kept = Vec::with_capacity(blocks.len());
+        parts(blocks).try_for_each(|part| self.put_and_sync(part, &mut kept))?;
+        Ok(kept)
     }
 
     fn block_at(&self, seq: u64) -> Result<Option<Block>, StoreError> {

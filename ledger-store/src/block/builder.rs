@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::{
     BLOCK_BYTES_MAX, BLOCK_RECORDS_MAX, Block, CODEC_ID, ChainHash, FORMAT_VERSION, HEADER_BYTES,
     HEADER_CHECKED_BYTES, Inner, MAGIC, OLDER_BLOCK_RECORDS_MAX, PREVIOUS_BYTES, RECORD_BYTES_MAX,
@@ -192,8 +194,7 @@ impl BlockBuilder {
             recorded_at_ms,
             chain,
             sealed_onto,
-            bytes,
-            begin: PREVIOUS_BYTES,
+            bytes: Bytes::from(bytes).slice(PREVIOUS_BYTES..),
             offsets,
         }))
     }

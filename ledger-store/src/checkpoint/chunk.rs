@@ -110,6 +110,11 @@ impl Chunk {
         self.keys.correlations.len()
     }
 
+    /// Length of the events that are kept whole, in bytes.
+    pub(super) fn whole_bytes(&self) -> usize {
+        self.whole.len()
+    }
+
     pub(super) fn add(&mut self, records: &[Record], briefs: &[Brief], keys: &[RecordKeys]) {
         let each = [briefs.len(), keys.len()];
         assert_eq!(

@@ -18,6 +18,9 @@ use rustix::fs::OFlags;
 
 use super::{ALIGNMENT, DiskFile};
 
+/// Bytes written at a time: what is copied to a boundary for it stays in the processor's cache.
+const PIECE_BYTES: usize = 1 << 20;
+
 /// A file that is written past the cache where its file system allows that.
 #[derive(Debug)]
 pub(crate) struct DirectFile {
@@ -54,14 +57,16 @@ impl DiskFile for DirectFile {
         let aligned = at.is_multiple_of(ALIGNMENT as u64) && bytes.len().is_multiple_of(ALIGNMENT);
         if let Some(direct) = self.direct.as_ref().filter(|_| aligned) {
             let mut buffer = self.buffer.lock();
-            if buffer.len() < bytes.len() + ALIGNMENT {
-                buffer.resize(bytes.len() + ALIGNMENT, 0);
-            }
+            buffer.resize(PIECE_BYTES + ALIGNMENT, 0);
             let address = buffer.as_ptr().addr();
             let start = address.next_multiple_of(ALIGNMENT) - address;
-            let buffer = &mut buffer[start..start + bytes.len()];
-            buffer.copy_from_slice(bytes);
-            if direct.write_all_at(buffer, at).is_ok() {
+            let mut places = (at..).step_by(PIECE_BYTES);
+            let written = bytes.chunks(PIECE_BYTES).try_for_each(|piece| {
+                let buffer = &mut buffer[start..start + piece.len()];
+                buffer.copy_from_slice(piece);
+                direct.write_all_at(buffer, places.next().unwrap_or(u64::MAX))
+            });
+            if written.is_ok() {
                 return Ok(());
             }
             // What a direct write that failed has left is written again.

@@ -3,13 +3,14 @@
 use std::fs;
 use std::path::Path;
 
+use ledger_core::annotations::{Annotations, SPECIFIC_FIELDS_MAX};
 use ledger_core::command::{
     AccountAction, AccountSelector, Command, OnAccount, OperationKind, PostOperation, Request,
     ReverseOperation,
 };
 use ledger_core::ids::AccountIndex;
 use ledger_core::projection::books::Books;
-use ledger_core::text::ReasonCode;
+use ledger_core::text::{ReasonCode, SpecificFieldName, SpecificFieldValue};
 use ledger_core::time::{BusinessDate, Moment, Timestamp};
 use ledger_store::checkpoint::CHECKPOINT;
 use ledger_store::recovery::{Recovered, recover_with};
@@ -154,6 +155,44 @@ fn accounts_of_several_bands_are_restored_each_with_what_is_its_own() {
     assert_eq!(before, 4_080);
     assert_eq!(length(&reader.books()), before);
     writer.close().unwrap();
+}
+
+/// What no statement shows is kept whole until then, with all that it carries along.
+#[test]
+fn a_chunk_is_written_before_what_is_pending_takes_much_memory() {
+    const SUBMISSION: u64 = 1_000;
+    let field = |number: usize| {
+        let name = SpecificFieldName::new(&format!("field {number}")).unwrap();
+        (name, SpecificFieldValue::new(&"v".repeat(256)).unwrap())
+    };
+    let annotations = Some(Box::new(Annotations {
+        specific_fields: (0..SPECIFIC_FIELDS_MAX).map(field).collect(),
+        print_on_statement: Some(false),
+        ..Annotations::default()
+    }));
+    let long = |number| Request {
+        annotations: annotations.clone(),
+        ..fee(number)
+    };
+    for store in StoreKind::ALL {
+        let dir = tempfile::tempdir().unwrap();
+        let (writer, _) = open(dir.path(), store).start(|| NOW);
+        writer.submit(setup()).unwrap().wait().unwrap();
+        let mut posted = 0;
+        while fs::metadata(dir.path().join(CHECKPOINT)).unwrap().len() == 0 {
+            let fees = (posted..posted + SUBMISSION).map(long).collect();
+            let answers = writer.submit(fees).unwrap().wait().unwrap();
+            assert!(answers.iter().all(|answer| answer.outcome.is_ok()));
+            posted += SUBMISSION;
+            assert!(posted < 10 * SUBMISSION, "{posted} fees and no chunk");
+        }
+        writer.close().unwrap();
+        let (books, head) = from_the_log(dir.path(), store);
+        let recovered = open(dir.path(), store);
+        assert_eq!(recovered.covered, head, "{store}");
+        assert!(recovered.books == books);
+        assert_eq!(books.history(AccountIndex(0)).len() as u64, posted);
+    }
 }
 
 fn fee_on(account: u64, number: u64, random: &mut Random) -> Request {
