@@ -89,6 +89,7 @@ pub enum BlockDamage {
 #[derive(Clone)]
 pub struct Block(Arc<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     first_seq: u64,
     count: u32,
@@ -128,24 +129,8 @@ impl Block {
     /// The same block with its bytes in other memory, which whoever else needs them has too.
     pub(crate) fn sharing(&self, bytes: Bytes) -> Self {
         debug_assert_eq!(self.bytes(), bytes, "the same bytes");
-        let Inner {
-            first_seq,
-            count,
-            recorded_at_ms,
-            chain,
-            sealed_onto,
-            bytes: _,
-            ref offsets,
-        } = *self.0;
-        Self(Arc::new(Inner {
-            first_seq,
-            count,
-            recorded_at_ms,
-            chain,
-            sealed_onto,
-            bytes,
-            offsets: offsets.clone(),
-        }))
+        let inner = Inner::clone(&self.0);
+        Self(Arc::new(Inner { bytes, ..inner }))
     }
 
     /// Checks that this block was sealed onto the block with the hash `previous`.

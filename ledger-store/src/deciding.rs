@@ -258,6 +258,7 @@ mod tests {
                 room.extend(batch(next, records));
                 drop(recent.keep(room));
                 next += records;
+                assert!(recent.rooms.len() <= ROOMS_MAX);
                 let kept: usize = recent.batches.iter().map(|batch| batch.len()).sum();
                 assert_eq!(kept, recent.records);
                 let room: usize = recent.batches.iter().map(|batch| batch.capacity()).sum();
