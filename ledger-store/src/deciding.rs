@@ -72,8 +72,7 @@ impl Deciding {
     /// the memory of those may be used again.
     pub fn begin(&mut self, durable: Seq, requests: usize) -> Batch {
         // At once: memory that grows is memory taken from the system, and cleared by it, again and again.
-        self.recent.let_go(durable);
-        let mut records = self.recent.rooms.pop().unwrap_or_default();
+        let mut records = self.recent.room(durable);
         if records.capacity() < requests {
             // Batches differ in length, so the next can do with it too.
             records = Vec::with_capacity(requests.next_multiple_of(ROOM_RECORDS));
@@ -175,8 +174,8 @@ impl Recent {
         }
     }
 
-    /// Lets go of the batches that nobody needs any more.
-    fn let_go(&mut self, durable: Seq) {
+    /// The largest room there is, once the batches that nobody needs any more are let go of.
+    fn room(&mut self, durable: Seq) -> Vec<Record> {
         while let Some(oldest) = self.batches.front()
             && oldest.last().is_none_or(|record| record.seq <= durable)
             && self.records - oldest.len() >= self.records_min
@@ -187,6 +186,7 @@ impl Recent {
                 self.keep_room(records);
             }
         }
+        self.rooms.pop().unwrap_or_default()
     }
 
     fn keep_room(&mut self, records: Vec<Record>) {
@@ -251,8 +251,7 @@ mod tests {
         for (batches, records) in [(8_000, 1), (40, 4_096), (8_000, 1)] {
             for _ in 0..batches {
                 // All but the last batch are durable, and each has room for many.
-                recent.let_go(Seq(next.saturating_sub(records + 1)));
-                let mut room = recent.rooms.pop().unwrap_or_default();
+                let mut room = recent.room(Seq(next.saturating_sub(records + 1)));
                 room.clear();
                 room.reserve(8_192);
                 room.extend(batch(next, records));

@@ -60,11 +60,11 @@ impl DiskFile for DirectFile {
             buffer.resize(PIECE_BYTES + ALIGNMENT, 0);
             let address = buffer.as_ptr().addr();
             let start = address.next_multiple_of(ALIGNMENT) - address;
-            let mut places = (at..).step_by(PIECE_BYTES);
-            let written = bytes.chunks(PIECE_BYTES).try_for_each(|piece| {
+            let mut pieces = bytes.chunks(PIECE_BYTES).zip((at..).step_by(PIECE_BYTES));
+            let written = pieces.try_for_each(|(piece, at)| {
                 let buffer = &mut buffer[start..start + piece.len()];
                 buffer.copy_from_slice(piece);
-                direct.write_all_at(buffer, places.next().unwrap_or(u64::MAX))
+                direct.write_all_at(buffer, at)
             });
             if written.is_ok() {
                 return Ok(());
